@@ -1,0 +1,248 @@
+#include "io/json.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace eyrie {
+namespace {
+
+constexpr size_t kMaxDepth = 64;
+
+Error file_error(const std::string& place, const std::string& message) { return {ErrorKind::file, place, message}; }
+
+}  // namespace
+
+// Builds a Json from nlohmann's parse events.
+class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  JsonBuilder(std::string_view text, const std::string& place, int64_t line)
+      : text_(text), place_(std::make_shared<const std::string>(place)), line_(line) {}
+
+  bool null() override { return add({}); }
+  bool boolean(bool value) override { return add(Json(value)); }
+  bool number_integer(int64_t value) override { return add(Json(value)); }
+  bool number_unsigned(uint64_t value) override {
+    if (value > INT64_MAX) throw file_error(*place_, fmt::format("integer {} does not fit 64 bits", value));
+    return add(Json(static_cast<int64_t>(value)));
+  }
+  bool number_float(double value, const std::string& text) override {
+    if (text.find_first_of(".eE") == std::string::npos)
+      throw file_error(*place_, fmt::format("integer {} does not fit 64 bits", text));
+    return add(Json(value));
+  }
+  bool string(std::string& value) override { return add(Json(std::move(value))); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(size_t) override { return open(Json(Json::Object{{}, place_})); }
+  bool start_array(size_t) override { return open(Json(Json::Array{})); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& key) override {
+    keys_.back() = std::move(key);
+    return true;
+  }
+  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& error) override {
+    const auto end = text_.begin() + static_cast<std::ptrdiff_t>(std::min(position, text_.size()));
+    std::string message = error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: reason"
+    const size_t reason = message.find(": ");
+    throw file_error(place_of_line(*place_, line_ + std::count(text_.begin(), end, '\n')),
+                     "malformed JSON: " + (reason == std::string::npos ? message : message.substr(reason + 2)));
+  }
+
+  Json take() { return std::move(root_); }
+
+ private:
+  bool add(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+    } else if (auto* array = std::get_if<Json::Array>(&open_.back().value_)) {
+      array->push_back(std::move(value));
+    } else {
+      std::get<Json::Object>(open_.back().value_).members.emplace_back(std::move(keys_.back()), std::move(value));
+    }
+    return true;
+  }
+  bool open(Json container) {
+    if (open_.size() >= kMaxDepth) throw file_error(*place_, fmt::format("JSON nested deeper than {}", kMaxDepth));
+    open_.push_back(std::move(container));
+    keys_.emplace_back();
+    return true;
+  }
+  bool close() {
+    Json container = std::move(open_.back());
+    open_.pop_back();
+    keys_.pop_back();
+    if (auto* object = std::get_if<Json::Object>(&container.value_)) check_keys(object->members);
+    return add(std::move(container));
+  }
+  void check_keys(const Json::Members& members) const {
+    std::vector<std::string_view> keys;
+    for (const auto& [key, value] : members) keys.push_back(key);
+    std::sort(keys.begin(), keys.end());
+    const auto twice = std::adjacent_find(keys.begin(), keys.end());
+    if (twice != keys.end()) throw file_error(*place_, fmt::format("key \"{}\" stands twice in one object", *twice));
+  }
+
+  std::string_view text_;
+  std::shared_ptr<const std::string> place_;
+  int64_t line_;
+  Json root_;
+  std::vector<Json> open_;
+  std::vector<std::string> keys_;  // of the member being read, one per open container
+};
+
+std::string place_of_line(const std::string& path, int64_t line) { return fmt::format("{}:{}", path, line); }
+
+Json Json::parse(std::string_view text, const std::string& place, int64_t line) {
+  JsonBuilder builder(text, place, line);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
+
+Json Json::parse_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw file_error(path, "cannot be opened");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file && !file.eof()) throw file_error(path, "cannot be read");
+  return parse(std::move(text).str(), path);
+}
+
+namespace {
+
+Error wrong_type(const char* expected, const Json& found) {
+  std::string text = found.dump();
+  if (text.size() > 40) text = text.substr(0, 37) + "...";
+  return file_error("", fmt::format("expected {}, found {}", expected, text));
+}
+
+}  // namespace
+
+bool Json::as_boolean() const {
+  if (!is_boolean()) throw wrong_type("true or false", *this);
+  return std::get<bool>(value_);
+}
+
+int64_t Json::as_integer(int64_t min, int64_t max) const {
+  if (!is_integer()) throw wrong_type("an integer", *this);
+  const int64_t value = std::get<int64_t>(value_);
+  if (value < min || value > max) throw wrong_type(fmt::format("an integer from {} to {}", min, max).c_str(), *this);
+  return value;
+}
+
+double Json::as_number() const {
+  if (!is_number()) throw wrong_type("a number", *this);
+  return is_integer() ? static_cast<double>(std::get<int64_t>(value_)) : std::get<double>(value_);
+}
+
+const std::string& Json::as_text() const {
+  if (!is_text()) throw wrong_type("a string", *this);
+  return std::get<std::string>(value_);
+}
+
+const Json::Array& Json::as_array() const {
+  if (!is_array()) throw wrong_type("an array", *this);
+  return std::get<Array>(value_);
+}
+
+const Json::Object& Json::as_object() const {
+  if (!is_object()) throw wrong_type("an object", *this);
+  return std::get<Object>(value_);
+}
+
+const Json::Members& Json::as_members() const { return as_object().members; }
+
+const Json* Json::find(std::string_view key) const {
+  for (const auto& [name, value] : as_object().members)
+    if (name == key) return value.is_null() ? nullptr : &value;
+  return nullptr;
+}
+
+namespace {
+
+// Runs `read` on a member's value; an error gets the object's place and the key.
+template <typename Read>
+decltype(auto) read_member(const std::string& place, std::string_view key, const Json* value, Read read) {
+  if (!value) throw file_error(place, fmt::format("missing key \"{}\"", key));
+  try {
+    return read(*value);
+  } catch (const Error& error) {
+    throw file_error(place, fmt::format("{}: {}", key, error.what()));
+  }
+}
+
+}  // namespace
+
+const Json& Json::at(std::string_view key) const {
+  const auto& place = as_object().place;
+  return read_member(place ? *place : "", key, find(key), [](const Json& value) -> const Json& { return value; });
+}
+
+bool Json::boolean(std::string_view key) const {
+  const auto& place = as_object().place;
+  return read_member(place ? *place : "", key, find(key), [](const Json& value) { return value.as_boolean(); });
+}
+
+int64_t Json::integer(std::string_view key, int64_t min, int64_t max) const {
+  const auto& place = as_object().place;
+  return read_member(place ? *place : "", key, find(key),
+                     [=](const Json& value) { return value.as_integer(min, max); });
+}
+
+double Json::number(std::string_view key) const {
+  const auto& place = as_object().place;
+  return read_member(place ? *place : "", key, find(key), [](const Json& value) { return value.as_number(); });
+}
+
+const std::string& Json::text(std::string_view key) const {
+  const auto& place = as_object().place;
+  return read_member(place ? *place : "", key, find(key),
+                     [](const Json& value) -> const std::string& { return value.as_text(); });
+}
+
+const Json::Array& Json::array(std::string_view key) const {
+  const auto& place = as_object().place;
+  return read_member(place ? *place : "", key, find(key),
+                     [](const Json& value) -> const Array& { return value.as_array(); });
+}
+
+Json& Json::set(std::string_view key, Json value) {
+  auto& members = std::get<Object>(value_).members;
+  for (auto& [name, old] : members)
+    if (name == key) return old = std::move(value), *this;
+  members.emplace_back(key, std::move(value));
+  return *this;
+}
+
+namespace {
+
+nlohmann::ordered_json to_nlohmann(const Json& json) {
+  if (json.is_boolean()) return json.as_boolean();
+  if (json.is_integer()) return json.as_integer();
+  if (json.is_number()) return json.as_number();
+  if (json.is_text()) return json.as_text();
+  if (json.is_array()) {
+    auto array = nlohmann::ordered_json::array();
+    for (const Json& item : json.as_array()) array.push_back(to_nlohmann(item));
+    return array;
+  }
+  if (json.is_object()) {
+    auto object = nlohmann::ordered_json::object();
+    for (const auto& [key, value] : json.as_members()) object[key] = to_nlohmann(value);
+    return object;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string Json::dump(int indent) const {
+  return to_nlohmann(*this).dump(indent > 0 ? indent : -1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace eyrie
