@@ -1,0 +1,57 @@
+// io/safetensors.h: safetensors files, read through a memory map and written to disk. Format: 8 bytes header length,
+// JSON header, data. Reading trusts nothing: lengths, offsets, overlaps, dtypes and shapes are checked once, at open.
+// Errors: Error{file} with path, tensor, expected and found. Dtypes: F32 F16 BF16 I64 I32 BOOL U8.
+#pragma once
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace eyrie {
+
+class MappedFile;
+
+class SafetensorsFile {
+ public:
+  static SafetensorsFile open(const std::string& path);
+  const std::string& path() const { return path_; }
+  const std::map<std::string, ConstTensor>& tensors() const { return tensors_; }  // views of the map
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const ConstTensor* find(const std::string& name) const;
+  const ConstTensor& at(const std::string& name) const;  // or Error naming the tensor
+
+ private:
+  std::string path_;
+  std::shared_ptr<const MappedFile> map_;
+  std::map<std::string, ConstTensor> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+// The weights of a Hugging Face directory: model.safetensors, or the shards of model.safetensors.index.json, or else
+// every
+// *.safetensors. A directory that only holds pickles (*.bin, *.pt) is refused with the line that converts it.
+class WeightFiles {
+ public:
+  static WeightFiles open(const std::string& directory);
+  const std::string& directory() const { return directory_; }
+  const std::map<std::string, ConstTensor>& tensors() const { return tensors_; }
+  const ConstTensor* find(const std::string& name) const;
+
+ private:
+  std::string directory_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, ConstTensor> tensors_;
+};
+
+struct NamedTensor {
+  std::string name;
+  ConstTensor tensor;  // contiguous
+};
+// Written in the order given, fsynced. Error{file} with the reason of the system when the disk is full.
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace eyrie

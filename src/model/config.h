@@ -1,0 +1,73 @@
+// model/config.h: what a config.json says, checked; Hugging Face's old and new spellings (spec §2, §7).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/json.h"
+
+namespace eyrie {
+
+enum class RopeKind { standard, linear, llama3, yarn };  // "default", "linear", "llama3", "yarn" in files
+
+struct RopeConfig {
+  RopeKind kind = RopeKind::standard;
+  double theta = 10000;
+  double factor = 1;
+  double original_max_positions = 0;                           // llama3, yarn
+  double low_frequency_factor = 1, high_frequency_factor = 4;  // llama3
+  double beta_fast = 32, beta_slow = 1;                        // yarn
+  std::optional<double> attention_factor;  // yarn: multiplies cos and sin; absent: 0.1 ln(factor) + 1
+  bool truncate = true;                    // yarn: correction range rounded outwards to whole dimensions
+};
+
+// The geometry of one decoder layer, the same words for a target's and a draft's.
+struct DecoderConfig {
+  int64_t hidden = 0;       // H
+  int64_t input_width = 0;  // of q, k, v: H in a target, 2H in a draft
+  int64_t intermediate = 0;
+  int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
+  float norm_eps = 1e-6f;
+  bool qkv_bias = false, o_bias = false, mlp_bias = false;
+  bool qk_norm = false;  // RMSNorm over head_dim on q and k before RoPE (Qwen3)
+  RopeConfig rope;
+  int64_t max_positions = 0;
+};
+
+struct TargetConfig {
+  std::string model_type;  // a row of the families table
+  DecoderConfig decoder;
+  int64_t layers = 0, vocabulary = 0;
+  bool tied_embeddings = false;
+  std::vector<int32_t> stop_ids;  // generation_config.json's eos_token_id, else config.json's
+  std::optional<int32_t> bos_id;
+};
+
+struct DraftConfig {
+  DecoderConfig decoder;
+  int64_t target_hidden = 0;                     // Ht
+  int64_t vocabulary = 0, draft_vocabulary = 0;  // V, Vd
+  std::vector<int64_t> tap_ids;  // *output* ids: taps leave these target layers. Empty in a file that names
+                                 // none and when the target is unknown: resolve with default_tap_ids()
+  std::string tap_rule;          // the sentence that says where tap_ids came from
+  bool fc_norm = false, norm_before_fc = false, norm_before_residual = false, norm_output = false;
+  int64_t taps() const { return tap_ids.empty() ? 3 : static_cast<int64_t>(tap_ids.size()); }
+};
+
+// Each reads config.json (and generation_config.json beside it) of a directory. Errors: Error{file} with the key,
+// expected and found; an unknown model_type names the supported ones; unknown norm_* / fc_* keys of a draft are
+// refused.
+TargetConfig read_target_config(const std::string& directory);
+DraftConfig read_draft_config(const std::string& directory);
+// The config.json of a draft (spec §7 "Writing"); `reader` is "", "sglang" or "vllm": whose convention written tap ids
+// follow.
+Json write_draft_config(const DraftConfig& config, const std::string& reader);
+
+// [1, L/2-1, L-4] for L >= 7; below that Error{usage}: ids must be given.
+std::vector<int64_t> default_tap_ids(int64_t layers);
+// A new draft for a target: its geometry, RoPE and max positions (spec §2 "New drafts").
+DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabulary);
+std::vector<std::string> supported_model_types();
+
+}  // namespace eyrie

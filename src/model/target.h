@@ -1,0 +1,59 @@
+// model/target.h: the target: a Hugging Face causal language model, frozen. Its forward gives the taps (residual stream
+// leaving the tapped layers, un-normed) and the last hidden state (after the final norm); logits are asked for by rows.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "model/decoder.h"
+
+namespace eyrie {
+
+// Where the weights' memory lives: mapped files and converted copies. Views into it stay valid while it lives.
+class WeightStorage;
+
+struct Target {
+  TargetConfig config;
+  TargetTensors<ConstTensor> tensors;  // lm_head is always defined
+  RopeTable rope;
+  std::string fingerprint;  // hash of names, shapes and a sample of bytes of every tensor
+  std::shared_ptr<const WeightStorage> storage;
+};
+// Errors: Error{file} per missing or misshapen tensor (name, expected, found).
+Target load_target(const std::string& directory);
+
+// What training from features needs of a target of any family: no family check.
+struct TargetHeads {
+  ConstTensor embedding;  // [V, H]
+  ConstTensor lm_head;    // [V, Ht]
+  std::shared_ptr<const WeightStorage> storage;
+};
+TargetHeads heads_of(const Target&);
+TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key,
+                              const std::string& embedding_key);
+
+// Called once per layer with that layer's rows: q [rows, q_heads, head_dim], k v [rows, kv_heads, head_dim];
+// writes out [rows, q_heads, head_dim]. It may keep k and v.
+using Attend = std::function<void(int64_t layer, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out)>;
+
+struct TargetRows {
+  ConstTensor token_ids;  // [rows] i32
+  ConstTensor positions;  // [rows] i32
+  std::span<const int64_t> tap_ids;
+  Tensor taps;         // [rows, m·Ht] f32, written; may be undefined
+  Tensor last_hidden;  // [rows, Ht] f32, written
+};
+void forward(Exec&, const Target&, const TargetRows&, const Attend&);
+
+// Packed sequences (spec §1): token_ids [T] i32, cu_seqlens [B+1] i32; causal within each sequence, `backend` of suffix
+// attention.
+struct PackedTokens {
+  ConstTensor token_ids, cu_seqlens;
+};
+void forward_packed(Exec&, const Target&, const PackedTokens&, std::span<const int64_t> tap_ids, Tensor taps,
+                    Tensor last_hidden);
+
+// logits [rows, V] f32 = lm_head(last_hidden [rows, Ht]).
+void target_logits(Exec&, const Target&, ConstTensor last_hidden, Tensor logits);
+
+}  // namespace eyrie
