@@ -1,0 +1,9 @@
+// attention/attention_cases.h: what the harness runs of this room.
+#pragma once
+#include "testing/harness.h"
+
+namespace eyrie {
+
+void add_attention_cases(testing::CaseList& cases);
+
+}  // namespace eyrie

@@ -1,0 +1,38 @@
+// testing/poison.h: buffers that show stray reads and writes. Every byte is 0xFF before the call (NaN as a float, -1 as
+// an integer), and guards stand before and behind.
+#pragma once
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "tensor/buffer.h"
+#include "testing/compare.h"
+
+namespace eyrie::testing {
+
+// Owns the tensors of one case. Random numbers are seeded by the case's and the tensor's name, so a failure repeats.
+class CaseMemory {
+ public:
+  explicit CaseMemory(std::string_view case_name) : case_name_(case_name) {}
+
+  Tensor output(std::string_view name, const Shape& shape, DType dtype = DType::f32);  // poisoned
+  Tensor normal(std::string_view name, const Shape& shape, double deviation = 1.0, DType dtype = DType::f32);
+  Tensor zeros(std::string_view name, const Shape& shape, DType dtype = DType::f32);
+  Tensor integers(std::string_view name, const std::vector<int32_t>& values);  // [values], i32
+
+  // One failed Comparison per buffer whose guards were overwritten.
+  std::vector<Comparison> broken_guards() const;
+
+ private:
+  struct Guarded {
+    std::string name;
+    Bytes bytes;
+    int64_t size = 0;
+  };
+  std::string case_name_;
+  std::deque<Guarded> buffers_;
+};
+
+}  // namespace eyrie::testing
