@@ -1,0 +1,66 @@
+#include "data/supervision.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace eyrie {
+namespace {
+
+void check_offsets(std::span<const int32_t> cu_seqlens, int64_t tokens) {
+  const bool whole = !cu_seqlens.empty() && cu_seqlens.front() == 0 && cu_seqlens.back() == tokens;
+  if (whole && std::is_sorted(cu_seqlens.begin(), cu_seqlens.end())) return;
+  throw Error(ErrorKind::input, "cu_seqlens",
+              fmt::format("expected offsets rising from 0 to {}, found {} entries ending in {}", tokens,
+                          cu_seqlens.size(), cu_seqlens.empty() ? 0 : cu_seqlens.back()));
+}
+
+// The rows of one span, t + 1 >= a and t + 2 <= b, inside the sequence that starts at `start`.
+void add_span_rows(const Span& span, int32_t start, Supervision& out) {
+  for (int32_t t = std::max(start, span.begin - 1); t + 2 <= span.end; ++t) {
+    const int64_t last_depth = std::min<int64_t>(span.end - 2 - t, out.depths - 1);
+    out.row_token.push_back(t);
+    out.row_start.push_back(start);
+    out.row_last_depth.push_back(static_cast<int32_t>(last_depth));
+    for (int64_t k = 0; k <= last_depth; ++k) ++out.rows_at_depth[static_cast<size_t>(k)];
+  }
+}
+
+// Depth 0's tokens of a sequence: start .. its last row; and where each of its rows stands among them.
+void add_prefix(int32_t start, size_t first_row, Supervision& out) {
+  if (first_row == out.row_token.size()) return;
+  const auto prefix_begin = static_cast<int32_t>(out.prefix_token.size());
+  for (int32_t t = start; t <= out.row_token.back(); ++t) {
+    out.prefix_token.push_back(t);
+    out.prefix_start.push_back(prefix_begin);
+  }
+  for (size_t r = first_row; r < out.row_token.size(); ++r)
+    out.row_prefix.push_back(prefix_begin + out.row_token[r] - start);
+}
+
+}  // namespace
+
+Supervision supervise(std::span<const uint8_t> loss_mask, std::span<const int32_t> cu_seqlens, int64_t depths) {
+  check_offsets(cu_seqlens, static_cast<int64_t>(loss_mask.size()));
+  Supervision out;
+  out.depths = depths;
+  out.rows_at_depth.assign(static_cast<size_t>(depths), 0);
+  for (size_t s = 0; s + 1 < cu_seqlens.size(); ++s) {
+    const int32_t start = cu_seqlens[s], end = cu_seqlens[s + 1];
+    const size_t first_row = out.row_token.size();
+    for (int32_t t = start; t < end; ++t) {
+      if (!loss_mask[static_cast<size_t>(t)]) continue;
+      Span span{t, t};
+      while (span.end + 1 < end && loss_mask[static_cast<size_t>(span.end) + 1]) ++span.end;
+      add_span_rows(span, start, out);
+      out.spans.push_back(span);
+      t = span.end;
+    }
+    add_prefix(start, first_row, out);
+  }
+  return out;
+}
+
+}  // namespace eyrie
