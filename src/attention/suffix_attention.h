@@ -16,15 +16,15 @@
 namespace eyrie {
 
 struct SuffixAttention {
-  ConstTensor q;           // [rows, q_heads, dim]           f32; rows may be 0
-  ConstTensor prefix_k;    // [tokens, kv_heads, dim]        f32; tokens that no row sees are never read
-  ConstTensor prefix_v;    // [tokens, kv_heads, value_dim]  f32
-  ConstTensor suffix_k;    // [n, suffix_rows, kv_heads, dim]        f32, n <= 16; left undefined when n = 0
-  ConstTensor suffix_v;    // [n, suffix_rows, kv_heads, value_dim]
-  ConstTensor token;       // [rows] i32, ascending; need not be 0..rows-1
-  ConstTensor start;       // [rows] i32, the first token of the row's sequence
-  ConstTensor suffix_row;  // [rows] i32, ascending: row r's place in every suffix block; undefined when n = 0
-  float scale = 0;         // multiplies q.k
+  ConstTensor q;                // [rows, q_heads, dim]           f32; rows may be 0
+  ConstTensor prefix_k;         // [tokens, kv_heads, dim]        f32; tokens that no row sees are never read
+  ConstTensor prefix_v;         // [tokens, kv_heads, value_dim]  f32
+  ConstTensor suffix_k = {};    // [n, suffix_rows, kv_heads, dim]        f32, n <= 16; left undefined when n = 0
+  ConstTensor suffix_v = {};    // [n, suffix_rows, kv_heads, value_dim]
+  ConstTensor token;            // [rows] i32, ascending; need not be 0..rows-1
+  ConstTensor start;            // [rows] i32, the first token of the row's sequence
+  ConstTensor suffix_row = {};  // [rows] i32, ascending: row r's place in every suffix block; undefined when n = 0
+  float scale = 0;              // multiplies q.k
 
   int64_t depth() const { return suffix_k.defined() ? suffix_k.dim(0) : 0; }  // n
 };
@@ -34,7 +34,7 @@ struct SuffixAttentionBackward {
   ConstTensor d_o;                // like o
   Tensor d_q;                     // like q, overwritten
   Tensor d_prefix_k, d_prefix_v;  // like prefix_k and prefix_v, f32, accumulated: all depths add into the same prefix
-  Tensor d_suffix_k, d_suffix_v;  // like suffix_k and suffix_v, f32, accumulated; undefined when n = 0
+  Tensor d_suffix_k = {}, d_suffix_v = {};  // like suffix_k and suffix_v, f32, accumulated; undefined when n = 0
 };
 
 // `dense` keeps explicit scores (any shape, slow: the oracle); `fused` is one tiled loop with the suffix folded in,

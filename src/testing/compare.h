@@ -18,15 +18,15 @@ struct Tolerance {
 };
 
 struct Comparison {
-  std::string tensor;
-  Tolerance tolerance;
+  std::string tensor = {};
+  Tolerance tolerance = {};
   double relative_l2 = 0;
   double row_error = 0;
-  std::string worst_row;           // its index without the last dimension, e.g. "[3, 1]"
-  std::string worst_element;       // index of the largest difference
+  std::string worst_row = {};      // its index without the last dimension, e.g. "[3, 1]"
+  std::string worst_element = {};  // index of the largest difference
   double found = 0, expected = 0;  // at worst_element
   int64_t nonfinite = 0;           // places where one is NaN or infinite and the other is not (or is so otherwise)
-  std::string note;                // a failure that is not a distance (a guard overwritten)
+  std::string note = {};           // a failure that is not a distance (a guard overwritten)
 
   bool passed() const;
   std::string text() const;  // one line

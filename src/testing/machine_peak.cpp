@@ -1,0 +1,111 @@
+// One of the few files that see Highway: dynamic dispatch compiles the two loops below once per instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "testing/machine_peak.cpp"
+#include "hwy/foreach_target.h"
+// foreach_target.h comes before highway.h
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace eyrie::testing::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using Lanes = hn::CappedTag<float, 16>;
+
+// Twelve independent chains hide the latency of any FMA unit; they start apart, or the compiler would merge them.
+// Returns the multiply-adds of one thread.
+int64_t multiply_add_chains(int64_t rounds, float* sink) {
+  constexpr int kChains = 12;
+  const Lanes d;
+  const auto factor = hn::Set(d, 0.999f), term = hn::Set(d, 0.5f);
+  auto a = hn::Set(d, 1.0f), b = hn::Add(a, term), c = hn::Add(b, term), e = hn::Add(c, term), f = hn::Add(e, term);
+  auto g = hn::Add(f, term), h = hn::Add(g, term), i = hn::Add(h, term), j = hn::Add(i, term), k = hn::Add(j, term);
+  auto l = hn::Add(k, term), m = hn::Add(l, term);
+  for (int64_t round = 0; round < rounds; ++round) {
+    a = hn::MulAdd(a, factor, term), b = hn::MulAdd(b, factor, term), c = hn::MulAdd(c, factor, term);
+    e = hn::MulAdd(e, factor, term), f = hn::MulAdd(f, factor, term), g = hn::MulAdd(g, factor, term);
+    h = hn::MulAdd(h, factor, term), i = hn::MulAdd(i, factor, term), j = hn::MulAdd(j, factor, term);
+    k = hn::MulAdd(k, factor, term), l = hn::MulAdd(l, factor, term), m = hn::MulAdd(m, factor, term);
+  }
+  const auto sum = hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)), hn::Add(hn::Add(f, g), hn::Add(h, i)));
+  *sink += hn::GetLane(hn::SumOfLanes(d, hn::Add(sum, hn::Add(hn::Add(j, k), hn::Add(l, m)))));
+  return rounds * kChains * static_cast<int64_t>(hn::Lanes(d));
+}
+
+// Adds up `count` floats, a multiple of 64 of them.
+float sum_of(const float* values, int64_t count) {
+  const Lanes d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto a = hn::Zero(d), b = a, c = a, e = a;
+  for (int64_t i = 0; i < count; i += 4 * lanes) {
+    a = hn::Add(a, hn::LoadU(d, values + i)), b = hn::Add(b, hn::LoadU(d, values + i + lanes));
+    c = hn::Add(c, hn::LoadU(d, values + i + 2 * lanes)), e = hn::Add(e, hn::LoadU(d, values + i + 3 * lanes));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+}
+
+}  // namespace eyrie::testing::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <omp.h>
+
+#include <algorithm>
+
+#include "base/time.h"
+#include "tensor/buffer.h"
+#include "testing/machine_peak.h"
+
+namespace eyrie::testing {
+HWY_EXPORT(multiply_add_chains);
+HWY_EXPORT(sum_of);
+namespace {
+
+constexpr int kRepeats = 5;  // the best of them: another program's share is not the machine's limit
+
+template <typename Work>
+double best_rate(const Work& work) {  // work() returns how much it did
+  double best = 0;
+  for (int repeat = 0; repeat < kRepeats; ++repeat) {
+    Stopwatch watch;
+    const double done = work();
+    best = std::max(best, done / watch.seconds());
+  }
+  return best;
+}
+
+}  // namespace
+
+double fma_peak_flops() {
+  constexpr int64_t kRounds = 2'000'000;
+  volatile float kept = 0;
+  return best_rate([&] {
+    int64_t multiply_adds = 0;
+    float sink = 0;
+#pragma omp parallel reduction(+ : multiply_adds, sink)
+    multiply_adds = HWY_DYNAMIC_DISPATCH(multiply_add_chains)(kRounds, &sink);
+    kept = kept + sink;
+    return 2.0 * static_cast<double>(multiply_adds);
+  });
+}
+
+double read_bandwidth_bytes_per_second() { return read_bandwidth_bytes_per_second(int64_t{512} << 20); }
+
+double read_bandwidth_bytes_per_second(int64_t footprint_bytes) {
+  constexpr int64_t kStep = 64, kReadBytes = int64_t{512} << 20;  // floats a loop round takes; bytes read per repeat
+  const int64_t per_thread = std::max<int64_t>(footprint_bytes / 4 / omp_get_max_threads() / kStep, 1) * kStep;
+  const int64_t floats = per_thread * omp_get_max_threads();
+  const Buffer memory = Buffer::zeros(DType::f32, {floats});
+  const float* values = memory.tensor().as<float>();
+  const int64_t passes = std::max<int64_t>(kReadBytes / (4 * floats), 1);
+  volatile float kept = 0;
+  return best_rate([&] {
+    float sink = 0;
+#pragma omp parallel reduction(+ : sink)
+    for (int64_t pass = 0; pass < passes; ++pass)
+      sink += HWY_DYNAMIC_DISPATCH(sum_of)(values + omp_get_thread_num() * per_thread, per_thread);
+    kept = kept + sink;
+    return 4.0 * static_cast<double>(floats * passes);
+  });
+}
+
+}  // namespace eyrie::testing
+#endif
