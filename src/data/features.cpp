@@ -1,0 +1,114 @@
+#include "data/features.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "io/json.h"
+#include "tensor/buffer.h"
+
+namespace eyrie {
+namespace {
+
+constexpr const char* kFormatVersion = "1";
+
+// `read` on one tensor of the file; its errors get the file's path.
+const ConstTensor& checked(const SafetensorsFile& file, const char* name, const Shape& shape,
+                           std::initializer_list<DType> dtypes) {
+  const ConstTensor& tensor = file.at(name);
+  try {
+    expect_dtype(name, tensor, dtypes);
+    expect_shape(name, tensor, shape);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::file, file.path(), error.what());
+  }
+  return tensor;
+}
+
+std::vector<int32_t> read_ids(const SafetensorsFile& file) {
+  const ConstTensor& tensor = checked(file, "input_ids", {-1}, {DType::i64});
+  std::vector<int32_t> ids;
+  for (int64_t t = 0; t < tensor.dim(0); ++t) {
+    const int64_t id = tensor.as<int64_t>()[t];
+    if (id < 0 || id > INT32_MAX)
+      throw Error(ErrorKind::file, file.path(), fmt::format("input_ids[{}]: expected a token id, found {}", t, id));
+    ids.push_back(static_cast<int32_t>(id));
+  }
+  return ids;
+}
+
+FeatureInfo read_info(const SafetensorsFile& file) {
+  FeatureInfo info;
+  const auto value = [&](const char* key) {
+    const auto found = file.metadata().find(key);
+    return found == file.metadata().end() ? std::string() : found->second;
+  };
+  const std::string version = value("format_version");
+  if (!version.empty() && version != kFormatVersion)
+    throw Error(ErrorKind::file, file.path(),
+                fmt::format("format_version: expected {}, found {}", kFormatVersion, version));
+  info.target_fingerprint = value("target_fingerprint");
+  info.tokenizer_hash = value("tokenizer_hash");
+  if (const std::string ids = value("tap_ids"); !ids.empty()) {
+    const Json array = Json::parse(ids, file.path());
+    for (const Json& id : array.as_array()) info.tap_ids.push_back(id.as_integer(0));
+  }
+  return info;
+}
+
+}  // namespace
+
+FeatureBatch read_features(const std::string& path) {
+  FeatureBatch batch{SafetensorsFile::open(path), {}, {}, {}, {}};
+  batch.tokens.input_ids = read_ids(batch.file);
+  const int64_t tokens = batch.tokens.tokens();
+  const auto floats = {DType::f32, DType::bf16, DType::f16};
+  batch.taps = checked(batch.file, "aux_hidden_states", {tokens, -1}, floats);
+  batch.last_hidden = checked(batch.file, "last_hidden_states", {tokens, -1}, floats);
+  const auto* mask = checked(batch.file, "loss_mask", {tokens}, {DType::u8, DType::boolean}).data;
+  const auto* mask_bytes = static_cast<const uint8_t*>(mask);
+  batch.tokens.loss_mask.assign(mask_bytes, mask_bytes + tokens);
+  const ConstTensor& offsets = checked(batch.file, "cu_seqlens", {-1}, {DType::i32});
+  batch.tokens.cu_seqlens.assign(offsets.as<int32_t>(), offsets.as<int32_t>() + offsets.dim(0));
+  batch.info = read_info(batch.file);
+  return batch;
+}
+
+std::string feature_file_name(int64_t index) { return fmt::format("features-{:05}.safetensors", index); }
+
+std::vector<std::string> feature_files(const std::string& directory) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("features-") && name.ends_with(".safetensors")) paths.push_back(entry.path().string());
+  }
+  if (paths.empty())
+    throw Error(ErrorKind::file, directory,
+                error ? error.message() : "expected files features-*.safetensors, found none");
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+void write_features(const std::string& path, const FeatureTensors& features, const FeatureInfo& info) {
+  const PackedBatch& tokens = features.tokens;
+  const std::vector<int64_t> ids(tokens.input_ids.begin(), tokens.input_ids.end());
+  std::vector<NamedTensor> tensors = {
+      {"input_ids", {ids.data(), DType::i64, {tokens.tokens()}}},
+      {"cu_seqlens", {tokens.cu_seqlens.data(), DType::i32, {tokens.sequences() + 1}}},
+      {"loss_mask", {tokens.loss_mask.data(), DType::u8, {tokens.tokens()}}},
+      {"aux_hidden_states", features.taps},
+      {"last_hidden_states", features.last_hidden},
+  };
+  tensors.insert(tensors.end(), features.extra.begin(), features.extra.end());
+  write_safetensors(path, tensors,
+                    {{"format_version", kFormatVersion},
+                     {"target_fingerprint", info.target_fingerprint},
+                     {"tap_ids", fmt::format("[{}]", fmt::join(info.tap_ids, ", "))},
+                     {"tokenizer_hash", info.tokenizer_hash}});
+}
+
+}  // namespace eyrie
