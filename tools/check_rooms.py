@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Holds the rooms of src/ to docs/architecture.md: which may include which, and where heavy headers may stand.
+
+Usage: check_rooms.py [REPOSITORY]. Prints one line per violation; exit 1 when there is one.
+"""
+import pathlib
+import re
+import sys
+
+# A heavy header has owner files (docs/architecture.md, "Libraries"); seconds of compile time each.
+OWNERS = {
+    "spdlog/": {"base/log.cpp"},
+    "nlohmann/": {"io/json.cpp"},
+    "CLI/": {"app/flags.cpp"},
+    "pcre2.h": {"text/regex.cpp"},
+    "utf8proc.h": {"text/normalizer.cpp", "text/unicode.cpp"},
+}
+
+
+def listed_rooms(root):
+    """{room: rooms after its arrow} from the tree in docs/architecture.md."""
+    text = (root / "docs/architecture.md").read_text()
+    tree = re.search(r"^src/\n(.*?)^bindings/", text, re.M | re.S).group(1)
+    rooms = {}
+    for line in tree.splitlines():
+        match = re.match(r"  (\w+) .*→ *(.*)$", line)
+        if match:
+            rooms[match[1]] = re.findall(r"\w+", match[2])
+    return rooms
+
+
+def reachable(rooms):
+    """{room: every room it may include}; `all` means every room, `std` and `the CUDA toolkit` none."""
+    closed = {}
+
+    def close(room):
+        if room not in closed:
+            after = list(rooms) if "all" in rooms[room] else [r for r in rooms[room] if r in rooms]
+            closed[room] = {room}.union(*(close(r) for r in after if r != room))
+        return closed[room]
+
+    for room in rooms:
+        close(room)
+    return closed
+
+
+def cmake_rooms(root):
+    text = (root / "cmake/rooms.cmake").read_text()
+    return {m[1]: m[2].split() for m in re.finditer(r"^eyrie_room\((\w+)([^)]*)\)", text, re.M)}
+
+
+def violations(root):
+    allowed = reachable(listed_rooms(root))
+    for room, after in cmake_rooms(root).items():
+        for other in after:
+            if room not in allowed or other not in allowed[room]:
+                yield f"cmake/rooms.cmake: {room} links {other}, which docs/architecture.md does not allow"
+    for path in sorted((root / "src").rglob("*")):
+        if path.suffix not in {".h", ".cpp", ".cu", ".cuh"}:
+            continue
+        name = path.relative_to(root / "src").as_posix()
+        room = name.split("/")[0]
+        if room not in allowed:
+            yield f"src/{name}: no room '{room}' in docs/architecture.md"
+            continue
+        beside = {"testing"} if re.search(r"_(test|cases)\.(cpp|h)$", name) else set()
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            include = re.match(r'\s*#\s*include\s*[<"]([^">]+)[">]', line)
+            if not include:
+                continue
+            other = include[1].split("/")[0]
+            if other in allowed and other not in allowed[room] | beside:
+                yield f"src/{name}:{number}: {room} may not include {other}"
+            for header, owners in OWNERS.items():
+                if include[1].startswith(header) and name not in owners:
+                    yield f"src/{name}:{number}: <{include[1]}> belongs to {', '.join(sorted(owners))}"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
+    found = list(violations(root))
+    print("\n".join(found) or "rooms: every include is allowed")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
