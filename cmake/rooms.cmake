@@ -69,6 +69,7 @@ eyrie_room_uses(text PkgConfig::libpcre2-8 PkgConfig::libutf8proc)
 
 add_executable(eyrie src/app/main.cpp)
 target_link_libraries(eyrie PRIVATE eyrie_app)
+target_compile_definitions(eyrie PRIVATE EYRIE_VERSION="${PROJECT_VERSION}")
 foreach(room ops attention model train speculative)
   if(TARGET eyrie_${room}_cases)
     target_link_libraries(eyrie PRIVATE eyrie_${room}_cases)

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
@@ -83,6 +84,21 @@ void for_each_json_line(const std::string& path, const std::function<void(const 
     visit(Json::parse(text, path, line), place_of_line(path, line));
   }
   if (file.bad()) throw Error(ErrorKind::file, path, "cannot be read");
+}
+
+ConversationReader ConversationReader::of_model(const std::string& directory, const std::string& template_name) {
+  ConversationReader reader;
+  if (!std::filesystem::exists(directory + "/tokenizer.json")) return reader;
+  reader.tokenizer = Tokenizer::from_directory(directory);
+  if (template_name.empty()) {
+    GuessedTemplate guess = guess_chat_template(*reader.tokenizer, directory);
+    reader.chat_template = guess.chat_template;
+    reader.template_rule = std::move(guess.rule);
+  } else {
+    reader.chat_template = &find_chat_template(template_name);
+    reader.template_rule = "named on the command line";
+  }
+  return reader;
 }
 
 std::optional<std::vector<Message>> read_messages(const Json& line) {

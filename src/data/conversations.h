@@ -23,10 +23,14 @@ void for_each_json_line(const std::string& path, const std::function<void(const 
 std::optional<std::vector<Message>> read_messages(const Json& line);
 
 struct ConversationReader {
-  const Tokenizer* tokenizer = nullptr;  // null: only lines with input_ids are taken
+  std::optional<Tokenizer> tokenizer;  // absent: only lines with input_ids are taken
   const ChatTemplate* chat_template = nullptr;
-  int64_t vocabulary = 0;  // ids must lie below it
-  int64_t max_tokens = 0;  // longer sequences are cut there; 0: never
+  std::string template_rule;  // why that template, for the log
+  int64_t vocabulary = 0;     // ids must lie below it
+  int64_t max_tokens = 0;     // longer sequences are cut there; 0: never
+
+  // The tokenizer of a model directory, if it has one, and the template of that name ("": guessed).
+  static ConversationReader of_model(const std::string& directory, const std::string& template_name);
 };
 
 struct Conversations {

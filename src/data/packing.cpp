@@ -18,13 +18,8 @@ PackedBatch pack(const std::vector<const TokenSequence*>& sequences) {
   return batch;
 }
 
-std::vector<std::vector<int64_t>> plan_batches(const std::vector<TokenSequence>& sequences, int64_t token_budget,
-                                               uint64_t seed, int64_t epoch) {
-  std::vector<int64_t> order(sequences.size());
-  std::iota(order.begin(), order.end(), 0);
-  RandomStream stream(hash_name("batches") ^ philox(seed, static_cast<uint64_t>(epoch))[0]);
-  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[stream.below(i)]);
-
+std::vector<std::vector<int64_t>> group_batches(const std::vector<TokenSequence>& sequences,
+                                                const std::vector<int64_t>& order, int64_t token_budget) {
   std::vector<std::vector<int64_t>> batches;
   int64_t room = 0;
   for (const int64_t index : order) {
@@ -34,6 +29,20 @@ std::vector<std::vector<int64_t>> plan_batches(const std::vector<TokenSequence>&
     room -= tokens;
   }
   return batches;
+}
+
+std::vector<int64_t> file_order(const std::vector<TokenSequence>& sequences) {
+  std::vector<int64_t> order(sequences.size());
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+std::vector<std::vector<int64_t>> plan_batches(const std::vector<TokenSequence>& sequences, int64_t token_budget,
+                                               uint64_t seed, int64_t epoch) {
+  std::vector<int64_t> order = file_order(sequences);
+  RandomStream stream(hash_name("batches") ^ philox(seed, static_cast<uint64_t>(epoch))[0]);
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[stream.below(i)]);
+  return group_batches(sequences, order, token_budget);
 }
 
 }  // namespace eyrie

@@ -22,8 +22,14 @@ struct PackedBatch {
 
 PackedBatch pack(const std::vector<const TokenSequence*>& sequences);
 
-// Which sequences form each batch: a seeded shuffle per epoch, then consecutive sequences up to `token_budget` tokens
-// each (at least one sequence). Depends on (seed, epoch) alone, so a resumed run sees the same batches.
+// Sequences in the given order, consecutive ones together up to `token_budget` tokens (at least one sequence a batch).
+std::vector<std::vector<int64_t>> group_batches(const std::vector<TokenSequence>& sequences,
+                                                const std::vector<int64_t>& order, int64_t token_budget);
+std::vector<int64_t> file_order(const std::vector<TokenSequence>& sequences);  // 0, 1, 2, …
+
+// Which sequences form each batch of an epoch: a seeded shuffle per epoch, then consecutive sequences up to
+// `token_budget` tokens each (at least one sequence). Depends on (seed, epoch) alone, so a resumed run sees the same
+// batches.
 std::vector<std::vector<int64_t>> plan_batches(const std::vector<TokenSequence>& sequences, int64_t token_budget,
                                                uint64_t seed, int64_t epoch);
 

@@ -1,0 +1,54 @@
+#include <fmt/core.h>
+
+#include "app/commands.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "data/conversations.h"
+#include "data/features.h"
+#include "io/atomic_dir.h"
+#include "model/target.h"
+
+namespace eyrie {
+namespace {
+
+// Writes batch `index` of the plan: the target's taps and last hidden states of its tokens.
+void capture_batch(Exec& exec, const Target& target, const PackedBatch& batch, const FeatureInfo& info, DType dtype,
+                   const std::string& path) {
+  const int64_t tokens = batch.tokens(), hidden = target.config.decoder.hidden;
+  const ScratchScope scope(exec.scratch);
+  const Tensor taps = exec.scratch.take(DType::f32, {tokens, hidden * static_cast<int64_t>(info.tap_ids.size())});
+  const Tensor last_hidden = exec.scratch.take(DType::f32, {tokens, hidden});
+  const PackedTokens packed{{batch.input_ids.data(), DType::i32, {tokens}},
+                            {batch.cu_seqlens.data(), DType::i32, {batch.sequences() + 1}}};
+  forward_packed(exec, target, packed, info.tap_ids, taps, last_hidden);
+  const Buffer stored_taps = Buffer::copy_of(taps, dtype), stored_hidden = Buffer::copy_of(last_hidden, dtype);
+  write_features(path, {batch, stored_taps, stored_hidden}, info);
+}
+
+}  // namespace
+
+void run_capture(const CaptureOptions& options) {
+  const Target target = load_target(options.model);
+  ConversationReader reader = ConversationReader::of_model(options.model, options.chat_template);
+  reader.vocabulary = target.config.vocabulary;
+  reader.max_tokens = options.max_tokens;
+  const Conversations data = read_conversations(options.input, reader);
+  FeatureInfo info{target.fingerprint, options.tap_ids, reader.tokenizer ? reader.tokenizer->hash() : ""};
+  if (info.tap_ids.empty()) info.tap_ids = default_tap_ids(target.config.layers);
+
+  Exec exec;
+  AtomicDirectory output(options.output);
+  const auto batches = group_batches(data.sequences, file_order(data.sequences), options.token_budget);
+  for (size_t i = 0; i < batches.size(); ++i) {
+    std::vector<const TokenSequence*> members;
+    for (const int64_t index : batches[i]) members.push_back(&data.sequences[static_cast<size_t>(index)]);
+    capture_batch(exec, target, pack(members), info, options.dtype == "f32" ? DType::f32 : DType::bf16,
+                  output.path() + "/" + feature_file_name(static_cast<int64_t>(i)));
+  }
+  output.commit();
+  log_info(fmt::format("{} sequences ({} cut at {} tokens), {} tokens, {} supervised, {} files in {}",
+                       data.sequences.size(), data.cut, options.max_tokens, data.tokens, data.supervised_tokens,
+                       batches.size(), options.output));
+}
+
+}  // namespace eyrie
