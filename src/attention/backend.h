@@ -1,0 +1,39 @@
+// attention/backend.h: what a backend of suffix attention is, seen from inside the room. The door
+// (suffix_attention.cpp) has checked every shape, dtype and index before one of these runs.
+#pragma once
+#include <string>
+
+#include "attention/suffix_attention.h"
+
+namespace eyrie {
+
+struct AttentionSizes {
+  int64_t rows, tokens, q_heads, kv_heads, group, dim, value_dim, depth;
+  explicit AttentionSizes(const SuffixAttention& problem)
+      : rows(problem.q.dim(0)),
+        tokens(problem.prefix_k.dim(0)),
+        q_heads(problem.q.dim(1)),
+        kv_heads(problem.prefix_k.dim(1)),
+        group(q_heads / kv_heads),
+        dim(problem.q.dim(2)),
+        value_dim(problem.prefix_v.dim(2)),
+        depth(problem.depth()) {}
+};
+
+struct BackendEntry {
+  AttentionBackend id;
+  const char* name;
+  std::string (*why_not)(const SuffixAttention&);  // one sentence, or empty: it takes the problem
+  int64_t (*scratch_bytes)(const SuffixAttention&);
+  void (*forward)(Exec&, const SuffixAttention&, const Tensor& o, const Tensor& lse);
+  void (*backward)(Exec&, const SuffixAttention&, const SuffixAttentionBackward&);
+};
+
+namespace dense {
+std::string why_not(const SuffixAttention& problem);
+int64_t scratch_bytes(const SuffixAttention& problem);
+void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
+void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
+}  // namespace dense
+
+}  // namespace eyrie

@@ -1,0 +1,194 @@
+#include "attention/suffix_attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "attention/suffix_problem.h"
+
+namespace eyrie {
+namespace {
+
+using testing::compare;
+using testing::compare_bits;
+using testing::Comparison;
+
+std::vector<AttentionBackend> backends() { return {AttentionBackend::dense}; }
+
+std::string error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+void add_into(const Tensor& to, double factor, const ConstTensor& from) {  // contiguous
+  for (int64_t i = 0; i < to.elements(); ++i) to.as<float>()[i] += static_cast<float>(factor * from.as<float>()[i]);
+}
+
+// The classic wrong rule: the prefix differentiated by itself, with its own o and lse, d_o weighed by its share of the
+// softmax, and no gradient for its lse. The loss, d_v and the suffix cannot show it; d_q and d_prefix_k must.
+TEST(SuffixAttention, PrefixDifferentiatedAloneIsCaught) {
+  Exec exec;
+  const SuffixShape shape = {.lengths = {40, 65, 9}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 3};
+  SuffixProblem made("negative control", shape);
+  const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
+  forward(exec, AttentionBackend::dense, made.problem, o, lse);
+  const SuffixAttentionBackward right = made.gradients("right", o, lse);
+  backward(exec, AttentionBackend::dense, made.problem, right);
+
+  SuffixAttention prefix = made.problem;
+  prefix.suffix_k = prefix.suffix_v = prefix.suffix_row = {};
+  const Tensor prefix_o = made.output_o("prefix o"), prefix_lse = made.output_lse("prefix lse");
+  forward(exec, AttentionBackend::dense, prefix, prefix_o, prefix_lse);
+
+  const Tensor d_o = made.output_o("weighed d_o");
+  copy(made.d_o, d_o);
+  double share = 0;
+  for (int64_t i = 0; i < lse.elements(); ++i) {
+    const float weight = std::exp(prefix_lse.as<float>()[i] - lse.as<float>()[i]);
+    share += weight / static_cast<double>(lse.elements());
+    for (int64_t j = 0; j < shape.dim; ++j) d_o.as<float>()[i * shape.dim + j] *= weight;
+  }
+  EXPECT_GT(share, 0.1);
+  EXPECT_LT(share, 0.9);
+
+  const SuffixAttentionBackward merged = made.gradients("merged", o, lse);
+  backward(exec, AttentionBackend::dense, prefix, merged);
+  SuffixAttentionBackward wrong = made.gradients("wrong", prefix_o, prefix_lse);
+  wrong.d_o = d_o;
+  backward(exec, AttentionBackend::dense, prefix, wrong);
+  add_into(wrong.d_q, 1, right.d_q);  // the suffix's part of d_q, which the wrong rule gets right
+  add_into(wrong.d_q, -1, merged.d_q);
+
+  EXPECT_TRUE(compare("d_prefix_k", merged.d_prefix_k, right.d_prefix_k).passed());
+  EXPECT_TRUE(compare("d_prefix_v", wrong.d_prefix_v, right.d_prefix_v).passed());
+  for (const Comparison& caught :
+       {compare("d_q", wrong.d_q, right.d_q), compare("d_prefix_k", wrong.d_prefix_k, right.d_prefix_k)}) {
+    EXPECT_FALSE(caught.passed());
+    EXPECT_GT(caught.relative_l2, 0.08) << caught.text();
+    EXPECT_LT(caught.relative_l2, 0.5) << caught.text();
+  }
+}
+
+// The rows and prefix of one sequence of a packed problem, as a problem of its own.
+SuffixAttention one_sequence(SuffixProblem& made, int64_t first_row, int64_t rows, int64_t first_token,
+                             int64_t tokens) {
+  const auto slice = [&](const ConstTensor& tensor) { return ConstTensor(tensor.slice(first_row, first_row + rows)); };
+  SuffixAttention one = made.problem;
+  one.q = slice(made.problem.q);
+  one.suffix_row = slice(made.problem.suffix_row);
+  one.prefix_k = made.problem.prefix_k.slice(first_token, first_token + tokens);
+  one.prefix_v = made.problem.prefix_v.slice(first_token, first_token + tokens);
+  std::vector<int32_t> token, start;
+  for (int64_t row = first_row; row < first_row + rows; ++row) {
+    token.push_back(made.problem.token.as<int32_t>()[row] - static_cast<int32_t>(first_token));
+    start.push_back(made.problem.start.as<int32_t>()[row] - static_cast<int32_t>(first_token));
+  }
+  one.token = made.memory().integers("token of one", token);
+  one.start = made.memory().integers("start of one", start);
+  return one;
+}
+
+TEST(SuffixAttention, ForwardDoesNotChangeByABitWithThePacking) {
+  const SuffixShape shape = {.lengths = {37, 150, 70}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 2};
+  for (const AttentionBackend backend : backends()) {
+    Exec exec;
+    SuffixProblem made("packing", shape);
+    const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
+    forward(exec, backend, made.problem, o, lse);
+    int64_t first = 0;
+    for (const int length : shape.lengths) {
+      const SuffixAttention one = one_sequence(made, first, length, first, length);
+      const Tensor alone = made.memory().output("o of one", {length, shape.q_heads, shape.dim});
+      const Tensor alone_lse = made.memory().output("lse of one", {length, shape.q_heads});
+      forward(exec, backend, one, alone, alone_lse);
+      const Comparison same_o = compare_bits("o", alone, o.slice(first, first + length));
+      const Comparison same_lse = compare_bits("lse", alone_lse, lse.slice(first, first + length));
+      EXPECT_TRUE(same_o.passed()) << same_o.text();
+      EXPECT_TRUE(same_lse.passed()) << same_lse.text();
+      first += length;
+    }
+  }
+}
+
+TEST(SuffixAttention, BackwardTwiceGivesTheSameBits) {
+  const SuffixShape shape = {.lengths = {200, 33}, .q_heads = 4, .kv_heads = 1, .dim = 64, .depth = 3};
+  for (const AttentionBackend backend : backends()) {
+    Exec exec;
+    SuffixProblem made("twice", shape);
+    const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
+    forward(exec, backend, made.problem, o, lse);
+    const SuffixAttentionBackward once = made.gradients("once", o, lse), again = made.gradients("again", o, lse);
+    backward(exec, backend, made.problem, once);
+    backward(exec, backend, made.problem, again);
+    EXPECT_TRUE(compare_bits("d_q", once.d_q, again.d_q).passed());
+    EXPECT_TRUE(compare_bits("d_prefix_k", once.d_prefix_k, again.d_prefix_k).passed());
+    EXPECT_TRUE(compare_bits("d_suffix_v", once.d_suffix_v, again.d_suffix_v).passed());
+  }
+}
+
+TEST(SuffixAttention, ScratchIsWhatWasAskedFor) {
+  const SuffixShape shape = {.lengths = {200, 33}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 3};
+  for (const AttentionBackend backend : backends()) {
+    Exec exec;
+    SuffixProblem made("scratch", shape);
+    const int64_t bytes = scratch_bytes(backend, made.problem);
+    {  // one block of the size asked for: nothing more is allocated
+      const ScratchScope scope(exec.scratch);
+      exec.scratch.take(DType::u8, {bytes});
+    }
+    const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
+    const int64_t before = exec.scratch.allocations();
+    forward(exec, backend, made.problem, o, lse);
+    backward(exec, backend, made.problem, made.gradients("grad", o, lse));
+    EXPECT_EQ(exec.scratch.allocations(), before) << name(backend);
+  }
+}
+
+TEST(SuffixAttention, BackendsGoByName) {
+  for (const AttentionBackend backend : backends()) EXPECT_EQ(find_backend(name(backend)), backend);
+  EXPECT_EQ(find_backend("auto"), AttentionBackend::automatic);
+  const std::string message = error_of([] { find_backend("flash"); });
+  EXPECT_NE(message.find("flash"), std::string::npos) << message;
+  EXPECT_NE(message.find("dense"), std::string::npos) << message;
+}
+
+TEST(SuffixAttention, BadInputIsNamed) {
+  const SuffixShape shape = {.lengths = {5, 6}, .q_heads = 2, .kv_heads = 1, .dim = 32, .depth = 1};
+  SuffixProblem made("bad input", shape);
+  const auto message = [&](const std::function<void(SuffixAttention&)>& spoil) {
+    SuffixAttention problem = made.problem;
+    spoil(problem);
+    return error_of([&] { choose_backend(AttentionBackend::automatic, problem); });
+  };
+  const auto indices = [&](const std::vector<int32_t>& values) { return made.memory().integers("indices", values); };
+  EXPECT_EQ(message([](SuffixAttention& p) { p.q = ConstTensor(p.q.data, DType::bf16, p.q.shape); }),
+            "q: expected f32, found bf16");
+  EXPECT_EQ(message([](SuffixAttention& p) { p.prefix_v = p.prefix_v.slice(0, 3); }),
+            "prefix_v: expected shape [11, 1, any], found [3, 1, 32]");
+  EXPECT_EQ(message([](SuffixAttention& p) { p.suffix_row = {}; }), "suffix_row: expected i32, found f32");
+  EXPECT_EQ(message([&](SuffixAttention& p) {
+              p.token = indices({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11});
+            }),
+            "token: row 10: expected an index below 11, found 11");
+  EXPECT_EQ(message([&](SuffixAttention& p) {
+              p.token = indices({0, 2, 1, 3, 4, 5, 6, 7, 8, 9, 10});
+            }),
+            "token: expected ascending values, found 1 behind 2 at row 2");
+  EXPECT_EQ(message([&](SuffixAttention& p) {
+              p.start = indices({0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3});
+            }),
+            "start: row 5 starts at 3, inside the sequence of the row before it (token 4)");
+  EXPECT_EQ(message([&](SuffixAttention& p) {
+              p.start = indices({0, 0, 3, 0, 0, 5, 5, 5, 5, 5, 5});
+            }),
+            "start: row 2: expected a start up to its token 2, found 3");
+  EXPECT_EQ(message([](SuffixAttention& p) { p.q.strides[2] = 2; }),
+            "q: expected a contiguous last dimension, found a stride of 2");
+}
+
+}  // namespace
+}  // namespace eyrie
