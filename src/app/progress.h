@@ -1,0 +1,31 @@
+// app/progress.h: one line on standard error that is redrawn while work goes on, as wide as the terminal; where
+// standard error is not a terminal, a plain line each tenth of the way.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace eyrie {
+
+// "1:05" or "2:03:09"; what is left, rounded up.
+std::string format_duration(double seconds);
+// label, bar, share and details in at most `width` columns: the bar gives way first, then the end of the details.
+std::string format_progress(std::string_view label, double share, std::string_view details, int width);
+
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string label);
+  ~ProgressBar();  // ends the line
+  void update(int64_t done, int64_t total, std::string_view details);
+
+ private:
+  std::string label_;
+  bool terminal_;
+  bool drawn_ = false;
+  int last_tenth_ = -1;
+  Stopwatch since_drawn_;
+};
+
+}  // namespace eyrie
