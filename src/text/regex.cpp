@@ -1,0 +1,143 @@
+#include "text/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/core.h>
+#include <pcre2.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "io/json.h"
+#include "text/unicode.h"
+
+namespace eyrie {
+namespace {
+
+// Backtracking allowed in one match: a floor, and a share for the text, because greedy \s* over a long run of spaces
+// rightly gives back every one of them.
+constexpr size_t kMatchSteps = 1'000'000;
+constexpr size_t kMatchStepsPerByte = 16;
+constexpr uint32_t kHeapKib = 256 * 1024;
+constexpr size_t kLongestPattern = 64 * 1024;
+
+std::string pcre2_message(int code) {
+  PCRE2_UCHAR text[256];
+  return pcre2_get_error_message(code, text, sizeof text) < 0 ? fmt::format("error {}", code)
+                                                              : reinterpret_cast<char*>(text);
+}
+
+PCRE2_SPTR pcre2_text(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+
+struct FreeMatch {
+  void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+}  // namespace
+
+struct Pattern::Compiled {
+  explicit Compiled(std::string_view oniguruma);
+  ~Compiled() { pcre2_code_free(code); }
+  Compiled(const Compiled&) = delete;
+  Compiled& operator=(const Compiled&) = delete;
+  std::string source;
+  pcre2_code* code;
+};
+
+Pattern::Compiled::Compiled(std::string_view oniguruma) : source(oniguruma) {
+  if (source.size() > kLongestPattern)
+    throw Error(ErrorKind::file, "",
+                fmt::format("a pattern of {} bytes: expected at most {}", source.size(), kLongestPattern));
+  const std::string pattern = oniguruma_to_pcre2(source);
+  int problem = 0;
+  PCRE2_SIZE offset = 0;
+  const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+  code = pcre2_compile(pcre2_text(pattern), pattern.size(), options, &problem, &offset, nullptr);
+  if (!code)
+    throw Error(ErrorKind::file, "",
+                fmt::format("pattern {}: {} (PCRE2: {})", source, pcre2_message(problem), pattern));
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter gives the same matches
+}
+
+Pattern Pattern::from_json(const Json& json) {
+  if (const Json* text = json.find("String")) return literal(text->as_text());
+  return regex(json.text("Regex"));
+}
+
+Pattern Pattern::literal(std::string text) {
+  if (text.empty()) throw Error(ErrorKind::file, "", "an empty pattern");
+  Pattern pattern;
+  pattern.literal_ = std::move(text);
+  return pattern;
+}
+
+Pattern Pattern::regex(std::string_view oniguruma) {
+  Pattern pattern;
+  pattern.regex_ = std::make_shared<const Compiled>(oniguruma);
+  return pattern;
+}
+
+namespace {
+
+// One walk over a text: the match data and limits live as long as it does.
+class Matcher {
+ public:
+  Matcher(const pcre2_code* code, const std::string& source, std::string_view text)
+      : code_(code),
+        source_(source),
+        text_(text),
+        match_(pcre2_match_data_create_from_pattern(code, nullptr)),
+        context_(pcre2_match_context_create(nullptr)) {
+    const size_t steps = std::max(kMatchSteps, kMatchStepsPerByte * text.size());
+    pcre2_set_match_limit(context_.get(), static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
+    pcre2_set_heap_limit(context_.get(), kHeapKib);
+  }
+
+  // The first match that begins at or behind `from`.
+  bool find(size_t from, size_t& begin, size_t& end) {
+    int found = search(from, PCRE2_NO_UTF_CHECK);
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
+    if (found == PCRE2_ERROR_NOMATCH) return false;
+    if (found < 0)
+      throw Error(ErrorKind::input, "",
+                  fmt::format("pattern {} behind byte {}: {}", source_, from, pcre2_message(found)));
+    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match_.get());
+    begin = range[0];
+    end = std::max(range[0], range[1]);
+    return true;
+  }
+
+ private:
+  int search(size_t from, uint32_t options) {
+    return pcre2_match(code_, pcre2_text(text_), text_.size(), from, options, match_.get(), context_.get());
+  }
+
+  const pcre2_code* code_;
+  const std::string& source_;
+  std::string_view text_;
+  std::unique_ptr<pcre2_match_data, FreeMatch> match_;
+  std::unique_ptr<pcre2_match_context, FreeMatch> context_;
+};
+
+}  // namespace
+
+void Pattern::for_each_match(std::string_view text, const std::function<void(size_t, size_t)>& match) const {
+  if (!regex_) {
+    for (size_t at = text.find(literal_); at != text.npos; at = text.find(literal_, at + literal_.size()))
+      match(at, at + literal_.size());
+    return;
+  }
+  if (text.empty()) return;
+  Matcher matcher(regex_->code, regex_->source, text);
+  size_t last_end = SIZE_MAX, begin = 0, end = 0;
+  for (size_t from = 0; from <= text.size() && matcher.find(from, begin, end);) {
+    if (begin == end && end == last_end) {
+      from = end < text.size() ? end + code_point_at(text, end).bytes : text.size() + 1;
+      continue;
+    }
+    match(begin, end);
+    last_end = from = end;
+  }
+}
+
+}  // namespace eyrie

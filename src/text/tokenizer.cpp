@@ -1,0 +1,163 @@
+#include "text/tokenizer.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "io/json.h"
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/decoder.h"
+#include "text/normalizer.h"
+#include "text/post_processor.h"
+#include "text/pre_tokenizer.h"
+#include "text/unicode.h"
+
+namespace eyrie {
+
+struct Tokenizer::Parts {
+  Parts(const Json& json, std::string text_hash);
+  bool has(int32_t id) const { return bpe.vocabulary().has(id) || added.find(id); }
+
+  std::string hash;
+  Bpe bpe;
+  std::unique_ptr<const Normalizer> normalizer;
+  std::unique_ptr<const PreTokenizer> pre_tokenizer;
+  AddedTokens added;
+  std::unique_ptr<const PostProcessor> post_processor;
+  Decoder decoder;
+};
+
+Tokenizer::Parts::Parts(const Json& json, std::string text_hash)
+    : hash(std::move(text_hash)),
+      bpe(json.at("model")),
+      normalizer(read_normalizer(json.find("normalizer"))),
+      pre_tokenizer(read_pre_tokenizer(json.find("pre_tokenizer"))),
+      added(json.find("added_tokens"), bpe.vocabulary(), normalizer.get()),
+      post_processor(read_post_processor(json.find("post_processor"), [this](int32_t id) { return has(id); })),
+      decoder(json.find("decoder")) {
+  if (json.find("version") && json.text("version") != "1.0")
+    throw Error(ErrorKind::file, "", fmt::format("version \"{}\": expected \"1.0\"", json.text("version")));
+}
+
+Tokenizer Tokenizer::from_text(std::string_view tokenizer_json, const std::string& place) {
+  const Json json = Json::parse(tokenizer_json, place);
+  try {
+    return Tokenizer(std::make_shared<const Parts>(json, fmt::format("{:016x}", hash_name(tokenizer_json))));
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(place)) throw;
+    throw Error(ErrorKind::file, place, error.what());
+  }
+}
+
+Tokenizer Tokenizer::from_file(const std::string& tokenizer_json_path) {
+  std::ifstream file(tokenizer_json_path, std::ios::binary);
+  if (!file) throw Error(ErrorKind::file, tokenizer_json_path, "cannot be opened");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw Error(ErrorKind::file, tokenizer_json_path, "cannot be read");
+  return from_text(text.view(), tokenizer_json_path);
+}
+
+Tokenizer Tokenizer::from_directory(const std::string& directory) {
+  return from_file((std::filesystem::path(directory) / "tokenizer.json").string());
+}
+
+EncodedText Tokenizer::encode_with_offsets(std::string_view text) const {
+  check_utf8(text);
+  EncodedText encoded;
+  const auto add = [&](int32_t id, size_t begin) {
+    encoded.ids.push_back(id);
+    encoded.begin.push_back(begin);
+  };
+  std::vector<WordToken> tokens;
+  const auto encode_plain = [&](AlignedText plain) {
+    std::vector<AlignedText> words;
+    words.push_back(std::move(plain));
+    if (parts_->pre_tokenizer) parts_->pre_tokenizer->apply(words);
+    for (const AlignedText& word : words) {
+      tokens.clear();
+      parts_->bpe.encode(word.text, tokens);
+      for (const WordToken& token : tokens) add(token.id, word.origin[token.begin]);
+    }
+  };
+  for (const TextCut& raw : parts_->added.cut(text, false)) {
+    if (raw.id) {
+      add(*raw.id, raw.begin);
+      continue;
+    }
+    AlignedText plain = AlignedText::of_input(text.substr(raw.begin, raw.end - raw.begin), raw.begin);
+    if (parts_->normalizer) parts_->normalizer->apply(plain);
+    for (const TextCut& cut : parts_->added.cut(plain.text, true)) {
+      if (cut.id)
+        add(*cut.id, plain.origin[cut.begin]);
+      else
+        encode_plain(plain.slice(cut.begin, cut.end));
+    }
+  }
+  return encoded;
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
+  std::vector<int32_t> ids = encode_with_offsets(text).ids;
+  if (add_special_tokens && parts_->post_processor) parts_->post_processor->apply(ids);
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
+  StreamDecoder decoder(*this, skip_special_tokens);
+  std::string text;
+  for (const int32_t id : ids) text += decoder.push(id);
+  return text + decoder.finish();
+}
+
+int32_t Tokenizer::vocabulary_size() const {
+  return std::max(parts_->bpe.vocabulary().end_id(), parts_->added.end_id());
+}
+
+std::optional<int32_t> Tokenizer::token_id(std::string_view token) const {
+  const AddedToken* added = parts_->added.find(token);
+  return added ? std::optional(added->id) : parts_->bpe.vocabulary().find(token);
+}
+
+std::string_view Tokenizer::token_text(int32_t id) const {
+  const AddedToken* added = parts_->added.find(id);
+  return added ? std::string_view(added->content) : parts_->bpe.vocabulary().text(id);
+}
+
+bool Tokenizer::is_added(int32_t id) const { return parts_->added.find(id); }
+
+bool Tokenizer::is_special(int32_t id) const {
+  const AddedToken* added = parts_->added.find(id);
+  return added && added->special;
+}
+
+std::string Tokenizer::hash() const { return parts_->hash; }
+
+struct StreamDecoder::State {
+  State(const Tokenizer& of, bool skip) : tokenizer(of), skip_special(skip), run(of.parts_->decoder) {}
+  Tokenizer tokenizer;
+  bool skip_special;
+  Decoder::Run run;
+};
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
+    : state_(std::make_unique<State>(tokenizer, skip_special_tokens)) {}
+StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
+StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
+StreamDecoder::~StreamDecoder() = default;
+
+std::string StreamDecoder::push(int32_t id) {
+  const Tokenizer& tokenizer = state_->tokenizer;
+  if (!tokenizer.parts_->has(id) || (state_->skip_special && tokenizer.is_special(id))) return "";
+  return state_->run.push(std::string(tokenizer.token_text(id)));
+}
+
+std::string StreamDecoder::finish() { return state_->run.finish(); }
+
+}  // namespace eyrie

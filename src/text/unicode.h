@@ -1,0 +1,29 @@
+// text/unicode.h: UTF-8 and the classes of characters that tokenizers ask for (Unicode tables of utf8proc).
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace eyrie {
+
+struct CodePoint {
+  uint32_t value;
+  uint32_t bytes;  // 1 .. 4
+};
+
+inline constexpr size_t kAllValid = SIZE_MAX;
+inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
+size_t first_invalid_byte(std::string_view text);                   // kAllValid when text is UTF-8
+void check_utf8(std::string_view text);                             // Error{input} naming the offset
+CodePoint code_point_at(std::string_view text, size_t offset);      // text must be valid and offset a character's first
+CodePoint code_point_before(std::string_view text, size_t offset);  // the one that ends at offset > 0
+void append_utf8(std::string& text, uint32_t code_point);           // code_point is a scalar value
+size_t incomplete_suffix(std::string_view bytes);                   // bytes at the end that may begin a character
+std::string replace_invalid_utf8(std::string_view bytes);           // U+FFFD per maximal invalid part
+bool is_white_space(uint32_t code_point);                           // White_Space
+bool is_numeric(uint32_t code_point);                               // categories Nd, Nl, No
+bool is_word(uint32_t code_point);                                  // \w: letters, marks, digits, connectors, joiners
+std::string_view trim_white_space(std::string_view text, bool left = true, bool right = true);
+
+}  // namespace eyrie
