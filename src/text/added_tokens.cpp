@@ -74,8 +74,8 @@ AddedTokens::AddedTokens(const Json* list, const Vocabulary& model, const Normal
       throw bad_token(token, fmt::format("id {} is the model's \"{}\"", token.id, model.text(token.id)));
     if (!by_content_.emplace(token.content, tokens_.size()).second) throw bad_token(token, "stands twice");
     by_id_.emplace(token.id, tokens_.size());
-    const std::string pattern = token.normalized ? normalized_content(token, normalizer) : token.content;
-    if (!pattern.empty()) (token.normalized ? normalized_ : raw_).add(pattern, tokens_.size());
+    token.pattern = token.normalized ? normalized_content(token, normalizer) : token.content;
+    if (!token.pattern.empty()) (token.normalized ? normalized_ : raw_).add(token.pattern, tokens_.size());
     tokens_.push_back(std::move(token));
   }
 }

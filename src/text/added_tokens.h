@@ -16,6 +16,7 @@ namespace eyrie {
 
 struct AddedToken {
   std::string content;
+  std::string pattern;  // what is looked for and what decoders get: the content, normalized when the token is
   int32_t id = 0;
   bool single_word = false, lstrip = false, rstrip = false, normalized = false, special = false;
 };

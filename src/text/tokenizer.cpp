@@ -153,9 +153,10 @@ StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
 StreamDecoder::~StreamDecoder() = default;
 
 std::string StreamDecoder::push(int32_t id) {
-  const Tokenizer& tokenizer = state_->tokenizer;
-  if (!tokenizer.parts_->has(id) || (state_->skip_special && tokenizer.is_special(id))) return "";
-  return state_->run.push(std::string(tokenizer.token_text(id)));
+  const Tokenizer::Parts& parts = *state_->tokenizer.parts_;
+  if (const AddedToken* added = parts.added.find(id))
+    return state_->skip_special && added->special ? "" : state_->run.push(added->pattern);
+  return parts.bpe.vocabulary().has(id) ? state_->run.push(std::string(parts.bpe.vocabulary().text(id))) : "";
 }
 
 std::string StreamDecoder::finish() { return state_->run.finish(); }
