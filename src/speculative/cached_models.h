@@ -1,0 +1,92 @@
+// speculative/cached_models.h: a target and a draft running over the pages of one sequence. Rows are any consecutive
+// positions; the caller has reserved their pages. After the constructor nothing is allocated.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/draft.h"
+#include "speculative/kv_cache.h"
+
+namespace eyrie {
+
+// Cache layers of a target, and behind them the draft's one layer.
+std::vector<CacheLayer> cache_layers(const TargetConfig& target, const DraftConfig* draft);
+
+// The target layers whose output the draft reads: its own ids, else the default of the target's depth.
+std::vector<int64_t> resolve_tap_ids(const TargetConfig& target, const DraftConfig& draft);
+
+// One plain sentence for each reason why the draft cannot run on the target; empty when it fits.
+std::vector<std::string> draft_mismatches(const TargetConfig& target, const DraftConfig& draft);
+
+// What one forward over rows of one sequence tells the attention: positions, slots, pages.
+class CachedRows {
+ public:
+  CachedRows(PagedSequence& sequence, int64_t max_rows);
+  void set(std::span<const int32_t> tokens, int64_t first_position);
+  ConstTensor token_ids() const { return rows_of(token_ids_); }
+  ConstTensor positions() const { return rows_of(positions_); }
+  int64_t count() const { return rows_; }
+  // Writes k and v of the rows into the cache layer, then attends.
+  void attend(Exec& exec, int64_t cache_layer, float scale, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out);
+
+ private:
+  ConstTensor rows_of(const Buffer& buffer) const { return buffer.tensor().slice(0, rows_); }
+  PagedSequence& sequence_;
+  int64_t rows_ = 0;
+  Buffer token_ids_, positions_, slots_, row_sequence_;  // [max_rows] i32
+};
+
+class CachedTarget {
+ public:
+  // `tap_ids` empty: no taps. `logit_rows`: the most rows that logits() is asked for.
+  CachedTarget(Exec& exec, const Target& target, PagedSequence& sequence, std::span<const int64_t> tap_ids,
+               int64_t max_rows, int64_t logit_rows);
+  CachedTarget(const CachedTarget&) = delete;
+  CachedTarget& operator=(const CachedTarget&) = delete;
+
+  void run(std::span<const int32_t> tokens, int64_t first_position);
+  ConstTensor taps() const { return taps_.tensor().slice(0, rows_.count()); }  // [rows, m·Ht] of the last run
+  // Logits of rows [begin, end) of the last run: [end-begin, V], valid until the next call.
+  Tensor logits(int64_t begin, int64_t end);
+
+ private:
+  Exec& exec_;
+  const Target& target_;
+  std::vector<int64_t> tap_ids_;
+  CachedRows rows_;
+  Buffer taps_, last_hidden_, logits_;
+  Attend attend_;
+};
+
+// The draft on the same pages; its slot i has position i. The last row run is where it goes on from.
+class CachedDraft {
+ public:
+  CachedDraft(Exec& exec, const Draft& draft, PagedSequence& sequence, int64_t max_rows);
+  CachedDraft(const CachedDraft&) = delete;
+  CachedDraft& operator=(const CachedDraft&) = delete;
+
+  // Slots first_slot .. from the taps of the same target rows; tokens: those the slots take (chain.h, tokens_taken).
+  void extend(ConstTensor taps, std::span<const int32_t> tokens, int64_t first_slot);
+  // One chain step: `slot` takes `token` and what the row before handed on.
+  void step(int32_t token, int64_t slot);
+
+  // Of the last row: the target id of the highest draft logit; its logits [Vd] of that call; what it hands on [1, H].
+  int32_t best();
+  ConstTensor last_logits() const { return logits_; }  // [1, Vd], valid after best()
+  ConstTensor next_h() const { return next_h_.tensor().slice(rows_.count() - 1, rows_.count()); }
+  int64_t positions() const { return draft_.rope.cos.tensor().dim(0); }  // its RoPE table's
+
+ private:
+  void run(ConstTensor h);
+  Exec& exec_;
+  const Draft& draft_;
+  CachedRows rows_;
+  Buffer h_, next_h_, normed_;  // [max_rows, H]
+  Buffer carried_;              // [1, H]
+  Buffer logits_;               // [1, Vd]
+  Attend attend_;
+};
+
+}  // namespace eyrie
