@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "attention/paged_problem.h"
 #include "attention/suffix_problem.h"
 
 namespace eyrie {
@@ -154,8 +155,38 @@ void add_checks(CaseList& cases, AttentionBackend backend) {
                      .bench = {}});
 }
 
+std::vector<PagedShape> paged_shapes() {
+  return {
+      {{1}, {1}, 1, 1, 32, 16},          {{64, 65, 63, 2}, {1, 1, 1, 1}, 4, 4, 32, 16},
+      {{300}, {5}, 8, 2, 64, 16},        {{127, 129, 128}, {16, 1, 7}, 7, 1, 80, 32},
+      {{70, 10}, {70, 10}, 8, 1, 96, 8}, {{200}, {130}, 4, 2, 128, 64},
+      {{65}, {3}, 2, 2, 256, 1},         {{90}, {4}, 4, 2, 192, 16, 128},
+      {{90, 33}, {4, 33}, 3, 3, 20, 16}, {{66}, {66}, 2, 1, 40, 16, 8},
+  };
+}
+
+std::vector<Comparison> check_paged(Exec& exec, const PagedShape& shape) {
+  PagedProblem made(shape.name(), shape);
+  const Tensor o = made.output("o", made.rows());
+  forward(exec, made.problem, o);
+  std::vector<Comparison> results = {testing::compare("o", o, made.expected())};
+  for (Comparison& broken : made.memory().broken_guards()) results.push_back(std::move(broken));
+  return results;
+}
+
+void add_paged_checks(CaseList& cases) {
+  for (const PagedShape& shape : paged_shapes())
+    cases.push_back({.name = "paged_attention/" + shape.name(),
+                     .check = [=](Exec& exec) { return check_paged(exec, shape); },
+                     .grad = {},
+                     .bench = {}});
+}
+
 }  // namespace
 
-void add_attention_cases(CaseList& cases) { add_checks(cases, AttentionBackend::dense); }
+void add_attention_cases(CaseList& cases) {
+  add_checks(cases, AttentionBackend::dense);
+  add_paged_checks(cases);
+}
 
 }  // namespace eyrie

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "attention/backend.h"
+#include "attention/checks.h"
 
 namespace eyrie {
 namespace {
@@ -22,33 +23,13 @@ const BackendEntry& entry_of(AttentionBackend backend) {
   throw Error(ErrorKind::internal, "attention", "a backend without an entry in the table");
 }
 
-void expect(bool right, const char* argument, const std::string& message) {
-  if (!right) throw Error(ErrorKind::input, argument, message);
-}
-
-// f32 on the CPU, rows of the last dimension contiguous.
-void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape) {
-  expect_dtype(argument, found, {DType::f32});
-  expect_shape(argument, found, shape);
-  expect(found.device == Device::cpu, argument, "expected a tensor on the CPU");
-  const int64_t last = found.strides[found.rank() - 1];
-  expect(found.dim(-1) <= 1 || last == 1, argument,
-         fmt::format("expected a contiguous last dimension, found a stride of {}", last));
-}
-
-const int32_t* expect_indices(const char* argument, const ConstTensor& found, int64_t rows) {
-  expect_dtype(argument, found, {DType::i32});
-  expect_shape(argument, found, {rows});
-  expect(found.contiguous() && found.device == Device::cpu, argument, "expected contiguous elements on the CPU");
-  return found.as<int32_t>();
-}
-
 void expect_ascending(const char* argument, const int32_t* index, int64_t rows, int64_t limit) {
   for (int64_t row = 0; row < rows; ++row) {
-    expect(index[row] >= 0 && index[row] < limit, argument,
-           fmt::format("row {}: expected an index below {}, found {}", row, limit, index[row]));
-    expect(row == 0 || index[row] > index[row - 1], argument,
-           fmt::format("expected ascending values, found {} behind {} at row {}", index[row], index[row - 1], row));
+    if (index[row] < 0 || index[row] >= limit)
+      expect(false, argument, fmt::format("row {}: expected an index below {}, found {}", row, limit, index[row]));
+    if (row > 0 && index[row] <= index[row - 1])
+      expect(false, argument,
+             fmt::format("expected ascending values, found {} behind {} at row {}", index[row], index[row - 1], row));
   }
 }
 
@@ -57,11 +38,13 @@ void check_positions(const SuffixAttention& problem, const AttentionSizes& sizes
   const int32_t* start = expect_indices("start", problem.start, sizes.rows);
   expect_ascending("token", token, sizes.rows, sizes.tokens);
   for (int64_t row = 0; row < sizes.rows; ++row) {
-    expect(start[row] >= 0 && start[row] <= token[row], "start",
-           fmt::format("row {}: expected a start up to its token {}, found {}", row, token[row], start[row]));
-    expect(row == 0 || start[row] == start[row - 1] || start[row] > token[row - 1], "start",
-           fmt::format("row {} starts at {}, inside the sequence of the row before it (token {})", row, start[row],
-                       row ? token[row - 1] : 0));
+    if (start[row] < 0 || start[row] > token[row])
+      expect(false, "start",
+             fmt::format("row {}: expected a start up to its token {}, found {}", row, token[row], start[row]));
+    if (row > 0 && start[row] != start[row - 1] && start[row] <= token[row - 1])
+      expect(false, "start",
+             fmt::format("row {} starts at {}, inside the sequence of the row before it (token {})", row, start[row],
+                         token[row - 1]));
   }
 }
 
@@ -70,8 +53,7 @@ void check(const SuffixAttention& problem) {
   expect_rows("prefix_k", problem.prefix_k, {-1, -1, problem.q.dim(2)});
   expect_rows("prefix_v", problem.prefix_v, {problem.prefix_k.dim(0), problem.prefix_k.dim(1), -1});
   const int64_t q_heads = problem.q.dim(1), kv_heads = problem.prefix_k.dim(1);
-  expect(kv_heads > 0 && q_heads % kv_heads == 0, "q",
-         fmt::format("expected a multiple of {} key-value heads, found {} heads", kv_heads, q_heads));
+  expect_heads(q_heads, kv_heads);
   expect(problem.q.dim(2) > 0 && problem.prefix_v.dim(2) > 0, "q", "expected a head dimension above 0");
   const AttentionSizes sizes(problem);
   check_positions(problem, sizes);

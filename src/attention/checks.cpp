@@ -1,0 +1,33 @@
+#include "attention/checks.h"
+
+#include <fmt/core.h>
+
+namespace eyrie {
+
+void expect(bool right, const char* argument, const std::string& message) {
+  if (!right) throw Error(ErrorKind::input, argument, message);
+}
+
+void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape) {
+  expect_dtype(argument, found, {DType::f32});
+  expect_shape(argument, found, shape);
+  if (found.device != Device::cpu) expect(false, argument, "expected a tensor on the CPU");
+  const int64_t last = found.strides[found.rank() - 1];
+  if (found.dim(-1) > 1 && last != 1)
+    expect(false, argument, fmt::format("expected a contiguous last dimension, found a stride of {}", last));
+}
+
+const int32_t* expect_indices(const char* argument, const ConstTensor& found, int64_t count) {
+  expect_dtype(argument, found, {DType::i32});
+  expect_shape(argument, found, {count});
+  if (!found.contiguous() || found.device != Device::cpu)
+    expect(false, argument, "expected contiguous elements on the CPU");
+  return found.as<int32_t>();
+}
+
+void expect_heads(int64_t q_heads, int64_t kv_heads) {
+  if (kv_heads > 0 && q_heads % kv_heads == 0) return;
+  expect(false, "q", fmt::format("expected a multiple of {} key-value heads, found {} heads", kv_heads, q_heads));
+}
+
+}  // namespace eyrie
