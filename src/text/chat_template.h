@@ -1,12 +1,14 @@
 // text/chat_template.h: conversations to token ids, with the tokens that the target itself generates marked.
 //
-//   text = bos + for each message: prefix(role) + content + suffix(role) [+ generation_prompt]
+//   text = bos + for each message: prefix(role) + content + suffix(role) [+ generation prompt]
 //   ids  = the ids of that text: equal to Hugging Face's apply_chat_template
+//   span = of each assistant turn, from behind the generation prompt to the end of the stop token
 //
-// The text is tokenized as a whole (special tokens cut it), so neighbouring plain pieces share tokens exactly as they
-// do for the target. A token belongs to a span when its first byte does; nothing is searched for in the rendered text.
-// Content that spells an added token becomes that token, as in apply_chat_template: who lets strangers write content
-// must look for that before.
+// The text is tokenized as a whole (added tokens cut it), so neighbouring plain pieces share tokens exactly as they do
+// for the target. A token is in a span when its first byte is: one that straddles the begin of an answer ("\n" of the
+// header with "\n" of the content) is never generated so, and stays out. Nothing is searched for in the rendered text.
+// Content that spells an added token becomes that token, as in apply_chat_template: a server that takes content from
+// strangers must look for that before.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -33,27 +35,34 @@ struct EncodedChat {
 struct RoleFormat {
   std::string_view prefix;
   std::string_view suffix;
+  bool trim = false;  // the content loses white space at both ends
 };
 
 // What a template does with the reasoning of an assistant turn (<think> ... </think>).
 enum class Reasoning {
-  none,  // content is taken as it is
-  qwen3  // left out of turns before the last user's; the last turn always has a block, empty when it reasons nothing
+  none,  // nothing: it is content
+  qwen3  // left out of turns before the last question; the last turn always has a block, empty when nothing was thought
+};
+
+// Where the system message goes.
+enum class SystemPlace {
+  own_turn,
+  last_user  // opens the user message that ends the conversation; without such a message it is left out
 };
 
 struct ChatTemplate {
   std::string_view name;
   std::string_view bos;  // once, in front; empty: none
   RoleFormat system, user, assistant;
-  std::string_view generation_prompt;              // opens the turn that the target is asked to write
-  std::string_view stop_token;                     // ends an assistant turn: assistant.suffix begins with it
-  std::optional<std::string_view> system_default;  // the system message of a conversation that has none
-  bool system_in_user = false;                     // the system text opens the first user message
-  bool trim = false;                               // contents lose white space at both ends
+  std::string_view generation_prompt;                             // opens the turn that the target is asked to write
+  std::string_view stop_token;                                    // assistant.suffix begins with it
+  std::optional<std::string_view> system_default = std::nullopt;  // the system message of a conversation without one
+  SystemPlace system_place = SystemPlace::own_turn;
   Reasoning reasoning = Reasoning::none;
 };
 
-// All templates: llama3, llama3.1, chatml, qwen2.5, qwen3, qwen3-no-thinking, mistral, fledgling.
+// llama3 (3.1 and later, dated 26 Jul 2024), llama3.0, chatml, qwen (2.5), qwen3, qwen3-no-thinking, mistral (Nemo),
+// mistral-v0.3, fledgling.
 std::span<const ChatTemplate> chat_templates();
 // Error{usage} that lists the names.
 const ChatTemplate& find_chat_template(std::string_view name);
