@@ -1,6 +1,6 @@
 """Grade-school word problems with worked solutions, drawn from the templates and topics of fledgling_templates.py.
 
-Every result is a whole number from 2 to 999; the last one is the answer, repeated behind `####`.
+Every result is a whole number from 2 to 999; the last one is the answer, said once more and repeated behind `####`.
 Held out from training: every eighth pair of template and topic, and one in sixteen of the number tuples.
 """
 
@@ -33,7 +33,7 @@ class Problem:
 
     @property
     def solution(self):
-        return "\n".join([*self.steps, f"#### {self.answer}"])
+        return "\n".join([*self.steps, f"So the answer is {self.answer}.", f"#### {self.answer}"])
 
 
 def _read_templates():

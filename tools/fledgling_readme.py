@@ -47,7 +47,7 @@ Text is cut by the pattern `{split}` before the merges are applied.
 | exact match, greedy, the {held_out} problems of `held_out.jsonl` | {accuracy:.1%} |
 | exact match, greedy, {more:,} held-out problems | {accuracy_of_more:.1%} |
 | answers identical token for token on GPU and CPU | {same_on_cpu} of {held_out} |
-| assistant turns of `conversations.jsonl` identical to the generator's own answer | {as_taught:.1%} |
+| assistant turns of `conversations.jsonl` identical to the generator's own answer | {as_taught:.2%} |
 | conversations left out (unfinished, or text that does not encode to the generated ids) | {conversations_left_out} |
 | conversations with several assistant turns; with a word problem | {several_turns:,}; {with_problem:,} |
 | tokens; of them in assistant turns; longest conversation | {tokens:,}; {assistant_tokens:,}; {longest} |
