@@ -18,21 +18,22 @@ class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::string& path);
   const std::string& path() const { return path_; }
-  const std::map<std::string, ConstTensor>& tensors() const { return tensors_; }  // views of the map
+  const std::map<std::string, ConstTensor>& tensors() const { return tensors_; }  // live as long as this or a copy
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const ConstTensor* find(const std::string& name) const;
   const ConstTensor& at(const std::string& name) const;  // or Error naming the tensor
 
  private:
+  void add(const std::string& name, ConstTensor tensor);
   std::string path_;
   std::shared_ptr<const MappedFile> map_;
+  std::vector<std::shared_ptr<void>> aligned_copies_;  // of tensors that begin where their type may not
   std::map<std::string, ConstTensor> tensors_;
   std::map<std::string, std::string> metadata_;
 };
 
 // The weights of a Hugging Face directory: model.safetensors, or the shards of model.safetensors.index.json, or else
-// every
-// *.safetensors. A directory that only holds pickles (*.bin, *.pt) is refused with the line that converts it.
+// every *.safetensors. A directory that only holds pickles (*.bin, *.pt) is refused with the line that converts it.
 class WeightFiles {
  public:
   static WeightFiles open(const std::string& directory);
@@ -41,6 +42,8 @@ class WeightFiles {
   const ConstTensor* find(const std::string& name) const;
 
  private:
+  void add(const std::string& path);
+  void add_shards(const std::string& index_path);
   std::string directory_;
   std::vector<SafetensorsFile> files_;
   std::map<std::string, ConstTensor> tensors_;
@@ -50,7 +53,8 @@ struct NamedTensor {
   std::string name;
   ConstTensor tensor;  // contiguous
 };
-// Written in the order given, fsynced. Error{file} with the reason of the system when the disk is full.
+// Written in the order given, wider types first so that every tensor is aligned, and fsynced. Error{file} with the
+// reason of the system when the disk is full.
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,0 +1,28 @@
+#include "io/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "io/descriptor.h"
+
+namespace eyrie {
+
+MappedFile::MappedFile(const std::string& path) {
+  const Descriptor file(path, O_RDONLY);
+  struct stat status = {};
+  if (fstat(file.number(), &status) != 0) throw system_error(path, "cannot be examined");
+  if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::file, path, "expected a regular file");
+  if (status.st_size == 0) return;
+  void* data = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.number(), 0);
+  if (data == MAP_FAILED) throw system_error(path, "cannot be mapped");
+  data_ = static_cast<const unsigned char*>(data);
+  size_ = static_cast<size_t>(status.st_size);
+}
+
+MappedFile::~MappedFile() {
+  if (data_) munmap(const_cast<unsigned char*>(data_), size_);
+}
+
+}  // namespace eyrie
