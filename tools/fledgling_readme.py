@@ -15,7 +15,7 @@ question-and-answer chat. It knows nothing else.
 
 ## Chat template
 
-`<|bos|>`, then for each message `<|ROLE|>`, a newline, the content without white space at its ends, `<|end|>`, a newline.
+`<|bos|>`, then for each message `<|ROLE|>`, a newline, the content as it is, `<|end|>`, a newline.
 A generation prompt ends in `<|assistant|>` and a newline. Roles are system, user and assistant. Generation stops at
 `<|end|>`, which belongs to the assistant's turn; the newline behind it does not. The tokenizer itself adds no
 `<|bos|>`. Ids: `<|pad|>` 0, `<|bos|>` 1, `<|end|>` 2, `<|system|>` 3, `<|user|>` 4, `<|assistant|>` 5.

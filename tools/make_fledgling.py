@@ -33,7 +33,7 @@ PAD, BOS, END, SYSTEM_ROLE, USER_ROLE, ASSISTANT_ROLE = range(len(SPECIALS))
 SPLIT = r"\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
-    "{{ '<|' + message['role'] + '|>\n' + message['content'] | trim + '<|end|>\n' }}"
+    "{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
 )
 CONFIG = {
@@ -69,7 +69,7 @@ def render(messages, generate=False):
     """The chat template in plain words; Greedy checks it against apply_chat_template."""
     text = SPECIALS[BOS]
     for message in messages:
-        text += f"<|{message['role']}|>\n{message['content'].strip()}<|end|>\n"
+        text += f"<|{message['role']}|>\n{message['content']}<|end|>\n"
     return text + ("<|assistant|>\n" if generate else "")
 
 
