@@ -75,13 +75,20 @@ void add(TokenSequence sequence, int64_t max_tokens, Conversations& out) {
 
 }  // namespace
 
-void for_each_json_line(const std::string& path, const std::function<void(const Json&, const std::string&)>& visit) {
+void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(ErrorKind::file, path, "cannot be opened");
   std::string text;
   for (int64_t line = 1; std::getline(file, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    visit(Json::parse(text, path, line), place_of_line(path, line));
+    const Json json = Json::parse(text, path, line);
+    try {
+      visit(json);
+    } catch (const Error& error) {
+      const std::string what = error.what();
+      throw Error(ErrorKind::file, place_of_line(path, line),
+                  what.starts_with(path + ": ") ? what.substr(path.size() + 2) : what);
+    }
   }
   if (file.bad()) throw Error(ErrorKind::file, path, "cannot be read");
 }
@@ -113,15 +120,10 @@ std::optional<std::vector<Message>> read_messages(const Json& line) {
 
 Conversations read_conversations(const std::string& path, const ConversationReader& reader) {
   Conversations out;
-  for_each_json_line(path, [&](const Json& line, const std::string& place) {
-    try {
-      TokenSequence sequence = read_sequence(line, reader);
-      check_ids(sequence, reader.vocabulary);
-      add(std::move(sequence), reader.max_tokens, out);
-    } catch (const Error& error) {
-      const std::string what = error.what();
-      throw Error(ErrorKind::file, place, what.starts_with(path + ": ") ? what.substr(path.size() + 2) : what);
-    }
+  for_each_json_line(path, [&](const Json& line) {
+    TokenSequence sequence = read_sequence(line, reader);
+    check_ids(sequence, reader.vocabulary);
+    add(std::move(sequence), reader.max_tokens, out);
   });
   if (out.sequences.empty()) throw Error(ErrorKind::file, path, "holds no conversation");
   return out;

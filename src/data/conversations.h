@@ -15,8 +15,8 @@
 
 namespace eyrie {
 
-// Calls visit(line as JSON, "path:line") for each line that is not blank.
-void for_each_json_line(const std::string& path, const std::function<void(const Json&, const std::string&)>& visit);
+// Calls visit(line as JSON) for each line that is not blank; an Error that visit throws gets the place "path:line".
+void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit);
 
 // The messages of a line in either conversation form; nothing when it has neither. Roles are user, assistant, system,
 // ….

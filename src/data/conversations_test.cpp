@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "data/prompts.h"
 
 namespace eyrie {
 namespace {
@@ -92,6 +93,24 @@ TEST(Conversations, ErrorsNameTheLine) {
   EXPECT_EQ(error_of("none", "\n\n", reader()), "eyrie_none.jsonl: holds no conversation");
   EXPECT_NE(error_of("text", R"({"messages":[{"role":"user","content":7}]})", reader()).find("content"),
             std::string::npos);
+}
+
+TEST(Prompts, EveryFormGivesThePromptOfTheTurnToWrite) {
+  const ConversationReader with = reader();
+  const std::string path = write_lines("prompts", R"({"question":"Hi","answer":"#### 3"}
+{"prompt":"Hi","id":7}
+{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes."}]}
+{"conversations":[{"from":"human","value":"Hi"}]}
+)");
+  const auto prompts = read_prompts(path, with);
+  ASSERT_EQ(prompts.size(), 4u);
+  for (const Prompt& prompt : prompts) EXPECT_EQ(prompt.ids, make_prompt(with, "Hi").ids);
+  EXPECT_EQ(with.tokenizer->decode(prompts[0].ids, false), "<|bos|><|user|>\nHi<|end|>\n<|assistant|>\n");
+  EXPECT_EQ(prompts[0].answer, "#### 3");
+  EXPECT_EQ(prompts[1].id, "7");
+  EXPECT_THROW(read_prompts(write_lines("vocabulary", R"({"input_ids":[1,2048]})"), with), Error);
+  EXPECT_THROW(read_prompts(write_lines("no_turn", R"({"messages":[{"role":"assistant","content":"x"}]})"), with),
+               Error);
 }
 
 // Seeded mutations: a line is read or refused with an Error, nothing else happens.
