@@ -3,15 +3,15 @@
 
     python3 tools/capture_hf.py --model DIR --input FILE.jsonl --output DIR [--dtype f32|bf16] [--tap-ids 1,15,28]
 
-Writes features-00000.safetensors, features-00001.safetensors, ... into the output folder, in the order of the input.
-Each is one packed batch: whole sequences end to end, no padding, until the next would pass --tokens-per-file.
+Writes features-00000.safetensors, features-00001.safetensors, ... into the output folder, in the input's order. Each is
+one packed batch: whole sequences end to end, no padding, until the next would pass --tokens-per-file.
 Tensors: input_ids i64[T], cu_seqlens i32[B+1], aux_hidden_states [T, taps * Ht] (the residual stream leaving the tapped
 layers, un-normed, side by side in id order), last_hidden_states [T, Ht] (after the final norm), loss_mask u8[T].
-Metadata: format_version, target_fingerprint, tap_ids, tokenizer_hash.
+Metadata: format_version, tap_ids (a JSON array), tokenizer_hash (FNV-1a of tokenizer.json).
 
-A line {"input_ids": [...], "loss_mask": [...]} needs no tokenizer. A line with "messages" or "conversations" is rendered
-with the model's own chat template; its assistant turns are found by rendering the conversation up to each turn, and a
-line whose turns cannot be found that way is refused: give its ids and mask instead.
+A line {"input_ids": [...], "loss_mask": [...]} needs no tokenizer. A line with "messages" or "conversations" is
+rendered with the model's own chat template; its assistant turns are found by rendering the conversation up to each
+turn, and a line whose turns cannot be found that way is refused: give its ids and mask instead.
 """
 
 import argparse
@@ -26,7 +26,6 @@ from vectors_common import fnv1a64
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 ROLES = {"human": "user", "gpt": "assistant"}
-FINGERPRINT_BYTES = 65536
 
 
 def arguments_of(argv):
@@ -132,15 +131,6 @@ def default_tap_ids(layers):
     return [1, layers // 2 - 1, layers - 4]
 
 
-def fingerprint(model):
-    """FNV-1a of config.json and the first 64 KiB of every *.safetensors, in name order."""
-    chunks = [(model / "config.json").read_bytes()]
-    for file in sorted(model.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            chunks.append(stream.read(FINGERPRINT_BYTES))
-    return fnv1a64(*chunks)
-
-
 def tokenizer_hash(model):
     file = model / "tokenizer.json"
     return fnv1a64(file.read_bytes()) if file.exists() else ""
@@ -185,8 +175,7 @@ def main(argv=None):
     capture = Capture(model, sorted({int(i) for i in a.tap_ids.split(",")}) if a.tap_ids else None)
     metadata = {
         "format_version": "1",
-        "target_fingerprint": fingerprint(a.model),
-        "tap_ids": ",".join(map(str, capture.tap_ids)),
+        "tap_ids": json.dumps(capture.tap_ids),
         "tokenizer_hash": tokenizer_hash(a.model),
     }
     writer, tokenizers, tokens, lines = Writer(a.output, a.tokens_per_file, dtype, metadata), [], 0, 0

@@ -3,7 +3,8 @@
 The official Jinja templates are an input (--chat-templates DIR, one <template>.jinja each, named as below), not part
 of this repository. A line holds the messages, add_generation_prompt, the text, its ids and, where the whole
 conversation is rendered, assistant_spans: [first, last] token of every assistant turn as the target generates it, stop
-token included; null where a token straddles an edge. A conversation that the template refuses has "error" instead of text and ids.
+token included; a token belongs to the turn in which its first character stands. A conversation that the template
+refuses has "error" instead of text and ids.
 """
 
 import re
@@ -15,20 +16,25 @@ FLEDGLING = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>\n"
     "{{ message['content'] }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 )
+LLAMA3_HEADER = re.escape("<|start_header_id|>assistant<|end_header_id|>\n\n")
 IM_HEADER = re.escape("<|im_start|>assistant\n")
 EMPTY_THOUGHT = re.escape("<think>\n\n</think>\n\n")
 
 # Which file of --chat-templates and which tokenizer of tests/data/tokenizer; how an assistant turn begins and stops.
 TEMPLATES = {
     "llama3": dict(
-        file="llama3",
+        file="llama3", tokenizer="llama3", begin="<|begin_of_text|>", header=LLAMA3_HEADER, stop="<|eot_id|>"
+    ),
+    "llama3.1": dict(
+        file="llama3.1",
         tokenizer="llama3",
         begin="<|begin_of_text|>",
-        header=re.escape("<|start_header_id|>assistant<|end_header_id|>\n\n"),
+        header=LLAMA3_HEADER,
         stop="<|eot_id|>",
         arguments={"date_string": "26 Jul 2024"},
     ),
-    "qwen": dict(file="qwen2.5", tokenizer="qwen2", header=IM_HEADER, stop="<|im_end|>"),
+    "chatml": dict(file="chatml", tokenizer="qwen2", header=IM_HEADER, stop="<|im_end|>"),
+    "qwen2.5": dict(file="qwen2.5", tokenizer="qwen2", header=IM_HEADER, stop="<|im_end|>"),
     "qwen3": dict(file="qwen3", tokenizer="qwen2", header=IM_HEADER, stop="<|im_end|>"),
     "qwen3-no-thinking": dict(
         file="qwen3",
@@ -106,15 +112,11 @@ def plain_ids(result):
 
 
 def spans_of(text, encoding, spec):
-    """Spans of the assistant turns, None where an edge falls inside a token or a turn holds special tokens itself."""
     spans = []
     pattern = re.compile(f"(?:{spec['header']})(.*?){re.escape(spec['stop'])}", re.DOTALL)
     for match in pattern.finditer(text):
-        inside = lambda first, last: match.start(1) <= first and last <= match.end()
-        edges = [i for i, offset in enumerate(encoding.offsets) if inside(*offset)]
-        if not edges or encoding.offsets[edges[0]][0] != match.start(1):
-            return None
-        spans.append([edges[0], edges[-1]])
+        inside = [i for i, (first, _) in enumerate(encoding.offsets) if match.start(1) <= first < match.end()]
+        spans.append([inside[0], inside[-1]])
     return spans
 
 
@@ -157,5 +159,5 @@ def make(out, templates):
             rows += [row(wrapper, raw, spec, messages, prompt) for prompt in prompts]
         write_jsonl(out / "chat" / f"{name}.jsonl", rows)
         refused = sum("error" in r for r in rows)
-        unclear = sum(r.get("assistant_spans", 0) is None for r in rows)
-        print(name, "conversations", len(rows), "refused", refused, "spans unclear", unclear)
+        spanned = sum("assistant_spans" in r for r in rows)
+        print(name, "conversations", len(rows), "refused", refused, "with spans", spanned)

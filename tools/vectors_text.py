@@ -150,6 +150,13 @@ FIXED = [
     "The heron stood in the shallow water and waited.",
     "Größere Vögel können weit über das Meer fliegen.",
     "needle in a haystack, needles and haystacks; a needle",
+    "'sx 'Sx 'ſx 'tx 'Tx 'llx 'LLx 'lLx 'rex 'REx 'vex 'mx 'dx it'ſ it'S",
+    "a1 1a a1a 12a a12 _a a_ a_1 1_ 1 2 12 !1 1!",
+    "!\n!\r\n!\n\n; \n;\n ;\n\n  x;\na",
+    "x \n y\n \nz \r\n\r\n w",
+] + [
+    f"!{c}! a{c}{c} b 1{c}2 {c} {c}{c}! {c}a  {c}  x{c}"
+    for c in "\u0085\u00a0\u3000\u180e\u200b\u2028\u001c\u001f\u000b\r\t\n\u0301\u20dd\u00b2\u200d"
 ]
 
 ALPHABETS = [

@@ -198,6 +198,52 @@ ADDED_TEXTS = [
 ]
 
 
+# Characters that regular-expression dialects class differently (white space or not), or that end a run.
+EDGES = "\u0085\u00a0\u3000\u180e\u200b\u2028\u001c\u001f\u000b\r\t"
+
+
+def byte_letters(text):
+    """How byte-level tokens spell the bytes of a text: printable Latin-1 as itself, the rest from U+0100 on."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return [chr(byte if byte in plain else 0x100 + others.index(byte)) for byte in text.encode()]
+
+
+def edge_merges(sentencepiece):
+    """Merges across places where a word has to end: ids differ as soon as a text is cut elsewhere."""
+    letters = list if sentencepiece else byte_letters
+    merges, built = [], set()
+
+    def whole(text):
+        parts = letters(text.replace(" ", SPACE) if sentencepiece else text)
+        joined = parts[0]
+        for part in parts[1:]:
+            merges.append([joined, part])
+            joined += part
+        return joined
+
+    def join(left, right):
+        merges.append([whole(left), whole(right)])
+
+    for run in ("  ", "    ", "\n\n", "\n\n\n\n", "\r\n", "00", "000", "0000"):
+        join(run[: len(run) // 2], run[len(run) // 2 :])
+    for digit in range(9):
+        join(str(digit), str(digit + 1))
+        join(f"{digit}{digit + 1}", str((digit + 2) % 10))
+    for pair in ("12 34", "123 4", "' s", "' S", "' \u017f", "' ll", "' LL"):
+        join(*pair.split(" "))
+    for letter in "sSlte\u017f":
+        join(letter, "x")
+    for left, right in ("s ", " \n", "\n ", "\na", ";\n", "!\n", "1 ", "a1", "1a", "_a", "a_", ".5", " 1", " !"):
+        join(left, right)
+    for edge in EDGES:
+        join(edge, edge)
+        for other in "!a1 ":
+            join(other, edge)
+            join(edge, other)
+    return [merge for merge in merges if not ("".join(merge) in built or built.add("".join(merge)))]
+
+
 def trained(kind):
     """Vocabulary and merges: learned by the library, then laid out as the kind of file lays them out."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -216,6 +262,12 @@ def trained(kind):
     model = json.loads(tokenizer.to_str())["model"]
     tokens = sorted(model["vocab"], key=model["vocab"].get)
     merges = [merge if isinstance(merge, list) else merge.split(" ") for merge in model["merges"]]
+    known = set(tokens)
+    for left, right in edge_merges(sentencepiece):
+        if left in known and right in known and left + right not in known:
+            merges.append([left, right])
+            tokens.append(left + right)
+            known.add(left + right)
     return tokens, merges
 
 

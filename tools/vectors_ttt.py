@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from vectors_common import fnv1a64, generator_of, save_tensors, write_json
+from vectors_common import generator_of, save_tensors, write_json
 from vectors_ttt_oracle import Batch, DraftOptions, Step, ttt_step, walk
 
 DECAY = 0.8
@@ -183,7 +183,7 @@ def draft_config(case, options):
     return config
 
 
-def write_case(path, name, case, options, batch, weights):
+def write_case(path, case, options, batch, weights):
     dtype = case.get("dtype", torch.float32)
     own_embedding = options.hidden != options.target_hidden
     batch_tensors = {
@@ -204,13 +204,7 @@ def write_case(path, name, case, options, batch, weights):
         draft_tensors["d2t"] = batch.draft_ids - torch.arange(options.draft_vocabulary)
         draft_tensors["t2d"] = torch.zeros(options.vocabulary, dtype=torch.bool)
         draft_tensors["t2d"][batch.draft_ids] = True
-    metadata = {
-        "format_version": "1",
-        "target_fingerprint": fnv1a64(name.encode()),
-        "tap_ids": "1,3,4",
-        "tokenizer_hash": "",
-    }
-    save_tensors(path / "batch.safetensors", batch_tensors, metadata)
+    save_tensors(path / "batch.safetensors", batch_tensors, {"format_version": "1", "tap_ids": "[1, 3, 4]"})
     save_tensors(path / "draft" / "model.safetensors", draft_tensors, {"format": "pt"})
     config = draft_config(case, options)
     config["torch_dtype"] = str(dtype).removeprefix("torch.")
@@ -237,7 +231,7 @@ def make(out):
         others = case.get("other_rows", [0] * case["depths"])
         case = {**case, "step_rows": [own + other for own, other in zip(first.supervised, others)]}
         path = out / "ttt" / name
-        write_case(path, name, case, options, batch, weights)
+        write_case(path, case, options, batch, weights)
         for normalize in ("step", "micro-batch"):
             step, norm, tensors = expected_of(weights, batch, case, options, normalize)
             save_tensors(path / f"expected.{normalize}.safetensors", tensors)
