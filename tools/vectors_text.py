@@ -151,6 +151,7 @@ FIXED = [
     "Größere Vögel können weit über das Meer fliegen.",
     "needle in a haystack, needles and haystacks; a needle",
     "'sx 'Sx 'ſx 'tx 'Tx 'llx 'LLx 'lLx 'rex 'REx 'vex 'mx 'dx it'ſ it'S",
+    "a'sx a'Sx a'ſx a'tx a'Tx a'llx a'LLx a'lLx a'rex a'REx a'rEx a'vex a'VEx a'mx a'Mx a'dx a'Dx a's1 a'S1",
     "a1 1a a1a 12a a12 _a a_ a_1 1_ 1 2 12 !1 1!",
     "!\n!\r\n!\n\n; \n;\n ;\n\n  x;\na",
     "x \n y\n \nz \r\n\r\n w",

@@ -137,6 +137,7 @@ def kinds():
             decoder=metaspace("always", cut=True),
             added=SENTENCEPIECE_SPECIALS + [added("<sep>", special=False)],
             byte_fallback=True,
+            byte_tokens=0xF0,  # characters of four bytes have none and are <unk>
             fuse_unk=True,
         ),
         "metaspace-never": dict(
@@ -230,10 +231,10 @@ def edge_merges(sentencepiece):
     for digit in range(9):
         join(str(digit), str(digit + 1))
         join(f"{digit}{digit + 1}", str((digit + 2) % 10))
-    for pair in ("12 34", "123 4", "' s", "' S", "' \u017f", "' ll", "' LL"):
-        join(*pair.split(" "))
-    for letter in "sSlte\u017f":
-        join(letter, "x")
+    join("12", "34")
+    join("123", "4")
+    for ending in ("s", "S", "\u017f", "t", "T", "ll", "LL", "lL", "re", "RE", "ve", "m", "d"):
+        join("'" + ending, "x")
     for left, right in ("s ", " \n", "\n ", "\na", ";\n", "!\n", "1 ", "a1", "1a", "_a", "a_", ".5", " 1", " !"):
         join(left, right)
     for edge in EDGES:
@@ -313,7 +314,7 @@ def tokenizer_json(kind):
     if "byte_fallback" in kind:
         first = [token["content"] for token in SENTENCEPIECE_SPECIALS]
         if kind["byte_fallback"]:
-            first += [f"<0x{byte:02X}>" for byte in range(256)]
+            first += [f"<0x{byte:02X}>" for byte in range(kind.get("byte_tokens", 256))]
         tokens = first + tokens
         in_model = list(tokens)
     else:
