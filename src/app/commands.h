@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "speculative/sampler.h"
+
 namespace eyrie {
 
 struct TokenizeOptions {
@@ -19,5 +21,17 @@ struct CaptureOptions {
   int64_t token_budget = 2048;  // of one packed batch
 };
 void run_capture(const CaptureOptions&);
+
+struct GenerateCommand {
+  std::string model, draft, prompt, input, output, chat_template;
+  bool raw = false;              // no chat template
+  std::vector<int64_t> tap_ids;  // of the draft, instead of what its config says
+  int64_t max_new_tokens = 512, chain = 4;
+  SamplingOptions sampling;
+  std::vector<std::string> stop_strings;
+  std::vector<int32_t> stop_ids;  // besides the model's own
+  bool ignore_stop = false;       // the model's own stop tokens do not end the text
+};
+void run_generate(const GenerateCommand&);
 
 }  // namespace eyrie

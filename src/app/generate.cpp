@@ -1,0 +1,97 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/serving.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "io/atomic_dir.h"
+
+namespace eyrie {
+namespace {
+
+GenerateOptions options_for(const GenerateCommand& command, const ServedModels& models) {
+  GenerateOptions options;
+  options.max_new_tokens = command.max_new_tokens;
+  options.chain = models.draft ? command.chain : 0;
+  options.sampling = command.sampling;
+  options.stop_strings = command.stop_strings;
+  options.stop_ids = command.stop_ids;
+  if (!command.ignore_stop) {
+    const auto& own = models.target.config.stop_ids;
+    options.stop_ids.insert(options.stop_ids.end(), own.begin(), own.end());
+  }
+  return options;
+}
+
+std::string describe(const GenerateResult& result) {
+  const double seconds = result.seconds.after_prefill();
+  std::string text = fmt::format("{} tokens", result.ids.size());
+  if (seconds > 0) text += fmt::format(", {:.1f} tokens/s", static_cast<double>(result.ids.size() - 1) / seconds);
+  if (result.accepted.steps_by_tokens.size() > 2)
+    text += fmt::format(", accept length {:.2f}", result.accepted.accept_length());
+  return text + fmt::format(", ended by {}", name(result.finish));
+}
+
+void write_to_terminal(std::string_view bytes) {
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  std::fflush(stdout);
+  if (stop_requested()) throw Error(ErrorKind::interrupted, "generate", "interrupted");
+}
+
+void answer_one(Generator& generator, const ServedModels& models, const Prompt& prompt, GenerateOptions options) {
+  if (models.reader.tokenizer) options.text = text_stream(*models.reader.tokenizer, write_to_terminal);
+  const GenerateResult result = generator.generate(prompt.ids, options);
+  if (!models.reader.tokenizer)
+    for (const int32_t id : result.ids) fmt::print("{} ", id);
+  fmt::print("\n");
+  log_info(describe(result));
+}
+
+Json line_of(const Prompt& prompt, const GenerateResult& result) {
+  Json line = Json::object();
+  if (!prompt.id.empty()) line.set("id", prompt.id);
+  line.set("text", result.text);
+  line.set("ids", Json::Array(result.ids.begin(), result.ids.end()));
+  line.set("finish_reason", std::string(name(result.finish)));
+  line.set("accept_length", result.accepted.accept_length());
+  return line;
+}
+
+// One JSON line per prompt, on standard output or into a file that appears whole.
+void answer_file(Generator& generator, const ServedModels& models, const GenerateCommand& command,
+                 const GenerateOptions& options) {
+  std::string lines;
+  for (const Prompt& prompt : read_prompts(command.input, models.reader)) {
+    GenerateOptions one = options;
+    if (models.reader.tokenizer) one.text = text_stream(*models.reader.tokenizer, {});
+    const std::string line = line_of(prompt, generator.generate(prompt.ids, one)).dump() + "\n";
+    if (stop_requested()) throw Error(ErrorKind::interrupted, "generate", "interrupted");
+    if (command.output.empty())
+      write_to_terminal(line);
+    else
+      lines += line;
+  }
+  if (!command.output.empty()) write_file_atomically(command.output, lines);
+}
+
+}  // namespace
+
+void run_generate(const GenerateCommand& command) {
+  if (command.prompt.empty() == command.input.empty())
+    throw Error(ErrorKind::usage, "eyrie generate", "expected one of --prompt and --input");
+  stop_requested();
+  ServedModels models = load_served_models(command.model, command.draft, command.chat_template, command.tap_ids);
+  if (command.raw) models.reader.chat_template = nullptr;
+  Exec exec;
+  Generator generator(exec, models.target, models.draft ? &*models.draft : nullptr);
+  const GenerateOptions options = options_for(command, models);
+  if (command.input.empty())
+    answer_one(generator, models, make_prompt(models.reader, command.prompt), options);
+  else
+    answer_file(generator, models, command, options);
+}
+
+}  // namespace eyrie

@@ -1,0 +1,41 @@
+#include "app/serving.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "base/log.h"
+
+namespace eyrie {
+namespace {
+
+Draft load_served_draft(const std::string& directory, const Target& target, const std::vector<int64_t>& tap_ids) {
+  Draft draft = load_draft(directory, heads_of(target));
+  if (!tap_ids.empty()) {
+    draft.config.tap_ids = tap_ids;
+    draft.config.tap_rule = "named on the command line";
+  }
+  const auto resolved = resolve_tap_ids(target.config, draft.config);
+  log_info(fmt::format("draft: taps leave target layers {} ({})", fmt::join(resolved, ", "), draft.config.tap_rule));
+  return draft;
+}
+
+}  // namespace
+
+ServedModels load_served_models(const std::string& model_directory, const std::string& draft_directory,
+                                const std::string& chat_template, const std::vector<int64_t>& tap_ids) {
+  ServedModels models{load_target(model_directory), std::nullopt,
+                      ConversationReader::of_model(model_directory, chat_template)};
+  models.reader.vocabulary = models.target.config.vocabulary;
+  if (models.reader.chat_template)
+    log_info(fmt::format("chat template: {} ({})", models.reader.chat_template->name, models.reader.template_rule));
+  if (!draft_directory.empty()) models.draft = load_served_draft(draft_directory, models.target, tap_ids);
+  return models;
+}
+
+TextStream text_stream(const Tokenizer& tokenizer, std::function<void(std::string_view)> write) {
+  const auto decoder = std::make_shared<StreamDecoder>(tokenizer, true);
+  return {[decoder](int32_t id) { return decoder->push(id); }, [decoder] { return decoder->finish(); },
+          std::move(write)};
+}
+
+}  // namespace eyrie
