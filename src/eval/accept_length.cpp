@@ -1,0 +1,71 @@
+#include "eval/accept_length.h"
+
+#include "base/time.h"
+#include "speculative/teacher_forced.h"
+
+namespace eyrie {
+namespace {
+
+double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+// The walked steps of one served text, for chains 1 .. n.
+void walk_text(Exec& exec, const Target& target, const Draft& draft, std::span<const int32_t> prompt,
+               const GenerateResult& result, std::vector<AcceptStatistics>& by_chain) {
+  std::vector<int32_t> ids(prompt.begin(), prompt.end());
+  ids.insert(ids.end(), result.ids.begin(), result.ids.end());
+  const std::vector<int32_t> right = right_depths(exec, target, draft,
+                                                  {.ids = ids,
+                                                   .first_row = static_cast<int64_t>(prompt.size()) - 1,
+                                                   .depths = static_cast<int64_t>(by_chain.size())});
+  for (size_t i = 0; i < by_chain.size(); ++i) by_chain[i].add(walk_span(right, static_cast<int64_t>(i) + 1));
+}
+
+}  // namespace
+
+void DecodeFigures::add(const GenerateResult& result) {
+  steps.add(result.accepted);
+  seconds.add(result.seconds);
+}
+
+double DecodeFigures::tokens_per_second() const {
+  return ratio(static_cast<double>(steps.tokens()), seconds.after_prefill());
+}
+
+double DecodeFigures::seconds_per_step() const {
+  return ratio(seconds.after_prefill(), static_cast<double>(steps.verify_steps()));
+}
+
+double SpeculationReport::identical_share() const {
+  return ratio(static_cast<double>(identical), static_cast<double>(prompts));
+}
+double SpeculationReport::speed_up() const { return ratio(speculative.tokens_per_second(), plain.tokens_per_second()); }
+double SpeculationReport::break_even() const { return ratio(speculative.seconds_per_step(), plain.seconds_per_step()); }
+
+SpeculationReport compare_speculation(Exec& exec, const Target& target, const Draft& draft,
+                                      const std::vector<std::vector<int32_t>>& prompts,
+                                      const SpeculationComparison& comparison) {
+  SpeculationReport report;
+  Generator plain(exec, target, nullptr), speculative(exec, target, &draft);
+  std::vector<AcceptStatistics> by_chain(static_cast<size_t>(comparison.options.chain));
+  for (const std::vector<int32_t>& prompt : prompts) {
+    auto generate = [&](Generator& generator) {
+      GenerateOptions options = comparison.options;
+      if (comparison.text) options.text = comparison.text();
+      return generator.generate(prompt, options);
+    };
+    const GenerateResult expected = generate(plain);
+    GenerateResult found = generate(speculative);
+    report.plain.add(expected), report.speculative.add(found);
+    report.identical += found.ids == expected.ids;
+    const Stopwatch watch;
+    walk_text(exec, target, draft, prompt, found, by_chain);
+    report.walk_seconds += watch.seconds();
+    report.results.push_back(std::move(found));
+    ++report.prompts;
+    if (comparison.progress) comparison.progress(report.prompts);
+  }
+  for (const AcceptStatistics& steps : by_chain) report.accept_length_by_chain.push_back(steps.accept_length());
+  return report;
+}
+
+}  // namespace eyrie
