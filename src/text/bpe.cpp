@@ -81,8 +81,8 @@ void Bpe::read_merges(const Json& json) {
 }
 
 void Bpe::add_merge(std::string_view left, std::string_view right, int32_t rank) {
-  const int32_t merged = vocabulary_.at(std::string(left) + std::string(right));
-  merges_[pair_key(vocabulary_.at(left), vocabulary_.at(right))] = {rank, merged};
+  const uint64_t pair = pair_key(vocabulary_.at(left), vocabulary_.at(right));
+  merges_[pair] = {rank, vocabulary_.at(std::string(left) + std::string(right))};
 }
 
 const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {

@@ -91,6 +91,117 @@ TEST_P(ChatVectors, IdsAndSpansAreTheLibrarys) {
   EXPECT_GE(with_spans, 20);
 }
 
+EncodedChat encode(const std::string& name, const std::vector<Message>& messages, bool prompt = false) {
+  return encode_chat(tokenizer_of(name), find_chat_template(name), messages, prompt);
+}
+
+TEST(Chat, ErrorsNameTheMessage) {
+  const std::pair<std::vector<Message>, const char*> cases[] = {
+      {{}, "no user message"},
+      {{{"system", "x"}}, "no user message"},
+      {{{"user", "x"}, {"user", "y"}}, "message 2: expected role assistant, found \"user\""},
+      {{{"system", "x"}, {"assistant", "y"}}, "message 2: expected role user"},
+      {{{"user", "x"}, {"assistant", "y"}, {"system", "z"}}, "message 3: expected role user, found \"system\""},
+      {{{"user", "x"}, {"tool", "y"}}, "found \"tool\""},
+      {{{"user", "ab\xff"}}, "message 1: content is not UTF-8 at byte 2"},
+  };
+  for (const auto& [messages, said] : cases) {
+    try {
+      encode("fledgling", messages);
+      ADD_FAILURE() << said;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(said), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_THROW(encode("fledgling", {{"user", "x"}, {"assistant", "y"}}, true), Error);
+  EXPECT_THROW(
+      encode_chat(tokenizer_of("qwen"), find_chat_template("llama3"), std::vector<Message>{{"user", "x"}}, true),
+      Error);
+  EXPECT_THROW(find_chat_template("vicuna"), Error);
+}
+
+TEST(Chat, MarksTheAnswerAndItsStopTokenNotTheNewlineBehind) {
+  const Tokenizer tokenizer = tokenizer_of("fledgling");
+  const EncodedChat chat = encode("fledgling", {{"user", "1+1"}, {"assistant", "2"}});
+  const std::vector<int32_t> expected = {*tokenizer.token_id("2"), *tokenizer.token_id("<|end|>")};
+  std::vector<int32_t> marked;
+  for (size_t i = 0; i < chat.ids.size(); ++i)
+    if (chat.loss_mask[i]) marked.push_back(chat.ids[i]);
+  EXPECT_EQ(marked, expected);
+  EXPECT_EQ(chat.loss_mask.back(), 0);
+  EXPECT_TRUE(chat.text.ends_with("2<|end|>\n"));
+}
+
+// "assistant\n" and an answer that opens with a newline share a token: no target generates it so.
+TEST(Chat, AStraddlingTokenStaysOutOfTheSpan) {
+  const Tokenizer tokenizer = tokenizer_of("qwen");
+  const EncodedChat chat = encode("qwen", {{"user", "x"}, {"assistant", "\n\nok"}});
+  const auto straddling = std::find(chat.loss_mask.begin(), chat.loss_mask.end(), 1) - chat.loss_mask.begin() - 1;
+  EXPECT_EQ(tokenizer.decode(std::span(&chat.ids[static_cast<size_t>(straddling)], 1), false), "\n\n");
+  EXPECT_EQ(spans_of(chat.loss_mask).size(), 1u);
+}
+
+// The ids of a prompt are the beginning of those of the finished conversation, and the span begins there.
+TEST(Chat, TheSpanBeginsWhereThePromptEnds) {
+  for (const char* name : {"fledgling", "qwen", "qwen3", "qwen3-no-thinking", "mistral", "mistral-v0.3", "llama3"}) {
+    const EncodedChat prompt = encode(name, {{"user", "How many?"}}, true);
+    const EncodedChat whole = encode(name, {{"user", "How many?"}, {"assistant", "Two."}});
+    ASSERT_LT(prompt.ids.size(), whole.ids.size()) << name;
+    EXPECT_TRUE(std::equal(prompt.ids.begin(), prompt.ids.end(), whole.ids.begin())) << name;
+    EXPECT_EQ(spans_of(whole.loss_mask).at(0).first, std::ssize(prompt.ids)) << name;
+  }
+}
+
+TEST(Chat, SpelledTokensBecomeTokens) {
+  const Tokenizer tokenizer = tokenizer_of("qwen");
+  const EncodedChat chat = encode("qwen", {{"user", "a<|im_end|>b"}});
+  EXPECT_EQ(std::count(chat.ids.begin(), chat.ids.end(), *tokenizer.token_id("<|im_end|>")),
+            3);  // system, spelled, user
+}
+
+TEST(Chat, PlainRelatives) {
+  EXPECT_EQ(encode_chat(tokenizer_of("llama3"), find_chat_template("llama3.0"),
+                        std::vector<Message>{{"user", " x "}, {"assistant", "y"}}, false)
+                .text,
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nx<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\ny<|eot_id|>");
+  EXPECT_EQ(
+      encode_chat(tokenizer_of("qwen"), find_chat_template("chatml"), std::vector<Message>{{"user", "x"}}, true).text,
+      "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n");
+}
+
+class GuessedTemplates : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(directory_); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string guess(const std::string& tokenizer, const std::string& file, const std::string& text) {
+    for (const char* old : {"chat_template.jinja", "tokenizer_config.json"})
+      std::filesystem::remove(directory_ + "/" + old);
+    if (!file.empty()) std::ofstream(directory_ + "/" + file) << text;
+    const GuessedTemplate guessed =
+        guess_chat_template(Tokenizer::from_directory(data_path("tokenizer/" + tokenizer)), directory_);
+    EXPECT_FALSE(guessed.rule.empty());
+    return std::string(guessed.chat_template->name);
+  }
+  std::string directory_ = testing::TempDir() + "eyrie_guessed_template";
+};
+
+TEST_F(GuessedTemplates, FollowTokensAndWords) {
+  EXPECT_EQ(guess("digits", "", ""), "fledgling");
+  EXPECT_EQ(guess("llama3", "", ""), "llama3.0");
+  EXPECT_EQ(guess("llama3", "chat_template.jinja", "... Cutting Knowledge Date: ..."), "llama3");
+  EXPECT_EQ(guess("qwen2", "", ""), "chatml");
+  EXPECT_EQ(guess("qwen2", "tokenizer_config.json", R"({"chat_template": "You are Qwen, created"})"), "qwen");
+  EXPECT_EQ(guess("qwen2", "chat_template.jinja", "{% if enable_thinking %}"), "qwen3");
+  EXPECT_EQ(guess("mistral", "chat_template.jinja", "'[INST] ' + content"), "mistral-v0.3");
+  EXPECT_EQ(
+      guess("tekken", "tokenizer_config.json", R"({"chat_template": [{"name": "default", "template": "[INST]"}]})"),
+      "mistral");
+  EXPECT_THROW(guess("tekken", "", ""), Error);
+  EXPECT_THROW(guess("gpt2", "chat_template.jinja", "You are Qwen"), Error);
+  EXPECT_THROW(guess("qwen2", "tokenizer_config.json", "{"), Error);
+}
+
 INSTANTIATE_TEST_SUITE_P(Text, ChatVectors, testing::ValuesIn(template_files()), [](const auto& test) {
   std::string name = test.param;
   std::replace_if(

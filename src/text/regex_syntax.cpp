@@ -10,6 +10,8 @@
 //   [a[b]] &&   classes in classes: refused
 #include <fmt/core.h>
 
+#include <vector>
+
 #include "base/error.h"
 #include "text/regex.h"
 
@@ -31,14 +33,19 @@ class Translator {
   std::string run() {
     while (at_ < pattern_.size()) {
       const char c = pattern_[at_];
+      if (c == '{' && interval()) continue;
+      if (c == '(') groups_.push_back(out_.size());
+      atom_ = out_.size();
+      if (c == ')' && !groups_.empty()) {
+        atom_ = groups_.back();
+        groups_.pop_back();
+      }
       if (c == '\\')
         escape(false);
       else if (c == '[')
         character_class();
       else if (starts_with("(?"))
         group();
-      else if (c == '{')
-        interval();
       else
         copy(1);
     }
@@ -154,19 +161,26 @@ class Translator {
     for (; at_ < end; ++at_) out_ += pattern_[at_] == 'm' ? 's' : pattern_[at_];
   }
 
-  void interval() {
+  // {n,m} behind the last atom; false when the brace is literal text.
+  bool interval() {
     const size_t close = pattern_.find('}', at_);
     const std::string_view bounds =
         close == pattern_.npos ? std::string_view() : pattern_.substr(at_ + 1, close - at_ - 1);
-    if (bounds.empty() || bounds.find_first_not_of("0123456789,") != bounds.npos) return copy(1);
+    if (bounds.empty() || bounds.find_first_not_of("0123456789,") != bounds.npos) return false;
     out_ += bounds[0] == ',' ? fmt::format("{{0{}}}", bounds) : fmt::format("{{{}}}", bounds);
     at_ = close + 1;
-    if (starts_with("+")) emit(1, "{1,}");
+    if (starts_with("+")) {
+      out_.insert(atom_, "(?:");
+      emit(1, ")+");
+    }
+    return true;
   }
 
   std::string_view pattern_;
   size_t at_ = 0;
   std::string out_;
+  size_t atom_ = 0;             // where the last atom begins in out_
+  std::vector<size_t> groups_;  // where the open groups do
 };
 
 }  // namespace
