@@ -96,7 +96,9 @@ const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {
 std::vector<Bpe::Symbol> Bpe::characters(std::string_view word) const {
   std::vector<Symbol> symbols;
   symbols.reserve(word.size());
-  const auto add = [&](int32_t id, size_t begin) { symbols.push_back({id, begin, kNone, kNone}); };
+  const auto add = [&](int32_t id, size_t begin) {
+    symbols.push_back({id, symbols.empty() ? begin : std::max(begin, symbols.back().begin), kNone, kNone});
+  };
   size_t unknown_begin = kNone;
   const auto add_unknown = [&] {
     if (unknown_begin != kNone) add(*unknown_, unknown_begin);

@@ -61,8 +61,8 @@ struct ChatTemplate {
   Reasoning reasoning = Reasoning::none;
 };
 
-// llama3 (3.1 and later, dated 26 Jul 2024), llama3.0, chatml, qwen (2.5), qwen3, qwen3-no-thinking, mistral (Nemo),
-// mistral-v0.3, fledgling.
+// llama3, llama3.1 (dated 26 Jul 2024), chatml, qwen2.5, qwen3, qwen3-no-thinking, mistral (Nemo), mistral-v0.3,
+// fledgling.
 std::span<const ChatTemplate> chat_templates();
 // Error{usage} that lists the names.
 const ChatTemplate& find_chat_template(std::string_view name);

@@ -19,18 +19,18 @@ constexpr RoleFormat fledgling_turn(std::string_view prefix) { return {prefix, "
 constexpr std::string_view kLlama3Assistant = "<|start_header_id|>assistant<|end_header_id|>\n\n";
 constexpr std::string_view kImAssistant = "<|im_start|>assistant\n";
 
-constexpr ChatTemplate kLlama30 = {.name = "llama3.0",
-                                   .bos = "<|begin_of_text|>",
-                                   .system = llama3_turn("<|start_header_id|>system<|end_header_id|>\n\n"),
-                                   .user = llama3_turn("<|start_header_id|>user<|end_header_id|>\n\n"),
-                                   .assistant = llama3_turn(kLlama3Assistant),
-                                   .generation_prompt = kLlama3Assistant,
-                                   .stop_token = "<|eot_id|>"};
+constexpr ChatTemplate kLlama3 = {.name = "llama3",
+                                  .bos = "<|begin_of_text|>",
+                                  .system = llama3_turn("<|start_header_id|>system<|end_header_id|>\n\n"),
+                                  .user = llama3_turn("<|start_header_id|>user<|end_header_id|>\n\n"),
+                                  .assistant = llama3_turn(kLlama3Assistant),
+                                  .generation_prompt = kLlama3Assistant,
+                                  .stop_token = "<|eot_id|>"};
 
 // From 3.1 on there is always a system turn, and it opens with two dates.
-constexpr ChatTemplate llama3() {
-  ChatTemplate dated = kLlama30;
-  dated.name = "llama3";
+constexpr ChatTemplate llama31() {
+  ChatTemplate dated = kLlama3;
+  dated.name = "llama3.1";
   dated.system.prefix =
       "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul "
       "2024\n\n";
@@ -46,9 +46,9 @@ constexpr ChatTemplate kChatml = {.name = "chatml",
                                   .generation_prompt = kImAssistant,
                                   .stop_token = "<|im_end|>"};
 
-constexpr ChatTemplate qwen() {
+constexpr ChatTemplate qwen25() {
   ChatTemplate polite = kChatml;
-  polite.name = "qwen";
+  polite.name = "qwen2.5";
   polite.system_default = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
   return polite;
 }
@@ -81,10 +81,10 @@ constexpr ChatTemplate kFledgling = {.name = "fledgling",
                                      .stop_token = "<|end|>"};
 
 constexpr ChatTemplate kTemplates[] = {
-    llama3(),
-    kLlama30,
+    kLlama3,
+    llama31(),
     kChatml,
-    qwen(),
+    qwen25(),
     qwen3("qwen3", kImAssistant),
     qwen3("qwen3-no-thinking", "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
     mistral("mistral", "[INST]", {"", "</s>"}),
@@ -123,10 +123,10 @@ struct Clue {
 };
 
 constexpr Clue kClues[] = {
-    {"llama3", "<|start_header_id|>", "<|eot_id|>", "Cutting Knowledge Date"},
-    {"llama3.0", "<|start_header_id|>", "<|eot_id|>", ""},
+    {"llama3.1", "<|start_header_id|>", "<|eot_id|>", "Cutting Knowledge Date"},
+    {"llama3", "<|start_header_id|>", "<|eot_id|>", ""},
     {"qwen3", "<|im_start|>", "<think>", "enable_thinking"},
-    {"qwen", "<|im_start|>", "<|im_end|>", "You are Qwen"},
+    {"qwen2.5", "<|im_start|>", "<|im_end|>", "You are Qwen"},
     {"chatml", "<|im_start|>", "<|im_end|>", ""},
     {"mistral-v0.3", "[INST]", "</s>", "[INST] "},
     {"mistral", "[INST]", "</s>", "[INST]"},
