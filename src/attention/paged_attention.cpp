@@ -16,7 +16,7 @@ namespace {
 using paged::kBlockKeys;
 
 constexpr int64_t kRunRows = 16;               // rows of one sequence that share a walk over its keys
-constexpr int64_t kWorthThreads = 512 * 1024;  // multiply-adds below which waking a thread costs more than it brings
+constexpr int64_t kWorthThreads = 128 * 1024;  // multiply-adds below which waking a thread costs more than it brings
 
 int64_t padded(int64_t width) { return (width + paged::kWidth - 1) / paged::kWidth * paged::kWidth; }
 
@@ -156,18 +156,22 @@ class RunOfHead {
     const int32_t* pages = table.row(work_.sequence[run_.first]);
     const int64_t page_size = work_.problem.cache.page_size();
     int64_t page = first_key / page_size, slot = first_key % page_size;
-    for (int64_t i = 0; i < keys; ++i) {
-      k[i] = padded_row(k_pages.row(pages[page], slot, kv_head_), work_.dim, work_.wide, copied_k_ + i * work_.wide);
-      v[i] = padded_row(v_pages.row(pages[page], slot, kv_head_), work_.value_dim, work_.value_wide,
-                        copied_v_ + i * work_.value_wide);
-      if (++slot == page_size) slot = 0, ++page;
+    for (int64_t key = 0; key < keys; ++page, slot = 0) {
+      const float *next_k = k_pages.row(pages[page], slot, kv_head_),
+                  *next_v = v_pages.row(pages[page], slot, kv_head_);
+      const int64_t end = std::min(keys, key + page_size - slot);
+      for (; key < end; ++key, next_k += k_pages.strides[1], next_v += v_pages.strides[1])
+        k[key] = next_k, v[key] = next_v;
     }
+    if (work_.copied_k) copy_padded(k, keys, work_.dim, work_.wide, copied_k_);
+    if (work_.copied_v) copy_padded(v, keys, work_.value_dim, work_.value_wide, copied_v_);
   }
 
-  static const float* padded_row(const float* row, int64_t width, int64_t wide, float* copied) {
-    if (wide == width) return row;
-    std::fill(std::copy_n(row, width, copied), copied + wide, 0.0f);
-    return copied;
+  static void copy_padded(const float** rows, int64_t count, int64_t width, int64_t wide, float* to) {
+    for (int64_t i = 0; i < count; ++i, to += wide) {
+      std::fill(std::copy_n(rows[i], width, to), to + wide, 0.0f);
+      rows[i] = to;
+    }
   }
 
   void finish(const Tensor& o) {
