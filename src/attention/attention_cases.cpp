@@ -22,7 +22,7 @@ const std::vector<SuffixShape>& checked_shapes() {
   static const std::vector<SuffixShape> kShapes = {
       {{1, 2, 5}, 4, 2, 32, 2},
       {{}, 2, 1, 32, 1},
-      {{1}, 2, 2, 64, 0},
+      {{1}, 2, 2, 64, 1},
       {{1, 2, 63}, 2, 2, 32, 0},
       {{64, 1, 65, 2}, 8, 2, 64, 3},
       {{63, 2, 129}, 7, 1, 80, 1, every_third},
@@ -182,11 +182,77 @@ void add_paged_checks(CaseList& cases) {
                      .bench = {}});
 }
 
+// Two multiply-adds of `dim` or `value_dim` each for every key that a query lane sees.
+double forward_flops(const SuffixAttention& problem) {
+  double keys = 0;
+  for (int64_t row = 0; row < problem.q.dim(0); ++row)
+    keys +=
+        problem.token.as<int32_t>()[row] - problem.start.as<int32_t>()[row] + 1 + static_cast<double>(problem.depth());
+  return 2 * keys * static_cast<double>(problem.q.dim(1) * (problem.q.dim(2) + problem.prefix_v.dim(2)));
+}
+
+Workload forward_work(AttentionBackend backend, const SuffixShape& shape) {
+  const auto made = std::make_shared<SuffixProblem>("bench", shape);
+  const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
+  return {.flops = forward_flops(made->problem),
+          .call = [=](Exec& exec) { forward(exec, backend, made->problem, o, lse); }};
+}
+
+Workload step_work(AttentionBackend backend, const SuffixShape& shape) {  // forward and backward
+  constexpr double kBackwardShare = 2.5;                                  // five products of the forward's two
+  const auto made = std::make_shared<SuffixProblem>("bench", shape);
+  const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
+  const SuffixAttentionBackward grad = made->gradients("grad", o, lse);
+  return {.flops = (1 + kBackwardShare) * forward_flops(made->problem), .call = [=](Exec& exec) {
+            forward(exec, backend, made->problem, o, lse);
+            backward(exec, backend, made->problem, grad);
+          }};
+}
+
+void add_benches(CaseList& cases) {
+  const std::vector<SuffixShape> shapes = {{{2048}, 8, 2, 64, 0},
+                                           {{2048}, 8, 2, 64, 6},
+                                           {{4096}, 4, 2, 128, 0},
+                                           {{2048}, 8, 8, 64, 0},
+                                           {{300, 500, 200, 48, 700, 300}, 8, 4, 32, 3, RowChoice::last_half}};
+  for (const SuffixShape& shape : shapes) {
+    const std::string name = fmt::format("suffix_attention/fused/{}", shape.name());
+    const auto fused = AttentionBackend::fused;
+    cases.push_back({.name = name + "/forward", .check = {}, .grad = {}, .bench = [=](Exec&) {
+                       return forward_work(fused, shape);
+                     }});
+    cases.push_back({.name = name + "/forward+backward", .check = {}, .grad = {}, .bench = [=](Exec&) {
+                       return step_work(fused, shape);
+                     }});
+  }
+}
+
+Workload paged_work(const PagedShape& shape) {
+  const auto made = std::make_shared<PagedProblem>("bench", shape);
+  const Tensor o = made->output("o", made->rows());
+  double keys = 0;
+  for (int64_t row = 0; row < made->rows(); ++row) keys += made->problem.row_position.as<int32_t>()[row] + 1;
+  const double width = static_cast<double>(made->problem.q.dim(2) + made->problem.cache.v.dim(3));
+  return {.flops = 2 * keys * shape.q_heads * width, .call = [=](Exec& exec) { forward(exec, made->problem, o); }};
+}
+
+void add_paged_benches(CaseList& cases) {
+  const std::vector<PagedShape> shapes = {{{300}, {1}, 4, 2, 64, 16},    {{300}, {5}, 4, 2, 64, 16},
+                                          {{300}, {1}, 8, 4, 32, 16},    {{1000}, {1}, 32, 8, 128, 16},
+                                          {{1000}, {5}, 32, 8, 128, 16}, {{512}, {512}, 8, 2, 64, 16}};
+  for (const PagedShape& shape : shapes)
+    cases.push_back({.name = "paged_attention/" + shape.name(), .check = {}, .grad = {}, .bench = [=](Exec&) {
+                       return paged_work(shape);
+                     }});
+}
+
 }  // namespace
 
 void add_attention_cases(CaseList& cases) {
-  add_checks(cases, AttentionBackend::dense);
+  for (const AttentionBackend backend : {AttentionBackend::dense, AttentionBackend::fused}) add_checks(cases, backend);
   add_paged_checks(cases);
+  add_benches(cases);
+  add_paged_benches(cases);
 }
 
 }  // namespace eyrie

@@ -36,4 +36,11 @@ void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const 
 void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
 }  // namespace dense
 
+namespace fused {
+std::string why_not(const SuffixAttention& problem);
+int64_t scratch_bytes(const SuffixAttention& problem);
+void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
+void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
+}  // namespace fused
+
 }  // namespace eyrie

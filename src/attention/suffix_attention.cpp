@@ -12,8 +12,9 @@ namespace {
 
 constexpr int64_t kMaxDepth = 16;
 
-constexpr std::array<BackendEntry, 1> kBackends = {{
+constexpr std::array<BackendEntry, 2> kBackends = {{
     // in the order that `auto` tries them
+    {AttentionBackend::fused, "fused", fused::why_not, fused::scratch_bytes, fused::forward, fused::backward},
     {AttentionBackend::dense, "dense", dense::why_not, dense::scratch_bytes, dense::forward, dense::backward},
 }};
 

@@ -15,7 +15,7 @@ namespace eyrie::testing {
 struct Workload {
   double flops = 0;
   double bytes = 0;  // 0: not a matter of reading
-  std::function<void(Exec&)> call;
+  std::function<void(Exec&)> call = {};
 };
 
 struct Case {

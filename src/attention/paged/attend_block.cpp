@@ -4,42 +4,15 @@
 // foreach_target.h comes before the loops
 #include <limits>
 
-#include "attention/exp2-inl.h"
+#include "attention/leaf-inl.h"
 #include "attention/paged/attend_block.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace eyrie::paged::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using eyrie::HWY_NAMESPACE::Floats;
+using eyrie::HWY_NAMESPACE::store_sums;
 using eyrie::HWY_NAMESPACE::Vector;
-
-#if HWY_TARGET == HWY_SCALAR
-void store_sums(Floats d, Vector a, Vector b, Vector c, Vector e, float* to) {
-  hn::StoreU(a, d, to), hn::StoreU(b, d, to + 1), hn::StoreU(c, d, to + 2), hn::StoreU(e, d, to + 3);
-}
-#else
-// Four pairs of halves at a time until one 128-bit vector is left.
-template <class D>
-hn::Vec<hn::Full128<float> > fold(D d, hn::Vec<D> v) {
-  if constexpr (hn::MaxLanes(D()) <= 4) {
-    return v;
-  } else {
-    const hn::Half<D> half;
-    return fold(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
-  }
-}
-
-// to[0..3] = the sums of the lanes of a, b, c, e: transposed within each 128 bits, so four sums cost little more than
-// one.
-void store_sums(Floats d, Vector a, Vector b, Vector c, Vector e, float* to) {
-  const hn::RepartitionToWide<Floats> pairs;
-  const auto ab = hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
-  const auto ce = hn::Add(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e));
-  const auto low = hn::InterleaveLower(pairs, hn::BitCast(pairs, ab), hn::BitCast(pairs, ce));
-  const auto high = hn::InterleaveUpper(pairs, hn::BitCast(pairs, ab), hn::BitCast(pairs, ce));
-  hn::StoreU(fold(d, hn::Add(hn::BitCast(d, low), hn::BitCast(d, high))), hn::Full128<float>(), to);
-}
-#endif
 
 // score[lane][key] = q . k, four keys at a time; the last four may name one key again.
 template <int kLanes>
