@@ -88,11 +88,26 @@ Entry read_entry(const std::string& name, const Json& fields) {
   entry.begin = offsets[0].as_integer(0);
   entry.end = offsets[1].as_integer(0);
   const int64_t bytes = checked_bytes(entry.dtype, entry.shape);
-  if (bytes < 0 || entry.end < entry.begin || entry.end - entry.begin != bytes)
+  if (entry.end < entry.begin || entry.end - entry.begin != bytes)
     throw Error(ErrorKind::file, "data_offsets",
                 fmt::format("{} {} needs {} bytes, found [{}, {}]", eyrie::name(entry.dtype), to_string(entry.shape),
                             bytes < 0 ? "more than 64 bits of" : std::to_string(bytes), entry.begin, entry.end));
   return entry;
+}
+
+// Calls read(name, value) for the members of the header; errors get the path and the name.
+template <typename Read>
+void for_each_member(const std::string& path, std::string_view text, const Read& read) {
+  std::string member;
+  try {
+    const Json header = Json::parse(text, "header");
+    for (const auto& [name, fields] : header.as_members()) {
+      member = "tensor " + name + ": ";
+      read(name, fields);
+    }
+  } catch (const Error& error) {
+    throw bad_file(path, member + error.what());
+  }
 }
 
 // The tensors lie end to end and fill the data: a gap, an overlap or a byte too many means that the header or the
@@ -123,18 +138,11 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   file.map_ = std::make_shared<MappedFile>(path);
   const std::span<const unsigned char> bytes = file.map_->bytes();
   const std::string_view text = header_text(path, bytes);
-  const Json header = Json::parse(text, path);
   std::vector<Entry> entries;
-  try {
-    for (const auto& [name, fields] : header.as_members()) {
-      if (name != kMetadata)
-        entries.push_back(read_entry(name, fields));
-      else
-        for (const auto& [key, value] : fields.as_members()) file.metadata_[key] = value.as_text();
-    }
-  } catch (const Error& error) {
-    throw bad_file(path, error.what());
-  }
+  for_each_member(path, text, [&](const std::string& name, const Json& fields) {
+    if (name != kMetadata) return entries.push_back(read_entry(name, fields));
+    for (const auto& [key, value] : fields.as_members()) file.metadata_[key] = value.as_text();
+  });
   const std::span<const unsigned char> data = bytes.subspan(kLengthBytes + text.size());
   check_layout(path, entries, static_cast<int64_t>(data.size()));
   for (const Entry& entry : entries)
