@@ -7,7 +7,9 @@
 #include "app/serving.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "eval/text_stream.h"
 #include "io/atomic_dir.h"
+#include "speculative/generate.h"
 
 namespace eyrie {
 namespace {
@@ -66,7 +68,7 @@ void answer_file(Generator& generator, const ServedModels& models, const Generat
   std::string lines;
   for (const Prompt& prompt : read_prompts(command.input, models.reader)) {
     GenerateOptions one = options;
-    if (models.reader.tokenizer) one.text = text_stream(*models.reader.tokenizer, {});
+    if (models.reader.tokenizer) one.text = text_stream(*models.reader.tokenizer);
     const std::string line = line_of(prompt, generator.generate(prompt.ids, one)).dump() + "\n";
     if (stop_requested()) throw Error(ErrorKind::interrupted, "generate", "interrupted");
     if (command.output.empty())

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/log.h"
+#include "speculative/cached_models.h"
 
 namespace eyrie {
 namespace {
@@ -30,12 +31,6 @@ ServedModels load_served_models(const std::string& model_directory, const std::s
     log_info(fmt::format("chat template: {} ({})", models.reader.chat_template->name, models.reader.template_rule));
   if (!draft_directory.empty()) models.draft = load_served_draft(draft_directory, models.target, tap_ids);
   return models;
-}
-
-TextStream text_stream(const Tokenizer& tokenizer, std::function<void(std::string_view)> write) {
-  const auto decoder = std::make_shared<StreamDecoder>(tokenizer, true);
-  return {[decoder](int32_t id) { return decoder->push(id); }, [decoder] { return decoder->finish(); },
-          std::move(write)};
 }
 
 }  // namespace eyrie
