@@ -7,7 +7,6 @@
 #include "app/serving.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "eval/text_stream.h"
 #include "io/atomic_dir.h"
 #include "speculative/generate.h"
 

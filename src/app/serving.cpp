@@ -33,4 +33,10 @@ ServedModels load_served_models(const std::string& model_directory, const std::s
   return models;
 }
 
+TextStream text_stream(const Tokenizer& tokenizer, std::function<void(std::string_view)> write) {
+  const auto decoder = std::make_shared<StreamDecoder>(tokenizer, true);
+  return {[decoder](int32_t id) { return decoder->push(id); }, [decoder] { return decoder->finish(); },
+          std::move(write)};
+}
+
 }  // namespace eyrie
