@@ -51,23 +51,28 @@ struct DraftConfig {
   std::vector<int64_t> tap_ids;  // *output* ids: taps leave these target layers. Empty in a file that names
                                  // none and when the target is unknown: resolve with default_tap_ids()
   std::string tap_rule;          // the sentence that says where tap_ids came from
+  int64_t target_layers = 0;     // 0: unknown; else ids equal to the default are not written
   bool fc_norm = false, norm_before_fc = false, norm_before_residual = false, norm_output = false;
   int64_t taps() const { return tap_ids.empty() ? 3 : static_cast<int64_t>(tap_ids.size()); }
 };
 
 // Each reads config.json (and generation_config.json beside it) of a directory. Errors: Error{file} with the key,
 // expected and found; an unknown model_type names the supported ones; unknown norm_* / fc_* keys of a draft are
-// refused.
+// refused. A draft file with both lists of tap ids is an export of ours (write_draft_config): the top-level one counts.
 TargetConfig read_target_config(const std::string& directory);
 DraftConfig read_draft_config(const std::string& directory);
-// The config.json of a draft (spec §7 "Writing"); `reader` is "", "sglang" or "vllm": whose convention written tap ids
-// follow.
+// The config.json of a draft (spec §2 "Writing"). Tap ids are written as input ids, at the top and in eagle_config:
+// what SGLang and vLLM both read; `reader` is "", "sglang" (which cannot be told to tap layer 0) or "vllm".
 Json write_draft_config(const DraftConfig& config, const std::string& reader);
 
 // [1, L/2-1, L-4] for L >= 7; below that Error{usage}: ids must be given.
 std::vector<int64_t> default_tap_ids(int64_t layers);
-// A new draft for a target: its geometry, RoPE and max positions (spec §2 "New drafts").
-DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabulary);
+// Once the target is known: fills ids that no file named with the default, checks the others against its layers.
+void resolve_tap_ids(DraftConfig& draft, const TargetConfig& target);
+void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids);  // --tap-ids: output ids
+// A new draft for a target: its geometry, RoPE and max positions (spec §2 "New drafts"). No tap ids: the default.
+DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabulary,
+                                std::vector<int64_t> tap_ids = {});
 std::vector<std::string> supported_model_types();
 
 }  // namespace eyrie

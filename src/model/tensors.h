@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "model/config.h"
@@ -46,16 +47,15 @@ struct DraftTensors {
   T lm_head;  // [Vd, H]
 };
 
-template <typename T, typename Function>
-void for_each_linear(const std::string& name, int64_t out, int64_t in, bool bias, LinearTensors<T>& tensors,
-                     Function&& visit) {
+template <typename Linear, typename Function>
+void for_each_linear(const std::string& name, int64_t out, int64_t in, bool bias, Linear& tensors, Function&& visit) {
   visit(name + ".weight", Shape{out, in}, tensors.weight);
   if (bias) visit(name + ".bias", Shape{out}, tensors.bias);
 }
 
-// visit(name, shape, tensor&) for each tensor of one layer; `prefix` ends in a dot.
-template <typename T, typename Function>
-void for_each_tensor(const DecoderConfig& config, const std::string& prefix, DecoderTensors<T>& t, Function&& visit) {
+// visit(name, shape, tensor&) for each tensor of one layer, DecoderTensors<T>, const or not; `prefix` ends in a dot.
+template <typename Tensors, typename Function>
+void for_each_tensor(const DecoderConfig& config, const std::string& prefix, Tensors& t, Function&& visit) {
   const int64_t q_width = config.q_heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
   const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
   visit(prefix + "input_layernorm.weight", Shape{config.hidden}, t.input_norm);
@@ -73,10 +73,11 @@ void for_each_tensor(const DecoderConfig& config, const std::string& prefix, Dec
   for_each_linear(mlp + "down_proj", config.hidden, config.intermediate, config.mlp_bias, t.down, visit);
 }
 
-template <typename T, typename Function>
-void for_each_tensor(const TargetConfig& config, TargetTensors<T>& t, Function&& visit) {
+// TargetTensors<T>; one that is not const gets its layers.
+template <typename Tensors, typename Function>
+void for_each_tensor(const TargetConfig& config, Tensors& t, Function&& visit) {
   const int64_t hidden = config.decoder.hidden;
-  t.layers.resize(static_cast<size_t>(config.layers));
+  if constexpr (!std::is_const_v<Tensors>) t.layers.resize(static_cast<size_t>(config.layers));
   visit("model.embed_tokens.weight", Shape{config.vocabulary, hidden}, t.embedding);
   for (size_t i = 0; i < t.layers.size(); ++i)
     for_each_tensor(config.decoder, fmt::format("model.layers.{}.", i), t.layers[i], visit);
@@ -84,12 +85,13 @@ void for_each_tensor(const TargetConfig& config, TargetTensors<T>& t, Function&&
   if (!config.tied_embeddings) visit("lm_head.weight", Shape{config.vocabulary, hidden}, t.lm_head);
 }
 
-// The trained tensors of a draft, by their names in a draft file. The frozen embedding, d2t and t2d are not among them.
-template <typename T, typename Function>
-void for_each_tensor(const DraftConfig& config, DraftTensors<T>& t, Function&& visit) {
+// The trained tensors of a draft, DraftTensors<T>, by their names in a draft file. The frozen embedding, d2t and t2d
+// are not among them.
+template <typename Tensors, typename Function>
+void for_each_tensor(const DraftConfig& config, Tensors& t, Function&& visit) {
   const int64_t hidden = config.decoder.hidden, taps_width = config.taps() * config.target_hidden;
   if (config.fc_norm) {
-    t.fc_norm.resize(static_cast<size_t>(config.taps()));
+    if constexpr (!std::is_const_v<Tensors>) t.fc_norm.resize(static_cast<size_t>(config.taps()));
     for (size_t i = 0; i < t.fc_norm.size(); ++i)
       visit(fmt::format("fc_norm.{}.weight", i), Shape{config.target_hidden}, t.fc_norm[i]);
   }

@@ -1,0 +1,58 @@
+#include "model/decoder.h"
+#include "ops/activation.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
+
+namespace eyrie {
+namespace {
+
+// Gradients of y = linear(x) into the weights and into d_x.
+void linear_backward(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, const ConstTensor& weight,
+                     const LinearTensors<Buffer>& gradient, const Tensor& d_x, Into into) {
+  linear_backward_weight(exec, d_y, x, gradient.weight, gradient.bias);
+  linear_backward_input(exec, d_y, weight, d_x, into);
+}
+
+}  // namespace
+
+void before_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
+                               const RopeTable& rope, const BeforeAttentionBackward& in,
+                               DecoderTensors<Buffer>& gradients) {
+  if (config.qk_norm) throw Error(ErrorKind::internal, "before_attention_backward", "a layer with q/k norms");
+  expect_shape("x", in.x, {-1, config.input_width});
+  expect_shape("d_x", in.d_x, in.x.shape);
+  const auto through = [&](const Tensor& d_heads, bool turned, const LinearTensors<ConstTensor>& weights,
+                           LinearTensors<Buffer>& gradient) {
+    if (!d_heads.defined()) return;
+    if (turned) apply_rope(exec, rope, in.positions, d_heads, Turn::backward);
+    const Tensor d_y = d_heads.reshape({d_heads.dim(0), d_heads.dim(1) * d_heads.dim(2)});
+    linear_backward(exec, d_y, in.x, weights.weight, gradient, in.d_x, Into::accumulate);
+  };
+  through(in.d_q, true, tensors.q, gradients.q);
+  through(in.d_k, true, tensors.k, gradients.k);
+  through(in.d_v, false, tensors.v, gradients.v);
+}
+
+void after_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
+                              const AfterAttentionSaved& saved, const AfterAttentionBackward& in,
+                              DecoderTensors<Buffer>& gradients) {
+  const int64_t rows = in.d_h2.dim(0);
+  expect_shape("d_h2", in.d_h2, {rows, config.hidden});
+  expect_shape("d_h", in.d_h, in.d_h2.shape);
+  expect_shape("attention", in.attention, {rows, config.q_heads * config.head_dim});
+  expect_shape("d_attention", in.d_attention, in.attention.shape);
+  const ScratchScope scope(exec.scratch);
+  const Tensor d_up = exec.scratch.take(DType::f32, {rows, config.intermediate});
+  const Tensor d_gate = exec.scratch.take(DType::f32, {rows, config.intermediate});
+  const Tensor d_y = exec.scratch.take(DType::f32, {rows, config.hidden});
+  linear_backward(exec, in.d_h2, saved.product, tensors.down.weight, gradients.down, d_gate, Into::overwrite);
+  silu_multiply_backward(exec, saved.gate, saved.up, d_gate, d_gate, d_up);
+  linear_backward(exec, d_gate, saved.y, tensors.gate.weight, gradients.gate, d_y, Into::overwrite);
+  linear_backward(exec, d_up, saved.y, tensors.up.weight, gradients.up, d_y, Into::accumulate);
+  copy(in.d_h2, in.d_h);
+  rms_norm_backward(exec, saved.h1, tensors.post_norm, config.norm_eps, d_y, in.d_h, Into::accumulate,
+                    gradients.post_norm);
+  linear_backward(exec, in.d_h, in.attention, tensors.o.weight, gradients.o, in.d_attention, Into::overwrite);
+}
+
+}  // namespace eyrie

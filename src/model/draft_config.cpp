@@ -1,0 +1,198 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/config.h"
+#include "model/config_keys.h"
+#include "model/decoder_config.h"
+#include "model/rope_config.h"
+
+namespace eyrie {
+namespace {
+
+constexpr const char* kTapKey = "eagle_aux_hidden_state_layer_ids";
+constexpr const char* kDefaultRule = "none named: the default 1, L/2-1, L-4";
+constexpr const char* kGivenRule = "given (--tap-ids): output ids, the layers tapped";
+constexpr const char* kVariantKeys[] = {"fc_norm", "norm_before_fc", "norm_before_residual", "norm_output"};
+
+[[noreturn]] void refuse(const std::string& place, const std::string& message) {
+  throw Error(ErrorKind::file, place, message);
+}
+
+// A norm we do not know would be left out silently.
+void refuse_unknown_variants(const Json& config, const std::string& place) {
+  for (const auto& [key, value] : config.as_members()) {
+    if (!key.starts_with("norm_") && !key.starts_with("fc_")) continue;
+    if (std::find(std::begin(kVariantKeys), std::end(kVariantKeys), key) != std::end(kVariantKeys)) continue;
+    refuse(place, fmt::format("key \"{}\" is not known; known norm_* and fc_* keys: {}", key,
+                              fmt::format("{}, {}, {}, {}", kVariantKeys[0], kVariantKeys[1], kVariantKeys[2],
+                                          kVariantKeys[3])));
+  }
+}
+
+void read_variants(const Json& config, const std::string& place, DraftConfig& draft) {
+  refuse_unknown_variants(config, place);
+  draft.fc_norm = boolean_or(config, "fc_norm", false);
+  draft.norm_before_fc = boolean_or(config, "norm_before_fc", false);
+  draft.norm_output = boolean_or(config, "norm_output", false);
+  draft.norm_before_residual = boolean_or(config, "norm_before_residual", false);
+  if (draft.fc_norm && draft.norm_before_fc) refuse(place, "fc_norm and norm_before_fc exclude each other");
+  if (config.find("speculators_config") && !config.find("norm_before_residual"))
+    refuse(place,
+           "speculators_config without norm_before_residual: readers disagree on what its absence means; add it");
+}
+
+std::vector<int64_t> less_one(std::vector<int64_t> ids) {
+  for (int64_t& id : ids) --id;
+  return ids;
+}
+
+// Spec §2 "Reading a draft". A file with both lists is ours (export): the upper one settles what the nested one means.
+void read_tap_ids(const Json& config, const std::string& place, DraftConfig& draft) {
+  const Json* eagle = config.find("eagle_config");
+  const std::vector<int64_t> nested =
+      eagle ? integers_or_none(*eagle, place, kTapKey, 0, kMaxLayers) : std::vector<int64_t>();
+  const std::vector<int64_t> upper = integers_or_none(config, place, kTapKey, 0, kMaxLayers);
+  const bool speculators = config.find("speculators_config") != nullptr;
+  if (!upper.empty()) {
+    draft.tap_ids = less_one(upper);
+    draft.tap_rule = "top-level eagle_aux_hidden_state_layer_ids: input ids, one less is the layer tapped";
+    if (!nested.empty() && nested != upper && nested != draft.tap_ids)
+      refuse(place, fmt::format("{} at the top and in eagle_config name different layers", kTapKey));
+  } else if (!nested.empty() && speculators) {
+    draft.tap_ids = less_one(nested);
+    draft.tap_rule = "eagle_config of a file with speculators_config: input ids, one less is the layer tapped";
+  } else if (!nested.empty()) {
+    draft.tap_ids = nested;
+    draft.tap_rule = "eagle_config.eagle_aux_hidden_state_layer_ids: output ids, the layers tapped";
+  } else {
+    draft.tap_rule = kDefaultRule;
+  }
+  for (const int64_t id : draft.tap_ids)
+    if (id < 0) refuse(place, fmt::format("{}: input id 0 is the embedding, which is no layer's output", kTapKey));
+}
+
+std::string joined(const std::vector<int64_t>& ids) {
+  std::string text;
+  for (const int64_t id : ids) text += (text.empty() ? "" : ", ") + std::to_string(id);
+  return text;
+}
+
+// The ids as readers take them. SGLang and vLLM read *input* ids, but SGLang takes a list that begins with 1 for
+// output ids.
+Json::Array input_ids(const DraftConfig& config, const std::string& reader) {
+  if (reader == "sglang" && config.tap_ids.front() == 0)
+    throw Error(ErrorKind::usage, "export",
+                fmt::format("sglang cannot be told to tap the first layer (tap ids {})", joined(config.tap_ids)));
+  Json::Array ids;
+  for (const int64_t id : config.tap_ids) ids.emplace_back(id + 1);
+  return ids;
+}
+
+bool is_default(const DraftConfig& config) {
+  return config.tap_ids.empty() ||
+         (config.target_layers >= 7 && config.tap_ids == default_tap_ids(config.target_layers));
+}
+
+void write_tap_ids(Json& json, const DraftConfig& config, const std::string& reader) {
+  Json eagle = Json::object({{"use_aux_hidden_state", true}});
+  if (!is_default(config)) {
+    eagle.set(kTapKey, input_ids(config, reader));
+    json.set(kTapKey, input_ids(config, reader));
+  }
+  json.set("eagle_config", std::move(eagle));
+}
+
+void write_variants(Json& json, const DraftConfig& config) {
+  json.set("norm_before_residual", config.norm_before_residual);
+  if (config.fc_norm) json.set("fc_norm", true);
+  if (config.norm_before_fc) json.set("norm_before_fc", true);
+  if (config.norm_output) json.set("norm_output", true);
+}
+
+}  // namespace
+
+DraftConfig read_draft_config(const std::string& directory) {
+  const std::string path = config_path(directory);
+  const Json config = Json::parse_file(path);
+  const Json* nested = config.find("transformer_layer_config");  // files with a speculators_config
+  const Json& layer = nested ? *nested : config;
+  if (config.find("speculators_config") && !nested) refuse(path, "speculators_config without transformer_layer_config");
+  DraftConfig draft;
+  const Family& llama = family_of("llama", path);
+  if (const std::string type = text_or(layer, "model_type", "llama"); type != "llama")
+    refuse(path, fmt::format("model_type: a draft is a \"llama\" layer, found \"{}\"", type));
+  if (const int64_t layers = integer_or(layer, "num_hidden_layers", 1, 1, kMaxLayers); layers != 1)
+    refuse(path, fmt::format("num_hidden_layers: expected 1, found {}", layers));
+  draft.decoder = read_decoder_config(layer, path, llama);
+  draft.decoder.input_width = 2 * draft.decoder.hidden;
+  draft.target_hidden = integer_or(config, "target_hidden_size", draft.decoder.hidden, 1, kMaxWidth);
+  draft.vocabulary = layer.integer("vocab_size", 1, kMaxVocabulary);
+  draft.draft_vocabulary = integer_or(config, "draft_vocab_size", draft.vocabulary, 1, draft.vocabulary);
+  read_variants(config, path, draft);
+  read_tap_ids(config, path, draft);
+  return draft;
+}
+
+Json write_draft_config(const DraftConfig& config, const std::string& reader) {
+  if (reader != "" && reader != "sglang" && reader != "vllm")
+    throw Error(ErrorKind::usage, "--for", fmt::format("expected sglang or vllm, found \"{}\"", reader));
+  const DecoderConfig& layer = config.decoder;
+  Json json = Json::object({{"architectures", Json::Array{"LlamaForCausalLMEagle3"}},
+                            {"model_type", "llama"},
+                            {"num_hidden_layers", 1},
+                            {"hidden_size", layer.hidden},
+                            {"target_hidden_size", config.target_hidden},
+                            {"intermediate_size", layer.intermediate},
+                            {"num_attention_heads", layer.q_heads},
+                            {"num_key_value_heads", layer.kv_heads},
+                            {"head_dim", layer.head_dim},
+                            {"hidden_act", "silu"},
+                            {"rms_norm_eps", std::stod(fmt::format("{}", layer.norm_eps))},
+                            {"attention_bias", layer.qkv_bias},
+                            {"mlp_bias", layer.mlp_bias},
+                            {"vocab_size", config.vocabulary},
+                            {"draft_vocab_size", config.draft_vocabulary},
+                            {"max_position_embeddings", layer.max_positions},
+                            {"tie_word_embeddings", false}});
+  write_rope(json, layer.rope);
+  write_variants(json, config);
+  write_tap_ids(json, config, reader);
+  return json;
+}
+
+DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabulary, std::vector<int64_t> tap_ids) {
+  if (draft_vocabulary < 1 || draft_vocabulary > target.vocabulary)
+    throw Error(ErrorKind::usage, "draft vocabulary",
+                fmt::format("expected 1 to {} tokens, the target's, found {}", target.vocabulary, draft_vocabulary));
+  DraftConfig draft;
+  draft.decoder = target.decoder;
+  draft.decoder.input_width = 2 * target.decoder.hidden;
+  draft.decoder.qkv_bias = draft.decoder.o_bias = draft.decoder.mlp_bias = draft.decoder.qk_norm = false;
+  draft.target_hidden = target.decoder.hidden;
+  draft.vocabulary = target.vocabulary, draft.draft_vocabulary = draft_vocabulary;
+  draft.tap_ids = std::move(tap_ids);
+  draft.tap_rule = draft.tap_ids.empty() ? kDefaultRule : kGivenRule;
+  resolve_tap_ids(draft, target);
+  return draft;
+}
+
+void resolve_tap_ids(DraftConfig& draft, const TargetConfig& target) {
+  draft.target_layers = target.layers;
+  if (draft.tap_ids.empty()) draft.tap_ids = default_tap_ids(target.layers);
+  for (const int64_t id : draft.tap_ids)
+    if (id < 0 || id >= target.layers)
+      throw Error(ErrorKind::usage, "tap ids",
+                  fmt::format("expected ids of the target's layers, 0 to {}, found {}", target.layers - 1, id));
+}
+
+void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids) {
+  if (static_cast<int64_t>(tap_ids.size()) != draft.taps())
+    throw Error(ErrorKind::usage, "--tap-ids",
+                fmt::format("the draft reads {} taps, found {} ids", draft.taps(), tap_ids.size()));
+  draft.tap_ids = std::move(tap_ids);
+  draft.tap_rule = kGivenRule;
+}
+
+}  // namespace eyrie

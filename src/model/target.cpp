@@ -1,0 +1,116 @@
+#include "model/target.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "attention/suffix_attention.h"
+#include "ops/embedding.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
+
+namespace eyrie {
+namespace {
+
+void check(const Target& target, const TargetRows& in) {
+  const int64_t rows = in.token_ids.dim(0), hidden = target.config.decoder.hidden;
+  expect_dtype("token_ids", in.token_ids, {DType::i32});
+  expect_shape("token_ids", in.token_ids, {-1});
+  expect_shape("positions", in.positions, {rows});
+  expect_shape("last_hidden", in.last_hidden, {rows, hidden});
+  if (in.taps.defined()) expect_shape("taps", in.taps, {rows, static_cast<int64_t>(in.tap_ids.size()) * hidden});
+  for (const int64_t id : in.tap_ids)
+    if (id < 0 || id >= target.config.layers)
+      throw Error(ErrorKind::input, "tap_ids",
+                  fmt::format("expected ids from 0 to {}, found {}", target.config.layers - 1, id));
+}
+
+// Copies the residual stream leaving `layer` to the places of the taps that ask for it.
+void keep_taps(int64_t layer, const ConstTensor& h, const TargetRows& in) {
+  if (!in.taps.defined()) return;
+  const auto from = h.view<float, 2>();
+  const auto to = in.taps.view<float, 2>();
+  for (size_t tap = 0; tap < in.tap_ids.size(); ++tap) {
+    if (in.tap_ids[tap] != layer) continue;
+    const int64_t column = static_cast<int64_t>(tap) * from.dims[1];
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < from.dims[0]; ++row)
+      std::memcpy(to.row(row) + column, from.row(row), static_cast<size_t>(from.dims[1]) * sizeof(float));
+  }
+}
+
+// Positions and starts of packed tokens, all [T] i32.
+struct Packing {
+  Tensor token, start, position;
+};
+
+Packing take_packing(Scratch& scratch, const PackedTokens& in) {
+  const int64_t tokens = in.token_ids.dim(0), sequences = in.cu_seqlens.dim(0) - 1;
+  const Packing made{scratch.take(DType::i32, {tokens}), scratch.take(DType::i32, {tokens}),
+                     scratch.take(DType::i32, {tokens})};
+  const int32_t* ends = in.cu_seqlens.as<int32_t>();
+  if (sequences < 0 || ends[0] != 0 || ends[sequences] != tokens)
+    throw Error(ErrorKind::input, "cu_seqlens", fmt::format("expected to run from 0 to {} tokens", tokens));
+  for (int64_t sequence = 0; sequence < sequences; ++sequence) {
+    if (ends[sequence] > ends[sequence + 1])
+      throw Error(ErrorKind::input, "cu_seqlens", fmt::format("entry {} is less than the one before", sequence + 1));
+    for (int32_t t = ends[sequence]; t < ends[sequence + 1]; ++t) {
+      made.token.as<int32_t>()[t] = t;
+      made.start.as<int32_t>()[t] = ends[sequence];
+      made.position.as<int32_t>()[t] = t - ends[sequence];
+    }
+  }
+  return made;
+}
+
+}  // namespace
+
+void forward(Exec& exec, const Target& target, const TargetRows& in, const Attend& attend) {
+  check(target, in);
+  const TargetConfig& config = target.config;
+  const DecoderConfig& layer = config.decoder;
+  const int64_t rows = in.token_ids.dim(0);
+  const ScratchScope scope(exec.scratch);
+  const auto take = [&](const Shape& shape) { return exec.scratch.take(DType::f32, shape); };
+  const Tensor h = take({rows, layer.hidden}), x = take({rows, layer.hidden});
+  const Tensor q = take({rows, layer.q_heads, layer.head_dim}), out = take(q.shape);
+  const Tensor k = take({rows, layer.kv_heads, layer.head_dim}), v = take(k.shape);
+  const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows);
+  embed(exec, target.tensors.embedding, in.token_ids, h);
+  for (int64_t i = 0; i < config.layers; ++i) {
+    const DecoderTensors<ConstTensor>& tensors = target.tensors.layers[static_cast<size_t>(i)];
+    rms_norm(exec, h, tensors.input_norm, layer.norm_eps, x);
+    before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
+    attend(i, q, k, v, out);
+    after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
+    keep_taps(i, h, in);
+  }
+  rms_norm(exec, h, target.tensors.norm, layer.norm_eps, in.last_hidden);
+}
+
+void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, std::span<const int64_t> tap_ids,
+                    Tensor taps, Tensor last_hidden) {
+  expect_dtype("token_ids", in.token_ids, {DType::i32});
+  expect_dtype("cu_seqlens", in.cu_seqlens, {DType::i32});
+  const ScratchScope scope(exec.scratch);
+  const Packing packing = take_packing(exec.scratch, in);
+  const DecoderConfig& layer = target.config.decoder;
+  const Tensor lse = exec.scratch.take(DType::f32, {in.token_ids.dim(0), layer.q_heads});
+  const auto attend = [&](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
+    const SuffixAttention problem{.q = q,
+                                  .prefix_k = k,
+                                  .prefix_v = v,
+                                  .token = packing.token,
+                                  .start = packing.start,
+                                  .scale = 1 / std::sqrt(static_cast<float>(layer.head_dim))};
+    forward(exec, AttentionBackend::automatic, problem, out, lse);
+  };
+  forward(exec, target, {in.token_ids, packing.position, tap_ids, taps, last_hidden}, attend);
+}
+
+void target_logits(Exec& exec, const Target& target, ConstTensor last_hidden, Tensor logits) {
+  linear(exec, last_hidden, target.tensors.lm_head, {}, logits);
+}
+
+}  // namespace eyrie

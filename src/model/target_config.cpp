@@ -1,0 +1,50 @@
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <limits>
+
+#include "base/error.h"
+#include "model/config.h"
+#include "model/config_keys.h"
+#include "model/decoder_config.h"
+
+namespace eyrie {
+namespace {
+
+std::vector<int32_t> narrow(const std::vector<int64_t>& ids) { return {ids.begin(), ids.end()}; }
+
+void read_special_ids(const Json& config, const std::string& directory, TargetConfig& target) {
+  constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
+  const std::string place = config_path(directory);
+  target.stop_ids = narrow(integers_or_none(config, place, "eos_token_id", 0, kMaxId));
+  if (config.find("bos_token_id")) target.bos_id = static_cast<int32_t>(config.integer("bos_token_id", 0, kMaxId));
+  const std::string generation_path = (std::filesystem::path(directory) / "generation_config.json").string();
+  if (!std::filesystem::exists(generation_path)) return;
+  const auto stops = integers_or_none(Json::parse_file(generation_path), generation_path, "eos_token_id", 0, kMaxId);
+  if (!stops.empty()) target.stop_ids = narrow(stops);
+}
+
+}  // namespace
+
+TargetConfig read_target_config(const std::string& directory) {
+  const std::string path = config_path(directory);
+  const Json config = Json::parse_file(path);
+  TargetConfig target;
+  target.model_type = config.text("model_type");
+  const Family& family = family_of(target.model_type, path);
+  target.decoder = read_decoder_config(config, path, family);
+  target.layers = config.integer("num_hidden_layers", 1, kMaxLayers);
+  target.vocabulary = config.integer("vocab_size", 1, kMaxVocabulary);
+  target.tied_embeddings = boolean_or(config, "tie_word_embeddings", false);
+  read_special_ids(config, directory, target);
+  return target;
+}
+
+std::vector<int64_t> default_tap_ids(int64_t layers) {
+  if (layers < 7)
+    throw Error(ErrorKind::usage, "tap ids",
+                fmt::format("a target of {} layers has no default taps; give their ids (--tap-ids)", layers));
+  return {1, layers / 2 - 1, layers - 4};
+}
+
+}  // namespace eyrie

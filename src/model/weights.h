@@ -1,0 +1,33 @@
+// model/weights.h: the tensors of a model taken from its files by name and checked: Error{file} with the directory, the
+// tensor, what was expected and what was found. Matrices stay mapped as they are stored (f32, bf16, f16); vectors
+// become f32 copies, which every loop reads.
+#pragma once
+#include <deque>
+#include <span>
+
+#include "io/safetensors.h"
+#include "tensor/buffer.h"
+
+namespace eyrie {
+
+class WeightStorage {
+ public:
+  explicit WeightStorage(const std::string& directory) : files_(WeightFiles::open(directory)) {}
+  const WeightFiles& files() const { return files_; }
+
+  // The first of `names` that the files hold; null when none.
+  const ConstTensor* find(std::span<const std::string> names) const;
+  // The same, its shape and dtype checked. A size of -1 in `expected` fits any.
+  ConstTensor take(std::span<const std::string> names, const Shape& expected);
+  ConstTensor take(const std::string& name, const Shape& expected) { return take(std::span(&name, 1), expected); }
+
+ private:
+  WeightFiles files_;
+  std::deque<Buffer> copies_;
+};
+
+// 16 hexadecimal digits of names, dtypes, shapes and a sample of the bytes of every tensor.
+std::string fingerprint(const WeightFiles& files);
+bool is_draft_weights(const WeightFiles& files);  // they have fc.weight
+
+}  // namespace eyrie
