@@ -34,4 +34,12 @@ struct GenerateCommand {
 };
 void run_generate(const GenerateCommand&);
 
+struct BenchOptions {
+  std::vector<std::string> parts;  // of bench_parts(); empty: all
+  std::string filter;              // cases whose name contains it
+  bool list = false;               // names alone
+  std::string model = "assets/fledgling";
+};
+void run_bench(const BenchOptions&);
+
 }  // namespace eyrie

@@ -52,6 +52,13 @@ void bind(CLI::App& app, GenerateCommand& o) {
   bind(app, o.sampling);
 }
 
+void bind(CLI::App& app, BenchOptions& o) {
+  app.add_option("part", o.parts, "machine, attention, linear, decode, speculation, train; default: all");
+  app.add_option("--only", o.filter, "cases whose name contains this");
+  app.add_flag("--list", o.list, "names of the parts and their cases");
+  app.add_option("--model", o.model, "the target that `speculation` and `train` measure");
+}
+
 template <typename Options, void (*Run)(const Options&)>
 void parse_and_run(int argc, char** argv) {
   const std::string name = std::string("eyrie ") + argv[0];
@@ -76,6 +83,7 @@ constexpr Command kCommands[] = {
      parse_and_run<TokenizeOptions, run_tokenize>},
     {"capture", "write a target's features for training without it", parse_and_run<CaptureOptions, run_capture>},
     {"generate", "answer prompts, with a draft or without", parse_and_run<GenerateCommand, run_generate>},
+    {"bench", "time the parts beside the limits of this machine", parse_and_run<BenchOptions, run_bench>},
 };
 
 }  // namespace

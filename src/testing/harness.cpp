@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
 #include "base/time.h"
 #include "testing/machine_peak.h"
@@ -10,21 +12,23 @@
 namespace eyrie::testing {
 namespace {
 
-void print_bench(const Case& one) {
+double limit_of(const Workload& work) {
+  if (work.bytes > 0) return read_bandwidth_bytes_per_second(static_cast<int64_t>(work.bytes));
+  return work.matrix_product ? sgemm_flops() : fma_peak_flops();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0 : values[values.size() / 2];
+}
+
+// Cases of one operation stand in one table under its name.
+void print_bench(const Case& one, std::string& operation) {
+  const size_t slash = one.name.find('/');
+  const std::string head = one.name.substr(0, slash);
+  if (head != operation) print_measurement_head(operation = head);
   Exec exec;
-  const Workload work = one.bench(exec);
-  const double peak_flops = fma_peak_flops();
-  const double peak_bytes = work.bytes > 0 ? read_bandwidth_bytes_per_second() : 0;
-  const Timing timing = time_calls([&] { work.call(exec); });
-  const double seconds = timing.median_ms * 1e-3;
-  fmt::print("{:<60} {:>9.3f} ms", one.name, timing.median_ms);
-  if (work.flops > 0)
-    fmt::print("  {:>7.1f} GFLOP/s ({:.0f} % of {:.0f})", work.flops / seconds * 1e-9,
-               100 * work.flops / seconds / peak_flops, peak_flops * 1e-9);
-  if (work.bytes > 0)
-    fmt::print("  {:>6.1f} GB/s ({:.0f} % of {:.1f})", work.bytes / seconds * 1e-9,
-               100 * work.bytes / seconds / peak_bytes, peak_bytes * 1e-9);
-  fmt::print("  best {:.3f} ms of {}\n", timing.best_ms, timing.calls);
+  print_measurement(slash == std::string::npos ? one.name : one.name.substr(slash + 1), measure(exec, one.bench(exec)));
 }
 
 std::string modes_of(const Case& one) {
@@ -50,28 +54,59 @@ std::string failures(const Case& one, Mode mode) {
   return lines;
 }
 
-Timing time_calls(const std::function<void()>& call, double at_least_seconds) {
-  constexpr size_t kFewest = 5;
-  call();  // scratch grows and pages are touched outside the timing
+double median_ms(const std::function<void()>& call, double at_least_seconds) {
+  constexpr size_t kFewest = 3;
   std::vector<double> milliseconds;
-  Stopwatch whole;
+  const Stopwatch whole;
   while (milliseconds.size() < kFewest || whole.seconds() < at_least_seconds) {
-    Stopwatch watch;
+    const Stopwatch watch;
     call();
     milliseconds.push_back(watch.seconds() * 1e3);
   }
-  std::sort(milliseconds.begin(), milliseconds.end());
-  return {milliseconds[milliseconds.size() / 2], milliseconds.front(), static_cast<int>(milliseconds.size())};
+  return median(std::move(milliseconds));
+}
+
+Measurement measure(Exec& exec, const Workload& work) {
+  constexpr int kRounds = 5;
+  constexpr double kRoundSeconds = 0.1;
+  work.call(exec);  // scratch grows and pages are touched outside the timing
+  const double amount = work.bytes > 0 ? work.bytes : work.flops;
+  std::vector<double> milliseconds, limits, shares;
+  for (int round = 0; round < kRounds; ++round) {
+    limits.push_back(limit_of(work));
+    milliseconds.push_back(median_ms([&] { work.call(exec); }, kRoundSeconds));
+    shares.push_back(amount / (milliseconds.back() * 1e-3) / limits.back());
+  }
+  return {.median_ms = median(milliseconds),
+          .rate = amount / (median(milliseconds) * 1e-3),
+          .limit = median(limits),
+          .share = median(shares),
+          .reads = work.bytes > 0,
+          .scratch_bytes = exec.scratch.reserved_bytes()};
+}
+
+void print_measurement_head(std::string_view title) {
+  fmt::print("\n{:<36}{:>9}{:>8} {:<7}{:>7}{:>6}{:>6}\n", title, "ms", "rate", "", "of", "share", "MiB");
+}
+
+void print_measurement(std::string_view name, const Measurement& found) {
+  constexpr size_t kNameWidth = 36;
+  if (name.size() > kNameWidth) fmt::print("{}\n", std::exchange(name, ""));
+  fmt::print("{:<36}{:>9.3f}{:>8.1f} {:<7}{:>7.1f}{:>4.0f} %{:>6.1f}\n", name, found.median_ms, found.rate * 1e-9,
+             found.reads ? "GB/s" : "GFLOP/s", found.limit * 1e-9, 100 * found.share,
+             static_cast<double>(found.scratch_bytes) / (1 << 20));
+  std::fflush(stdout);
 }
 
 int run_cases(const CaseList& cases, Mode mode, std::string_view filter) {
   int failed = 0;
+  std::string operation;
   for (const Case& one : cases) {
     if (one.name.find(filter) == std::string::npos || !has_mode(one, mode)) continue;
     if (mode == Mode::list) {
       fmt::print("{:<60} {}\n", one.name, modes_of(one));
     } else if (mode == Mode::bench) {
-      print_bench(one);
+      print_bench(one, operation);
     } else {
       const std::string lines = failures(one, mode);
       fmt::print("{:<60} {}\n{}", one.name, lines.empty() ? "ok" : "FAILED", lines);

@@ -16,6 +16,7 @@ struct Workload {
   double flops = 0;
   double bytes = 0;  // 0: not a matter of reading
   std::function<void(Exec&)> call = {};
+  bool matrix_product = false;  // its limit is OpenBLAS's sgemm, not the FMA peak
 };
 
 struct Case {
@@ -32,14 +33,26 @@ bool has_mode(const Case& one, Mode mode);
 // The failures of one case, one line each; empty when all is well. Mode check or grad.
 std::string failures(const Case& one, Mode mode);
 
-struct Timing {
-  double median_ms = 0, best_ms = 0;
-  int calls = 0;
-};
-Timing time_calls(const std::function<void()>& call, double at_least_seconds = 0.5);
+// Of a few calls, and as many more as the time allows.
+double median_ms(const std::function<void()>& call, double at_least_seconds = 0.5);
 
-// Runs `mode` on every case whose name contains `filter`, prints a line each, and returns how many failed. Bench prints
-// ms, GFLOP/s and GB/s beside the share of what this process measured the machine can do.
+// Work per second beside the limit: what reads, reading as many bytes again and again (from memory or the cache that
+// holds them); else the FMA peak or sgemm. The two are measured in turn, so that a slow moment of the machine meets
+// both, and `share` is the median of the rounds' own.
+struct Measurement {
+  double median_ms = 0;
+  double rate = 0, limit = 0;  // FLOP/s or bytes/s, medians
+  double share = 0;
+  bool reads = false;
+  int64_t scratch_bytes = 0;  // of exec, at its highest
+};
+Measurement measure(Exec& exec, const Workload& work);
+
+// A table of at most 80 columns: its head, then a line each.
+void print_measurement_head(std::string_view title);
+void print_measurement(std::string_view name, const Measurement& found);
+
+// Runs `mode` on every case whose name contains `filter`, prints a line each, and returns how many failed.
 int run_cases(const CaseList& cases, Mode mode, std::string_view filter = "");
 
 }  // namespace eyrie::testing

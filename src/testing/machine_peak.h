@@ -6,6 +6,7 @@
 namespace eyrie::testing {
 
 double fma_peak_flops();                   // fp32 multiply-adds from registers, 2 FLOPs each
+double sgemm_flops();                      // OpenBLAS, square matrices far beyond the caches
 double read_bandwidth_bytes_per_second();  // from memory: a footprint far beyond the caches
 // Reading `footprint_bytes` in all (split over the threads) again and again: the rate of the cache that holds them.
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes);

@@ -1,0 +1,32 @@
+#include <fmt/core.h>
+#include <omp.h>
+
+#include <fstream>
+#include <string>
+
+#include "app/bench/parts.h"
+#include "testing/machine_peak.h"
+
+namespace eyrie {
+namespace {
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+}  // namespace
+
+void bench_machine(const BenchOptions&) {
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  fmt::print("\n{}, {} threads\n", processor_name(), omp_get_max_threads());
+  fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "fp32 multiply-adds in registers", testing::fma_peak_flops() * 1e-9);
+  fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "OpenBLAS sgemm", testing::sgemm_flops() * 1e-9);
+  for (const int64_t mib : {1, 4, 12, 512})
+    fmt::print("{:<36}{:>8.1f} GB/s\n", fmt::format("reading {} MiB again and again", mib),
+               testing::read_bandwidth_bytes_per_second(mib * kMiB) * 1e-9);
+}
+
+}  // namespace eyrie
