@@ -67,6 +67,7 @@ Json write_draft_config(const DraftConfig& config, const std::string& reader);
 
 // [1, L/2-1, L-4] for L >= 7; below that Error{usage}: ids must be given.
 std::vector<int64_t> default_tap_ids(int64_t layers);
+inline bool has_default_tap_ids(int64_t layers) { return layers >= 7; }
 // Once the target is known: fills ids that no file named with the default, checks the others against its layers.
 void resolve_tap_ids(DraftConfig& draft, const TargetConfig& target);
 void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids);  // --tap-ids: output ids

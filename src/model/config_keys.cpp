@@ -42,4 +42,17 @@ double checked(double value, const std::string& place, std::string_view key, dou
               fmt::format("{}: expected a number from {} to {}, found {}", key, min, max, value));
 }
 
+const char* torch_dtype(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float32";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
+    default:
+      return "";
+  }
+}
+
 }  // namespace eyrie

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/json.h"
+#include "tensor/dtype.h"
 
 namespace eyrie {
 
@@ -17,5 +18,7 @@ std::vector<int64_t> integers_or_none(const Json& config, const std::string& pla
                                       int64_t max);
 // Refuses what is not finite or lies outside [min, max].
 double checked(double value, const std::string& place, std::string_view key, double min, double max);
+
+const char* torch_dtype(DType dtype);  // "bfloat16": how `torch_dtype` names it; "" for what is no float
 
 }  // namespace eyrie

@@ -30,6 +30,9 @@ struct Draft {
 // `heads` gives the embedding when the draft file has none. Reads midlayer.* and layers.0.*; checks d2t against t2d and
 // V.
 Draft load_draft(const std::string& directory, const TargetHeads& heads);
+// Without a target: `embedding` stays undefined when the file has none. For looking at a draft, not for running it.
+Draft load_draft_alone(const std::string& directory);
+std::string norm_output_note();  // what our reading of the key is, and that it has another
 // True when the directory holds a draft (its weights have fc.weight).
 bool is_draft(const std::string& directory);
 

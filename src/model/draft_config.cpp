@@ -6,6 +6,7 @@
 #include "model/config.h"
 #include "model/config_keys.h"
 #include "model/decoder_config.h"
+#include "model/draft_readers.h"
 #include "model/rope_config.h"
 
 namespace eyrie {
@@ -73,26 +74,21 @@ void read_tap_ids(const Json& config, const std::string& place, DraftConfig& dra
     if (id < 0) refuse(place, fmt::format("{}: input id 0 is the embedding, which is no layer's output", kTapKey));
 }
 
-std::string joined(const std::vector<int64_t>& ids) {
-  std::string text;
-  for (const int64_t id : ids) text += (text.empty() ? "" : ", ") + std::to_string(id);
-  return text;
-}
-
-// The ids as readers take them. SGLang and vLLM read *input* ids, but SGLang takes a list that begins with 1 for
-// output ids.
+// Input ids: one more than the layers tapped.
 Json::Array input_ids(const DraftConfig& config, const std::string& reader) {
-  if (reader == "sglang" && config.tap_ids.front() == 0)
-    throw Error(ErrorKind::usage, "export",
-                fmt::format("sglang cannot be told to tap the first layer (tap ids {})", joined(config.tap_ids)));
-  Json::Array ids;
-  for (const int64_t id : config.tap_ids) ids.emplace_back(id + 1);
-  return ids;
+  std::vector<int64_t> ids = config.tap_ids;
+  for (int64_t& id : ids) ++id;
+  if (!reader.empty() && taps_read_by(find_draft_reader(reader), ids) != config.tap_ids)
+    throw Error(ErrorKind::usage, "--for",
+                fmt::format("{} cannot be told to tap these layers: it takes ids that begin "
+                            "with {} for the layers themselves",
+                            reader, ids.front()));
+  return {ids.begin(), ids.end()};
 }
 
 bool is_default(const DraftConfig& config) {
   return config.tap_ids.empty() ||
-         (config.target_layers >= 7 && config.tap_ids == default_tap_ids(config.target_layers));
+         (has_default_tap_ids(config.target_layers) && config.tap_ids == default_tap_ids(config.target_layers));
 }
 
 void write_tap_ids(Json& json, const DraftConfig& config, const std::string& reader) {
@@ -136,8 +132,7 @@ DraftConfig read_draft_config(const std::string& directory) {
 }
 
 Json write_draft_config(const DraftConfig& config, const std::string& reader) {
-  if (reader != "" && reader != "sglang" && reader != "vllm")
-    throw Error(ErrorKind::usage, "--for", fmt::format("expected sglang or vllm, found \"{}\"", reader));
+  if (!reader.empty()) find_draft_reader(reader);
   const DecoderConfig& layer = config.decoder;
   Json json = Json::object({{"architectures", Json::Array{"LlamaForCausalLMEagle3"}},
                             {"model_type", "llama"},

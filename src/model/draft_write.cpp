@@ -3,6 +3,7 @@
 
 #include "io/atomic_dir.h"
 #include "io/safetensors.h"
+#include "model/config_keys.h"
 #include "model/draft.h"
 
 namespace eyrie {
@@ -30,7 +31,7 @@ std::vector<NamedTensor> tensors_of(const DraftExport& in, std::deque<Buffer>& m
 void write_draft(const std::string& directory, const DraftExport& in) {
   const std::filesystem::path path(directory);
   Json config = write_draft_config(in.config, in.reader);
-  config.set("torch_dtype", in.dtype == DType::f32 ? "float32" : in.dtype == DType::f16 ? "float16" : "bfloat16");
+  config.set("torch_dtype", torch_dtype(in.dtype));
   std::deque<Buffer> memory;
   write_safetensors(path / "model.safetensors", tensors_of(in, memory), {{"format", "pt"}});
   write_file_atomically(path / "config.json", config.dump(2) + "\n");

@@ -41,7 +41,7 @@ TargetConfig read_target_config(const std::string& directory) {
 }
 
 std::vector<int64_t> default_tap_ids(int64_t layers) {
-  if (layers < 7)
+  if (!has_default_tap_ids(layers))
     throw Error(ErrorKind::usage, "tap ids",
                 fmt::format("a target of {} layers has no default taps; give their ids (--tap-ids)", layers));
   return {1, layers / 2 - 1, layers - 4};

@@ -1,0 +1,104 @@
+#include "model/describe.h"
+
+#include <fmt/core.h>
+
+#include <map>
+
+#include "model/rope_config.h"
+
+namespace eyrie {
+namespace {
+
+std::string joined(const auto& items) {
+  std::string text;
+  for (const auto& item : items) text += fmt::format("{}{}", text.empty() ? "" : ", ", item);
+  return text.empty() ? "none" : text;
+}
+
+// "5,838,080 in bf16; 2,304 in f32"
+struct Count {
+  void add(const ConstTensor& stored) { by_dtype[stored.dtype] += stored.elements(); }
+  std::string text() const {
+    std::string list;
+    int64_t all = 0;
+    for (const auto& [dtype, elements] : by_dtype) {
+      list += fmt::format("{}{} in {}", list.empty() ? "" : ", ", elements, name(dtype));
+      all += elements;
+    }
+    return fmt::format("{} ({})", all, list);
+  }
+  std::map<DType, int64_t> by_dtype = {};
+};
+
+void describe_layer(const DecoderConfig& layer, Description& lines) {
+  lines.emplace_back("heads",
+                     fmt::format("{} query, {} key-value, {} wide", layer.q_heads, layer.kv_heads, layer.head_dim));
+  lines.emplace_back("MLP", fmt::format("{} wide", layer.intermediate));
+  std::vector<std::string> extras;
+  if (layer.qkv_bias) extras.push_back(layer.o_bias ? "biases on q, k, v, o" : "biases on q, k, v");
+  if (layer.mlp_bias) extras.push_back("biases in the MLP");
+  if (layer.qk_norm) extras.push_back("norms on q, k");
+  if (!extras.empty()) lines.emplace_back("layer", joined(extras));
+  lines.emplace_back("RoPE", to_string(layer.rope));
+  lines.emplace_back("positions", std::to_string(layer.max_positions));
+}
+
+template <typename Model>
+std::string parameters(const Model& model) {
+  Count count;
+  for_each_tensor(model.config, model.tensors,
+                  [&](const std::string&, const Shape&, const ConstTensor& tensor) { count.add(tensor); });
+  return count.text();
+}
+
+std::string vocabulary_of(const Draft& draft) {
+  const DraftConfig& config = draft.config;
+  if (draft.vocabulary.d2t.empty()) return fmt::format("the target's, {} tokens", config.vocabulary);
+  return fmt::format("{} of the target's {} tokens", config.draft_vocabulary, config.vocabulary);
+}
+
+std::vector<std::string> variants_of(const DraftConfig& config) {
+  std::vector<std::string> list;
+  if (config.fc_norm) list.push_back("fc_norm");
+  if (config.norm_before_fc) list.push_back("norm_before_fc");
+  if (config.norm_before_residual) list.push_back("norm_before_residual");
+  if (config.norm_output) list.push_back("norm_output");
+  return list;
+}
+
+}  // namespace
+
+Description describe(const Target& target) {
+  const TargetConfig& config = target.config;
+  Description lines = {{"kind", "target"},
+                       {"family", config.model_type},
+                       {"layers", std::to_string(config.layers)},
+                       {"hidden", std::to_string(config.decoder.hidden)}};
+  describe_layer(config.decoder, lines);
+  lines.emplace_back("vocabulary", fmt::format("{} tokens{}", config.vocabulary,
+                                               config.tied_embeddings ? ", embeddings tied to lm_head" : ""));
+  lines.emplace_back("stop ids", joined(config.stop_ids));
+  lines.emplace_back("parameters", parameters(target));
+  lines.emplace_back("default taps", has_default_tap_ids(config.layers)
+                                         ? joined(default_tap_ids(config.layers))
+                                         : "none: fewer than 7 layers, ids must be given");
+  lines.emplace_back("fingerprint", target.fingerprint);
+  return lines;
+}
+
+Description describe(const Draft& draft) {
+  const DraftConfig& config = draft.config;
+  Description lines = {{"kind", "EAGLE-3 draft"},
+                       {"hidden", fmt::format("{}, the target's {}", config.decoder.hidden, config.target_hidden)}};
+  describe_layer(config.decoder, lines);
+  lines.emplace_back("taps", config.tap_ids.empty() ? "default" : joined(config.tap_ids));
+  lines.emplace_back("tap rule", config.tap_rule);
+  lines.emplace_back("variants", joined(variants_of(config)));
+  if (config.norm_output) lines.emplace_back("note", norm_output_note());
+  lines.emplace_back("draft vocabulary", vocabulary_of(draft));
+  lines.emplace_back("embeddings", draft.own_embedding ? "its own" : "the target's");
+  lines.emplace_back("parameters", parameters(draft));
+  return lines;
+}
+
+}  // namespace eyrie
