@@ -50,6 +50,18 @@ TEST(Regex, CaseAndLookahead) {
   EXPECT_EQ(matches(R"(\s+(?!\S)|\s+)", "a   b"), "|  | ");
 }
 
+TEST(Regex, PublishedPatternsMeanWhatTheyMean) {
+  const std::string contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
+  const std::string o200k = R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)" +
+                            contraction +
+                            R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)" +
+                            contraction + R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  EXPECT_EQ(matches(o200k, "camelCase it'LL 12345 a/\n  b"), "|camel|Case| it'LL| |123|45| a|/\n| | b");
+  const std::string_view deepseek =
+      R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  EXPECT_EQ(matches(deepseek, "[ab] x\u0301y, ]\n"), "|[ab|]| x\u0301y|,| ]\n");
+}
+
 TEST(Regex, EmptyMatchesAreReportedOnceEach) {
   EXPECT_EQ(matches("x*", "axb"), "||x|");  // before a; x; at the end (not again behind x)
   EXPECT_EQ(matches("", "\u00e9\u00e9"), "|||");

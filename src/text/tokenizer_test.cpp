@@ -110,6 +110,23 @@ TEST(Tokenizer, NormalizersKeepOrigins) {
   EXPECT_EQ(tokenizer.encode(" \n ", false), Ids{});
 }
 
+TEST(Tokenizer, AddedTokensDoNotTakeTheSameSpacesTwice) {
+  const Tokenizer tokenizer = make({.added = "[" + added_token("<s>", 6, "lstrip rstrip") + "]"});
+  const EncodedText encoded = tokenizer.encode_with_offsets("a <s>  <s> b");
+  EXPECT_EQ(encoded.ids, (Ids{0, 6, 6, 1}));
+  EXPECT_EQ(encoded.begin, (std::vector<size_t>{0, 1, 7, 11}));
+}
+
+TEST(Tokenizer, ByteLevelPutsASpaceBeforeEveryPiece) {
+  const Tokenizer tokenizer = make({.vocab = R"({"a": 0, "\u0120": 1, "\u0120a": 2})",
+                                    .merges = R"([["\u0120", "a"]])",
+                                    .added = "[" + added_token("<s>", 3) + "]",
+                                    .pre_tokenizer = R"({"type": "ByteLevel", "add_prefix_space": true})"});
+  EXPECT_EQ(tokenizer.encode("a", false), Ids{2});
+  EXPECT_EQ(tokenizer.encode(" a", false), Ids{2});
+  EXPECT_EQ(tokenizer.encode("  a<s>a", false), (Ids{1, 2, 3, 2}));
+}
+
 TEST(Tokenizer, InvalidUtf8NamesTheOffset) {
   try {
     make({}).encode("ab\xc3(", false);
