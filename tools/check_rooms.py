@@ -13,7 +13,7 @@ OWNERS = {
     "nlohmann/": {"io/json.cpp"},
     "CLI/": {"app/flags.cpp"},
     "pcre2.h": {"text/regex.cpp"},
-    "utf8proc.h": {"text/normalizer.cpp", "text/unicode.cpp"},
+    "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},
 }
 
 

@@ -196,6 +196,11 @@ TEST_F(GuessedTemplates, FollowTokensAndWords) {
   EXPECT_THROW(guess("qwen2", "tokenizer_config.json", "{"), Error);
 }
 
+TEST_F(GuessedTemplates, TheBundledTargetIsFledgling) {
+  const std::string directory = std::string(EYRIE_SOURCE_DIR) + "/assets/fledgling";
+  EXPECT_EQ(guess_chat_template(Tokenizer::from_directory(directory), directory).chat_template->name, "fledgling");
+}
+
 INSTANTIATE_TEST_SUITE_P(Text, ChatVectors, testing::ValuesIn(template_files()), [](const auto& test) {
   std::string name = test.param;
   std::replace_if(

@@ -1,16 +1,11 @@
 #include "text/normal_form.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
-#include <array>
 
 #include "text/unicode.h"
 
 namespace eyrie {
 namespace {
-
-constexpr int kLongestDecomposition = 32;  // code points of one character; Unicode's longest has 18
 
 bool composes(NormalForm form) { return form == NormalForm::nfc || form == NormalForm::nfkc; }
 bool compatible(NormalForm form) { return form == NormalForm::nfkc || form == NormalForm::nfkd; }
@@ -20,40 +15,19 @@ bool in(uint32_t code_point, uint32_t first, uint32_t last) { return first <= co
 // Whether a character may change, move behind, or melt into the one before it: marks, vowels and finals of Hangul, and
 // the halfwidth forms that become such. Nothing else does, so a cluster begins at every other character.
 bool joins_cluster(uint32_t code_point) {
-  if (code_point < 0x300) return false;
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
-  const bool mark = category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
-  return mark || in(code_point, 0x1160, 0x11FF) || in(code_point, 0x3130, 0x318F) || in(code_point, 0xFF9E, 0xFFDC);
+  return code_point >= 0x300 && (is_mark(code_point) || in(code_point, 0x1160, 0x11FF) ||
+                                 in(code_point, 0x3130, 0x318F) || in(code_point, 0xFF9E, 0xFFDC));
 }
 
 bool is_stable_alone(uint32_t code_point, NormalForm form) {
   if (code_point < 0x80) return true;
   if (in(code_point, 0xAC00, 0xD7A3)) return composes(form);
-  return utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point))->decomp_seqindex == UINT16_MAX;
-}
-
-utf8proc_propval_t combining_class(utf8proc_int32_t code_point) {
-  return utf8proc_get_property(code_point)->combining_class;
-}
-
-std::vector<utf8proc_int32_t> decompose(std::string_view cluster, NormalForm form) {
-  std::vector<utf8proc_int32_t> points;
-  const auto options =
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible(form) ? UTF8PROC_COMPAT : 0));
-  for (size_t offset = 0; offset < cluster.size();) {
-    const CodePoint point = code_point_at(cluster, offset);
-    std::array<utf8proc_int32_t, kLongestDecomposition> parts;
-    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point.value), parts.data(),
-                                               kLongestDecomposition, options, nullptr);
-    points.insert(points.end(), parts.begin(), parts.begin() + count);
-    offset += point.bytes;
-  }
-  return points;
+  return !has_decomposition(code_point);
 }
 
 // Canonical order: each run of marks by combining class, equal ones as they stood. utf8proc's own sort is quadratic.
-void sort_marks(std::vector<utf8proc_int32_t>& points) {
-  const auto is_mark = [](utf8proc_int32_t point) { return combining_class(point) != 0; };
+void sort_marks(std::vector<uint32_t>& points) {
+  const auto is_mark = [](uint32_t point) { return combining_class(point) != 0; };
   for (auto run = points.begin(); run != points.end();) {
     const auto begin = std::find_if(run, points.end(), is_mark);
     run = std::find_if_not(begin, points.end(), is_mark);
@@ -65,15 +39,13 @@ void append_cluster(AlignedText& out, const AlignedText& text, size_t begin, siz
   const std::string_view cluster = std::string_view(text.text).substr(begin, end - begin);
   const CodePoint first = code_point_at(cluster, 0);
   if (first.bytes == cluster.size() && is_stable_alone(first.value, form)) return out.append(text, begin, end);
-  std::vector<utf8proc_int32_t> points = decompose(cluster, form);
+  std::vector<uint32_t> points;
+  for (size_t offset = 0; offset < cluster.size(); offset += code_point_at(cluster, offset).bytes)
+    decompose(code_point_at(cluster, offset).value, compatible(form), points);
   sort_marks(points);
-  auto count = static_cast<utf8proc_ssize_t>(points.size());
-  if (composes(form))
-    count = utf8proc_normalize_utf32(points.data(), count,
-                                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  if (composes(form)) compose(points);
   std::string normal;
-  for (utf8proc_ssize_t i = 0; i < count; ++i)
-    append_utf8(normal, static_cast<uint32_t>(points[static_cast<size_t>(i)]));
+  for (const uint32_t point : points) append_utf8(normal, point);
   if (normal == cluster) return out.append(text, begin, end);
   out.append(normal, text.origin[begin]);
 }

@@ -1,7 +1,5 @@
 #include "text/normalizer.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 
 #include "io/json.h"
@@ -29,7 +27,7 @@ class Lowercase : public Normalizer {
     for (size_t offset = 0; offset < text.text.size();) {
       const CodePoint point = code_point_at(text.text, offset);
       std::string bytes;
-      append_utf8(bytes, static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(point.value))));
+      append_utf8(bytes, lower_case(point.value));
       if (point.value == 0x130) bytes = "i\u0307";  // the one character whose lower case is two
       lower.append(bytes, text.origin[offset]);
       offset += point.bytes;

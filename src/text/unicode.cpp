@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 
@@ -50,6 +51,10 @@ Scanned scan(std::string_view text, size_t offset) {
   return {lead.length, valid, valid < lead.length};
 }
 
+utf8proc_int32_t signed_point(uint32_t code_point) { return static_cast<utf8proc_int32_t>(code_point); }
+
+constexpr size_t kLongestDecomposition = 32;  // code points of one character; Unicode's longest has 18
+
 struct Range {
   uint32_t first, last;
 };
@@ -94,7 +99,7 @@ CodePoint code_point_before(std::string_view text, size_t offset) {
 
 void append_utf8(std::string& text, uint32_t code_point) {
   utf8proc_uint8_t bytes[4];
-  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code_point), bytes);
+  const auto length = utf8proc_encode_char(signed_point(code_point), bytes);
   text.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(length));
 }
 
@@ -126,7 +131,7 @@ bool is_white_space(uint32_t code_point) {
 }
 
 bool is_numeric(uint32_t code_point) {
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  const auto category = utf8proc_category(signed_point(code_point));
   return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
 }
 
@@ -134,9 +139,39 @@ bool is_word(uint32_t code_point) {
   // Other_Alphabetic symbols (letters in circles and squares) and the two joiners.
   static constexpr Range kOthers[] = {
       {0x200C, 0x200D}, {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  const auto category = utf8proc_category(signed_point(code_point));
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) || category == UTF8PROC_CATEGORY_PC ||
          in_ranges(std::begin(kOthers), std::end(kOthers), code_point);
+}
+
+bool is_mark(uint32_t code_point) {
+  const auto category = utf8proc_category(signed_point(code_point));
+  return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
+}
+
+uint32_t lower_case(uint32_t code_point) { return static_cast<uint32_t>(utf8proc_tolower(signed_point(code_point))); }
+
+uint32_t combining_class(uint32_t code_point) {
+  return static_cast<uint32_t>(utf8proc_get_property(signed_point(code_point))->combining_class);
+}
+
+bool has_decomposition(uint32_t code_point) {
+  return utf8proc_get_property(signed_point(code_point))->decomp_seqindex != UINT16_MAX;
+}
+
+void decompose(uint32_t code_point, bool compatible, std::vector<uint32_t>& out) {
+  std::array<utf8proc_int32_t, kLongestDecomposition> parts;
+  const int options = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0);
+  const auto count = utf8proc_decompose_char(signed_point(code_point), parts.data(), kLongestDecomposition,
+                                             static_cast<utf8proc_option_t>(options), nullptr);
+  out.insert(out.end(), parts.begin(), parts.begin() + count);
+}
+
+void compose(std::vector<uint32_t>& code_points) {
+  std::vector<utf8proc_int32_t> points(code_points.begin(), code_points.end());
+  const auto count = utf8proc_normalize_utf32(points.data(), std::ssize(points),
+                                              static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  code_points.assign(points.begin(), points.begin() + count);
 }
 
 std::string_view trim_white_space(std::string_view text, bool left, bool right) {

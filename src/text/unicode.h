@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace eyrie {
 
@@ -21,9 +22,17 @@ CodePoint code_point_before(std::string_view text, size_t offset);  // the one t
 void append_utf8(std::string& text, uint32_t code_point);           // code_point is a scalar value
 size_t incomplete_suffix(std::string_view bytes);                   // bytes at the end that may begin a character
 std::string replace_invalid_utf8(std::string_view bytes);           // U+FFFD per maximal invalid part
-bool is_white_space(uint32_t code_point);                           // White_Space
-bool is_numeric(uint32_t code_point);                               // categories Nd, Nl, No
-bool is_word(uint32_t code_point);                                  // \w: letters, marks, digits, connectors, joiners
+
+bool is_white_space(uint32_t code_point);       // White_Space
+bool is_numeric(uint32_t code_point);           // categories Nd, Nl, No
+bool is_word(uint32_t code_point);              // \w: letters, marks, digits, connectors, joiners
+bool is_mark(uint32_t code_point);              // categories Mn, Mc, Me
+uint32_t lower_case(uint32_t code_point);       // of one character, as one character
+uint32_t combining_class(uint32_t code_point);  // 0: no mark that moves
+bool has_decomposition(uint32_t code_point);    // canonical or compatible; Hangul syllables apart
+void decompose(uint32_t code_point, bool compatible, std::vector<uint32_t>& out);  // in full; appends
+void compose(std::vector<uint32_t>& code_points);  // canonically, from marks in canonical order
+
 std::string_view trim_white_space(std::string_view text, bool left = true, bool right = true);
 
 }  // namespace eyrie
