@@ -34,6 +34,7 @@ const std::vector<SuffixShape>& checked_shapes() {
       {{40}, 2, 1, 192, 2, all, 128},
       {{50, 50}, 4, 2, 64, 2, all, 0, true},
       {{300, 2, 200}, 2, 1, 64, 5, every_third},
+      {{3, 5}, 80, 1, 16, 1},
   };
   return kShapes;
 }

@@ -92,23 +92,42 @@ SuffixAttention one_sequence(SuffixProblem& made, int64_t first_row, int64_t row
   return one;
 }
 
-TEST(SuffixAttention, ForwardDoesNotChangeByABitWithThePacking) {
+// Gradients that start from zero.
+SuffixAttentionBackward zero_gradients(SuffixProblem& made, const std::string& name, const Tensor& o,
+                                       const Tensor& lse) {
+  const SuffixAttentionBackward grad = made.gradients(name, o, lse);
+  for (const Tensor& tensor : {grad.d_prefix_k, grad.d_prefix_v, grad.d_suffix_k, grad.d_suffix_v}) fill_zero(tensor);
+  return grad;
+}
+
+// A sequence alone and in a batch: o, lse and every gradient.
+TEST(SuffixAttention, NoBitChangesWithThePacking) {
   const SuffixShape shape = {.lengths = {37, 150, 70}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 2};
   for (const AttentionBackend backend : backends()) {
     Exec exec;
     SuffixProblem made("packing", shape);
     const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
     forward(exec, backend, made.problem, o, lse);
+    const SuffixAttentionBackward packed = zero_gradients(made, "packed", o, lse);
+    backward(exec, backend, made.problem, packed);
     int64_t first = 0;
     for (const int length : shape.lengths) {
       const SuffixAttention one = one_sequence(made, first, length, first, length);
       const Tensor alone = made.memory().output("o of one", {length, shape.q_heads, shape.dim});
       const Tensor alone_lse = made.memory().output("lse of one", {length, shape.q_heads});
       forward(exec, backend, one, alone, alone_lse);
-      const Comparison same_o = compare_bits("o", alone, o.slice(first, first + length));
-      const Comparison same_lse = compare_bits("lse", alone_lse, lse.slice(first, first + length));
-      EXPECT_TRUE(same_o.passed()) << same_o.text();
-      EXPECT_TRUE(same_lse.passed()) << same_lse.text();
+      SuffixAttentionBackward grad = zero_gradients(made, "alone", alone, alone_lse);
+      grad.d_o = made.d_o.slice(first, first + length);
+      grad.d_q = grad.d_q.slice(0, length);
+      grad.d_prefix_k = grad.d_prefix_k.slice(0, length);
+      grad.d_prefix_v = grad.d_prefix_v.slice(0, length);
+      backward(exec, backend, one, grad);
+      const auto slice = [&](const Tensor& tensor) { return tensor.slice(first, first + length); };
+      for (const Comparison& same : {compare_bits("o", alone, slice(o)), compare_bits("lse", alone_lse, slice(lse)),
+                                     compare_bits("d_q", grad.d_q, slice(packed.d_q)),
+                                     compare_bits("d_prefix_k", grad.d_prefix_k, slice(packed.d_prefix_k)),
+                                     compare_bits("d_prefix_v", grad.d_prefix_v, slice(packed.d_prefix_v))})
+        EXPECT_TRUE(same.passed()) << name(backend) << ", " << same.text();
       first += length;
     }
   }
@@ -131,7 +150,7 @@ TEST(SuffixAttention, BackwardTwiceGivesTheSameBits) {
 }
 
 TEST(SuffixAttention, ScratchIsWhatWasAskedFor) {
-  const SuffixShape shape = {.lengths = {200, 33}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 3};
+  const SuffixShape shape = {.lengths = {900, 33}, .q_heads = 2, .kv_heads = 1, .dim = 64, .depth = 3};
   for (const AttentionBackend backend : backends()) {
     Exec exec;
     SuffixProblem made("scratch", shape);
@@ -148,12 +167,32 @@ TEST(SuffixAttention, ScratchIsWhatWasAskedFor) {
   }
 }
 
+// No buffer of tokens x tokens: twice the tokens, at most twice the memory.
+TEST(SuffixAttention, FusedMemoryGrowsWithTheTokens) {
+  const auto bytes = [](int tokens) {
+    SuffixProblem made("memory", {.lengths = {tokens}, .q_heads = 2, .kv_heads = 1, .dim = 16, .depth = 0});
+    return scratch_bytes(AttentionBackend::fused, made.problem);
+  };
+  EXPECT_LE(bytes(8192), 2 * bytes(4096));
+}
+
 TEST(SuffixAttention, BackendsGoByName) {
   for (const AttentionBackend backend : backends()) EXPECT_EQ(find_backend(name(backend)), backend);
   EXPECT_EQ(find_backend("auto"), AttentionBackend::automatic);
   const std::string message = error_of([] { find_backend("flash"); });
   EXPECT_NE(message.find("flash"), std::string::npos) << message;
   EXPECT_NE(message.find("dense"), std::string::npos) << message;
+}
+
+TEST(SuffixAttention, AutoFallsBackAndTheOthersSayWhyNot) {
+  SuffixProblem odd("odd", {.lengths = {5}, .q_heads = 2, .kv_heads = 1, .dim = 20, .depth = 1});
+  EXPECT_EQ(choose_backend(AttentionBackend::automatic, odd.problem), AttentionBackend::dense);
+  EXPECT_EQ(
+      error_of([&] { choose_backend(AttentionBackend::fused, odd.problem); }),
+      "attention: fused does not take this problem (fused: head dimension 20 is not a multiple of the 16 floats of a "
+      "vector; dense: takes it)");
+  SuffixProblem even("even", {.lengths = {5}, .q_heads = 2, .kv_heads = 1, .dim = 80, .depth = 1});
+  EXPECT_EQ(choose_backend(AttentionBackend::automatic, even.problem), AttentionBackend::fused);
 }
 
 TEST(SuffixAttention, BadInputIsNamed) {

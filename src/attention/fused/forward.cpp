@@ -15,16 +15,7 @@ namespace {
 
 class ForwardTile {
  public:
-  ForwardTile(const TileView& view, float* memory) : view_(view), sizes_(view.sizes) {
-    FloatRoom room(memory);
-    q_ = room.take(sizes_.lanes * sizes_.dim);
-    q_columns_ = room.take(sizes_.lanes * sizes_.dim);
-    o_ = room.take(sizes_.lanes * sizes_.value_dim);
-    o_columns_ = room.take(sizes_.lanes * sizes_.value_dim);
-    score_ = room.take(sizes_.lanes * kTileKeys);
-    highest_ = room.take(sizes_.lanes), sum_ = room.take(sizes_.lanes), older_ = room.take(sizes_.lanes);
-    last_key_ = reinterpret_cast<int32_t*>(room.take(sizes_.lanes));
-  }
+  ForwardTile(const TileView& view, float* memory) : view_(view), sizes_(view.sizes), room_(memory) {}
   static int64_t floats(const TileSizes& sizes) {
     return sizes.lanes * (2 * sizes.dim + 2 * sizes.value_dim + kTileKeys + 4);
   }
@@ -32,12 +23,12 @@ class ForwardTile {
   void run(const Tensor& o, const Tensor& lse) {
     // Scores in powers of two: one multiplication here instead of one in every exponential.
     view_.gather(view_.problem.q, view_.problem.scale * std::numbers::log2e_v<float>, q_);
-    view_.transpose(q_, sizes_.dim, q_columns_);
+    transpose(q_, q_columns_);
     std::fill_n(highest_, sizes_.lanes, std::numeric_limits<float>::lowest());
     std::fill_n(sum_, sizes_.lanes, 0.0f);
-    std::fill_n(o_, sizes_.lanes * sizes_.value_dim, 0.0f);
+    std::fill(o_.data, o_.row(o_.rows), 0.0f);
     if (sizes_.depth > 0) add_suffix();
-    view_.transpose(o_, sizes_.value_dim, o_columns_);
+    transpose(o_, o_columns_);
     const int64_t keys = view_.keys();
     for (int64_t key = 0; key < keys; key += kTileKeys) add_keys(key, std::min(keys - key, kTileKeys));
     finish(o, lse);
@@ -45,78 +36,33 @@ class ForwardTile {
 
  private:
   void add_suffix() {
-    const auto k = view_.problem.suffix_k.view<float, 4>(), v = view_.problem.suffix_v.view<float, 4>();
-    std::fill_n(score_, sizes_.depth * sizes_.lanes, 0.0f);
-    for (int64_t lane = 0; lane < view_.lanes(); lane += sizes_.group)
-      dot({.a = q_ + lane * sizes_.dim,
-           .lanes = sizes_.group,
-           .width = sizes_.dim,
-           .b = k.row(0, view_.suffix_row(view_.row_of(lane)), view_.kv_head),
-           .b_step = k.strides[0],
-           .count = sizes_.depth,
-           .out = score_ + lane,
-           .out_step = sizes_.lanes});
-    advance(sizes_.depth, nullptr);
-    for (int64_t lane = 0; lane < view_.lanes(); lane += sizes_.group)
-      multiply({.a = score_ + lane,
-                .a_row = 1,
-                .a_step = sizes_.lanes,
-                .b = v.row(0, view_.suffix_row(view_.row_of(lane)), view_.kv_head),
-                .b_step = v.strides[0],
-                .c = o_ + lane * sizes_.value_dim,
-                .c_row = sizes_.value_dim,
-                .rows = sizes_.group,
-                .columns = sizes_.value_dim,
-                .steps = sizes_.depth,
-                .add = false});
+    const Matrix score = tile_.rows_at(0, sizes_.depth);
+    const int64_t group = sizes_.group;
+    std::fill(score.data, score.row(score.rows), 0.0f);
+    for (int64_t lane = 0; lane < view_.lanes(); lane += group)
+      set_dots(score.columns_at(lane, group), view_.suffix(view_.problem.suffix_k, lane), q_.rows_at(lane, group));
+    softmax({score, nullptr, highest_, sum_, older_});
+    for (int64_t lane = 0; lane < view_.lanes(); lane += group)
+      set_product(o_.rows_at(lane, group), score.columns_at(lane, group).transposed(),
+                  view_.suffix(view_.problem.suffix_v, lane));
   }
 
   void add_keys(int64_t first_key, int64_t keys) {
-    const auto k = view_.problem.prefix_k.view<float, 3>(), v = view_.problem.prefix_v.view<float, 3>();
-    multiply({.a = k.row(view_.start() + first_key, view_.kv_head),
-              .a_row = k.strides[0],
-              .a_step = 1,
-              .b = q_columns_,
-              .b_step = sizes_.lanes,
-              .c = score_,
-              .c_row = sizes_.lanes,
-              .rows = keys,
-              .columns = sizes_.lanes,
-              .steps = sizes_.dim,
-              .add = false});
-    advance(keys, view_.last_keys(first_key, keys, last_key_));
+    const Matrix score = tile_.rows_at(0, keys);
+    set_product(score, view_.prefix(view_.problem.prefix_k, first_key, keys), q_columns_);
+    softmax({score, view_.last_keys(first_key, keys, last_key_), highest_, sum_, older_});
     if (std::any_of(older_, older_ + sizes_.lanes, [](float factor) { return factor != 1; }))
-      scale_rows(o_columns_, sizes_.value_dim, sizes_.lanes, older_);
-    multiply({.a = v.row(view_.start() + first_key, view_.kv_head),
-              .a_row = 1,
-              .a_step = v.strides[0],
-              .b = score_,
-              .b_step = sizes_.lanes,
-              .c = o_columns_,
-              .c_row = sizes_.lanes,
-              .rows = sizes_.value_dim,
-              .columns = sizes_.lanes,
-              .steps = keys,
-              .add = true});
-  }
-
-  void advance(int64_t keys, const int32_t* last_key) {
-    softmax({.score = score_,
-             .keys = keys,
-             .lanes = sizes_.lanes,
-             .last_key = last_key,
-             .highest = highest_,
-             .sum = sum_,
-             .older = older_});
+      scale_rows(o_columns_, older_);
+    add_product(o_columns_, view_.prefix(view_.problem.prefix_v, first_key, keys).transposed(), score);
   }
 
   void finish(const Tensor& o, const Tensor& lse) {
     const auto out = o.view<float, 3>();
     const auto out_lse = lse.view<float, 2>();
-    view_.transpose_back(o_columns_, sizes_.value_dim, o_);
+    transpose(o_columns_, o_);
     for (int64_t lane = 0; lane < view_.lanes(); ++lane) {
       const int64_t row = view_.row_of(lane), head = view_.head_of(lane);
-      const float share = 1 / sum_[lane], *from = o_ + lane * sizes_.value_dim;
+      const float share = 1 / sum_[lane], *from = o_.row(lane);
       float* to = out.row(row, head);
       // + 0 makes a -0, which a key beyond the row may have left behind, the same 0 in every batch.
       for (int64_t i = 0; i < sizes_.value_dim; ++i) to[i] = from[i] * share + 0.0f;
@@ -126,11 +72,16 @@ class ForwardTile {
 
   const TileView view_;
   const TileSizes& sizes_;
-  float *q_, *q_columns_;  // [lanes, dim] and [dim, lanes], times scale and log2(e)
-  float *o_, *o_columns_;  // [lanes, value_dim] and [value_dim, lanes], not yet divided by sum
-  float* score_;           // [keys of a tile, lanes], then the weights
-  float *highest_, *sum_, *older_;
-  int32_t* last_key_;
+  FloatRoom room_;
+  const Matrix q_ = room_.matrix(sizes_.lanes, sizes_.dim);  // times scale and log2(e)
+  const Matrix q_columns_ = room_.matrix(sizes_.dim, sizes_.lanes);
+  const Matrix o_ = room_.matrix(sizes_.lanes, sizes_.value_dim);  // not yet divided by sum
+  const Matrix o_columns_ = room_.matrix(sizes_.value_dim, sizes_.lanes);
+  const Matrix tile_ = room_.matrix(kTileKeys, sizes_.lanes);  // scores, then weights
+  float* const highest_ = room_.take(sizes_.lanes);
+  float* const sum_ = room_.take(sizes_.lanes);
+  float* const older_ = room_.take(sizes_.lanes);
+  int32_t* const last_key_ = reinterpret_cast<int32_t*>(room_.take(sizes_.lanes));
 };
 
 }  // namespace

@@ -24,24 +24,13 @@ TileList list_tiles(Exec& exec, const SuffixAttention& problem, const TileSizes&
   return list;
 }
 
-void TileView::gather(const ConstTensor& from, float factor, float* to) const {
+void TileView::gather(const ConstTensor& from, float factor, const Matrix& to) const {
   const auto rows = from.view<float, 3>();
-  const int64_t width = rows.dims[2];
-  for (int64_t lane = 0; lane < lanes(); ++lane, to += width) {
+  for (int64_t lane = 0; lane < lanes(); ++lane) {
     const float* row = rows.row(row_of(lane), head_of(lane));
-    for (int64_t i = 0; i < width; ++i) to[i] = factor * row[i];
+    for (int64_t i = 0; i < to.columns; ++i) to.row(lane)[i] = factor * row[i];
   }
-  std::fill_n(to, (sizes.lanes - lanes()) * width, 0.0f);
-}
-
-void TileView::transpose(const float* from, int64_t width, float* to) const {
-  for (int64_t lane = 0; lane < sizes.lanes; ++lane)
-    for (int64_t i = 0; i < width; ++i) to[i * sizes.lanes + lane] = from[lane * width + i];
-}
-
-void TileView::transpose_back(const float* from, int64_t width, float* to) const {
-  for (int64_t lane = 0; lane < sizes.lanes; ++lane)
-    for (int64_t i = 0; i < width; ++i) to[lane * width + i] = from[i * sizes.lanes + lane];
+  std::fill(to.row(lanes()), to.row(to.rows), 0.0f);
 }
 
 const int32_t* TileView::last_keys(int64_t first_key, int64_t keys_in_tile, int32_t* memory) const {
@@ -49,6 +38,11 @@ const int32_t* TileView::last_keys(int64_t first_key, int64_t keys_in_tile, int3
   for (int64_t lane = 0; lane < sizes.lanes; ++lane)
     memory[lane] = lane < lanes() ? static_cast<int32_t>(keys_of(row_of(lane)) - 1 - first_key) : -1;
   return memory;
+}
+
+void transpose(const ConstMatrix& from, const Matrix& to) {
+  for (int64_t row = 0; row < from.rows; ++row)
+    for (int64_t column = 0; column < from.columns; ++column) to.row(column)[row] = from.row(row)[column];
 }
 
 }  // namespace eyrie::fused

@@ -37,15 +37,18 @@ inline int64_t list_bytes(const TileSizes& sizes) {
 int64_t forward_bytes(const TileSizes& sizes);  // of scratch
 int64_t backward_bytes(const TileSizes& sizes);
 
+int64_t forward_bytes(const TileSizes& sizes);  // of scratch
+int64_t backward_bytes(const TileSizes& sizes);
+
 // Hands out parts of one thread's memory.
 class FloatRoom {
  public:
   explicit FloatRoom(float* memory) : next_(memory) {}
-  float* take(int64_t count) {
-    float* taken = next_;
-    next_ += (count + kWidth - 1) / kWidth * kWidth;
-    return taken;
+  float* take(int64_t count) {  // a multiple of kWidth
+    next_ += count;
+    return next_ - count;
   }
+  Matrix matrix(int64_t rows, int64_t columns) { return {take(rows * columns), rows, columns, columns}; }
 
  private:
   float* next_;
@@ -64,15 +67,26 @@ struct TileView {
   int64_t start() const { return problem.start.as<int32_t>()[tile.first_row]; }
   int64_t keys_of(int64_t row) const { return problem.token.as<int32_t>()[row] - start() + 1; }
   int64_t keys() const { return keys_of(tile.first_row + tile.rows - 1); }  // the last row sees most
-  int64_t suffix_row(int64_t row) const { return problem.suffix_row.as<int32_t>()[row]; }
 
-  // to[lane, width] = factor * from(row, head), lanes not in use 0.
-  void gather(const ConstTensor& from, float factor, float* to) const;
-  // from[lane, width] to to[width, lanes] and back.
-  void transpose(const float* from, int64_t width, float* to) const;
-  void transpose_back(const float* from, int64_t width, float* to) const;
+  // to.row(lane) = factor * from(row, head), lanes not in use 0.
+  void gather(const ConstTensor& from, float factor, const Matrix& to) const;
+  // [keys, width] of prefix_k, prefix_v or a gradient of theirs.
+  template <typename AnyTensor>
+  auto prefix(const AnyTensor& tensor, int64_t first_key, int64_t keys_in_tile) const {
+    const auto all = tensor.template view<float, 3>();
+    return BasicMatrix{all.row(start() + first_key, kv_head), keys_in_tile, all.dims[2], all.strides[0]};
+  }
+  // [depth, width]: the suffix of the row at `lane` in suffix_k, suffix_v or a gradient of theirs.
+  template <typename AnyTensor>
+  auto suffix(const AnyTensor& tensor, int64_t lane) const {
+    const auto all = tensor.template view<float, 4>();
+    const int32_t place = problem.suffix_row.as<int32_t>()[row_of(lane)];
+    return BasicMatrix{all.row(0, place, kv_head), all.dims[0], all.dims[3], all.strides[0]};
+  }
   // The last row of the key tile at `first_key` that each lane sees; null when all of them see all of it.
-  const int32_t* last_keys(int64_t first_key, int64_t keys, int32_t* memory) const;
+  const int32_t* last_keys(int64_t first_key, int64_t keys_in_tile, int32_t* memory) const;
 };
+
+void transpose(const ConstMatrix& from, const Matrix& to);
 
 }  // namespace eyrie::fused

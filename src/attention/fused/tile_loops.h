@@ -1,6 +1,7 @@
 // attention/fused/tile_loops.h: the leaf loops of fused attention. A tile holds keys in its rows and query lanes (one
 // query head of one row each) in its columns, so that a lane's softmax runs down a column without any sum across a
-// vector, and keys and values are read where they lie, as the broadcast operand. Lane counts are multiples of kWidth.
+// vector, and keys and values are read where they lie, as the broadcast operand of a product. Lane counts are multiples
+// of kWidth.
 #pragma once
 #include <cstdint>
 
@@ -8,23 +9,37 @@ namespace eyrie::fused {
 
 inline constexpr int64_t kWidth = 16;
 
-// c(r, j) = (add ? c(r, j) : 0) + sum over s of a(r, s) b(s, j), the sum taken in the order of s.
-struct Product {
-  const float* a;  // a(r, s) = a[r * a_row + s * a_step]
-  int64_t a_row, a_step;
-  const float* b;  // b(s, j) = b[s * b_step + j]
-  int64_t b_step;
-  float* c;  // c(r, j) = c[r * c_row + j]
-  int64_t c_row;
-  int64_t rows, columns, steps;  // columns: a multiple of kWidth
-  bool add;
+template <typename T>
+struct BasicMatrix {
+  T* data;
+  int64_t rows, columns;
+  int64_t row_step, column_step = 1;  // in floats
+
+  operator BasicMatrix<const T>() const { return {data, rows, columns, row_step, column_step}; }
+  T* row(int64_t index) const { return data + index * row_step; }
+  BasicMatrix transposed() const { return {data, columns, rows, column_step, row_step}; }
+  BasicMatrix rows_at(int64_t first, int64_t count) const {
+    return {row(first), count, columns, row_step, column_step};
+  }
+  BasicMatrix columns_at(int64_t first, int64_t count) const {
+    return {data + first * column_step, rows, count, row_step, column_step};
+  }
 };
-void multiply(const Product& product);
+using Matrix = BasicMatrix<float>;
+using ConstMatrix = BasicMatrix<const float>;
+
+// c = a b and c += a b; the sum of one element runs in the order of a's columns. c and b have a column step of 1 and a
+// multiple of kWidth columns; a may be transposed.
+void set_product(const Matrix& c, const ConstMatrix& a, const ConstMatrix& b);
+void add_product(const Matrix& c, const ConstMatrix& a, const ConstMatrix& b);
+// out(i, j) = a.row(i) . b.row(j), for the few keys that belong to one row alone.
+void set_dots(const Matrix& out, const ConstMatrix& a, const ConstMatrix& b);
+// a.row(i) *= factor, element by element.
+void scale_rows(const Matrix& a, const float* factor);
 
 // Scores in, weights 2^(score - highest) out; the lanes' running softmax moves on.
 struct SoftmaxTile {
-  float* score;  // [keys, lanes]
-  int64_t keys, lanes;
+  Matrix score;             // [keys, lanes]
   const int32_t* last_key;  // [lanes], the last row of the tile that the lane sees; null: it sees all
   float* highest;           // [lanes], the highest score so far; finite from the start
   float* sum;               // [lanes], the sum of weights so far
@@ -32,30 +47,14 @@ struct SoftmaxTile {
 };
 void softmax(const SoftmaxTile& tile);
 
-// Scores and d_p = d_o . v in, weights p = 2^(factor score - lse) and d_score = p (d_p - delta) out.
+// Scores and d_p = d_o . v in; weights p = 2^(factor score - lse) and d_score = p (d_p - delta) out.
 struct GradientTile {
-  float* score;  // [keys, lanes]
-  float* d_p;    // [keys, lanes]
-  int64_t keys, lanes;
+  Matrix score, d_p;        // [keys, lanes]
   const int32_t* last_key;  // [lanes] or null, as above
   float factor;
   const float* lse;    // [lanes], in powers of two
   const float* delta;  // [lanes]
 };
 void gradient(const GradientTile& tile);
-
-// out[i * out_step + lane] = a[lane] . b[i], for the few keys that belong to these lanes alone.
-struct Dots {
-  const float* a;  // [lanes, width]
-  int64_t lanes, width;
-  const float* b;  // row i at b + i * b_step
-  int64_t b_step, count;
-  float* out;
-  int64_t out_step;
-};
-void dot(const Dots& dots);
-
-// rows[r, lanes] *= factor[lane].
-void scale_rows(float* rows, int64_t count, int64_t lanes, const float* factor);
 
 }  // namespace eyrie::fused
