@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "ops/linear_kernels.h"
+#include "ops/parallel.h"
 
 namespace eyrie {
 namespace {
 
 constexpr int64_t kPanelElements = int64_t{1} << 18;  // 1 MB of f32: a widened panel stays near the core
+constexpr int64_t kOutputGrain = 8;                   // outputs that the few-row kernel computes together
 
 int blas(int64_t size) { return static_cast<int>(size); }
 
@@ -23,6 +25,15 @@ void expect_weight(const ConstTensor& weight, int64_t out, int64_t in) {
   expect_shape("weight", weight, {out, in});
 }
 
+void widen_rows(const ConstTensor& weight, const Tensor& panel) {
+  const int64_t in = weight.dim(1), width = size_bytes(weight.dtype);
+  for_each_range(weight.dim(0), 1, weight.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o)
+      widen(static_cast<const char*>(weight.data) + o * weight.strides[0] * width, weight.dtype, in,
+            panel.as<float>() + o * in);
+  });
+}
+
 // Calls work(panel, first, end) for the rows of a weight as f32: the weight itself, or copies of a few rows at a time.
 template <typename Work>
 void for_each_panel(Exec& exec, const ConstTensor& weight, const Work& work) {
@@ -34,7 +45,7 @@ void for_each_panel(Exec& exec, const ConstTensor& weight, const Work& work) {
   for (int64_t first = 0; first < out; first += step) {
     const int64_t end = std::min(first + step, out);
     const Tensor panel = memory.slice(0, end - first);
-    widen(weight.slice(first, end), panel);
+    widen_rows(weight.slice(first, end), panel);
     work(panel, first, end);
   }
 }
@@ -42,11 +53,46 @@ void for_each_panel(Exec& exec, const ConstTensor& weight, const Work& work) {
 void start_with_bias(const ConstTensor& bias, const Tensor& y, bool accumulate) {
   const auto rows = y.view<float, 2>();
   const float* added = bias.as<float>();
-#pragma omp parallel for
-  for (int64_t r = 0; r < rows.dims[0]; ++r) {
-    float* row = rows.row(r);
-    for (int64_t c = 0; c < rows.dims[1]; ++c) row[c] = accumulate ? row[c] + added[c] : added[c];
-  }
+  for_each_range(rows.dims[0], 1, y.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* row = rows.row(r);
+#pragma omp simd
+      for (int64_t c = 0; c < rows.dims[1]; ++c) row[c] = accumulate ? row[c] + added[c] : added[c];
+    }
+  });
+}
+
+// sums += the rows, in their order whatever the threads: each takes some columns.
+void add_column_sums(const View<const float, 2>& rows, float* sums) {
+  for_each_range(rows.dims[1], kOutputGrain, rows.dims[0] * rows.dims[1], [&](int64_t begin, int64_t end) {
+    for (int64_t r = 0; r < rows.dims[0]; ++r)
+#pragma omp simd
+      for (int64_t c = begin; c < end; ++c) sums[c] += rows(r, c);
+  });
+}
+
+// The few-row kernel: every thread takes a range of outputs, all rows at once.
+void multiply_few(Exec& exec, const ConstTensor& x, const ConstTensor& weight, const ConstTensor& bias, const Tensor& y,
+                  bool accumulate) {
+  const auto rows = x.view<const float, 2>();
+  const auto to = y.view<float, 2>();
+  const int64_t in = x.dim(1), out = weight.dim(0);
+  ScratchScope scope(exec.scratch);
+  const auto packed = exec.scratch.take(DType::f32, {x.dim(0), packed_width(in)}).view<float, 2>();
+  for (int64_t r = 0; r < rows.dims[0]; ++r) pack_row(rows.row(r), in, weight.dtype, packed.row(r));
+  const FewRows problem = {.packed = packed.data,
+                           .weight = weight.data,
+                           .dtype = weight.dtype,
+                           .in = in,
+                           .weight_stride = weight.strides[0],
+                           .packed_stride = packed.strides[0],
+                           .bias = bias.defined() ? bias.as<float>() : nullptr,
+                           .y = to.data,
+                           .y_stride = to.strides[0],
+                           .rows = static_cast<int>(x.dim(0)),
+                           .accumulate = accumulate};
+  for_each_range(out, kOutputGrain, x.dim(0) * in * out,
+                 [&](int64_t begin, int64_t end) { multiply_few_rows(problem, begin, end); });
 }
 
 // y = beta y + x Wᵀ by sgemm, panel after panel of W's rows, that is of y's columns.
@@ -73,7 +119,7 @@ void linear(Exec& exec, ConstTensor x, ConstTensor weight, ConstTensor bias, Ten
   }
   if (y.elements() == 0) return;
   const bool accumulate = into == Into::accumulate;
-  if (x.dim(0) <= kGemvRows) return multiply_few_rows({x, weight, bias, y, accumulate});
+  if (x.dim(0) <= kGemvRows) return multiply_few(exec, x, weight, bias, y, accumulate);
   if (bias.defined()) start_with_bias(bias, y, accumulate);
   multiply(exec, x, weight, y, accumulate || bias.defined() ? 1.0f : 0.0f);
 }

@@ -1,49 +1,246 @@
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/linear_kernels.cpp"
+#include "hwy/foreach_target.h"
+// foreach_target.h comes before highway.h
+#include <algorithm>
+#include <cstring>
+
+#include "hwy/highway.h"
 #include "ops/linear_kernels.h"
 
-namespace eyrie {
+HWY_BEFORE_NAMESPACE();
+namespace eyrie::HWY_NAMESPACE {
 namespace {
 
-template <typename W>
-void multiply_rows(const FewRows& problem) {
-  const auto x = problem.x.view<const float, 2>();
-  const auto w = problem.weight.view<const W, 2>();
-  const auto y = problem.y.view<float, 2>();
-#pragma omp parallel for
-  for (int64_t o = 0; o < w.dims[0]; ++o) {
-    const float start = problem.bias.defined() ? problem.bias.as<float>()[o] : 0.0f;
-    for (int64_t r = 0; r < x.dims[0]; ++r) {
-      float sum = 0;
-      for (int64_t i = 0; i < w.dims[1]; ++i) sum += x(r, i) * to_float(w(o, i));
-      y(r, o) = (problem.accumulate ? y(r, o) : 0.0f) + start + sum;
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::CappedTag<float, 16>;
+using Vector = hn::Vec<Floats>;
+using Four = hn::CappedTag<float, 4>;
+
+constexpr int64_t kLanes = hn::MaxLanes(Floats());
+constexpr int64_t kStep = 2 * kLanes;            // elements of W that one round takes
+constexpr int kOutputs = 4;                      // outputs computed together: their sums make one vector
+constexpr int kMostRows = kLanes == 16 ? 5 : 3;  // rows computed together: what the registers hold
+
+struct Pair {
+  Vector first, second;
+};
+
+// kStep elements of W as f32. A bf16 is the upper half of an f32, so a pair of them in 32 bits needs no shuffle: the
+// even elements come first, the odd ones second, and pack_row puts x into the same order.
+HWY_INLINE Pair load_step(const bf16* w) {
+  const hn::RebindToUnsigned<Floats> bits;
+  const auto both = hn::LoadU(bits, reinterpret_cast<const uint32_t*>(w));
+  return {hn::BitCast(Floats(), hn::ShiftLeft<16>(both)),
+          hn::BitCast(Floats(), hn::And(both, hn::Set(bits, 0xffff0000u)))};
+}
+HWY_INLINE Pair load_step(const f16* w) {
+  const hn::Rebind<hwy::float16_t, Floats> narrow;
+  const auto* from = reinterpret_cast<const hwy::float16_t*>(w);
+  return {hn::PromoteTo(Floats(), hn::LoadU(narrow, from)), hn::PromoteTo(Floats(), hn::LoadU(narrow, from + kLanes))};
+}
+HWY_INLINE Pair load_step(const float* w) { return {hn::LoadU(Floats(), w), hn::LoadU(Floats(), w + kLanes)}; }
+
+#if HWY_TARGET == HWY_SCALAR
+HWY_INLINE void store_sums(const Vector* sums, float* to) {
+  for (int o = 0; o < kOutputs; ++o) to[o] = hn::GetLane(sums[o]);
+}
+#else
+// The vector's blocks of four lanes added up, halves first.
+template <class D>
+HWY_INLINE hn::Vec<Four> fold(D, hn::Vec<D> blocks) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return blocks;
+  } else {
+    const hn::Half<D> half;
+    return fold(half, hn::Add(hn::LowerHalf(half, blocks), hn::UpperHalf(half, blocks)));
+  }
+}
+
+// Adds up the lanes of four vectors at once: a, b, c, d side by side in every block of four lanes, then the blocks.
+HWY_INLINE void store_sums(const Vector* sums, float* to) {
+  const Floats d;
+  const hn::RepartitionToWide<Floats> wide;
+  const auto ab = hn::Add(hn::InterleaveLower(d, sums[0], sums[1]), hn::InterleaveUpper(d, sums[0], sums[1]));
+  const auto cd = hn::Add(hn::InterleaveLower(d, sums[2], sums[3]), hn::InterleaveUpper(d, sums[2], sums[3]));
+  const auto low = hn::InterleaveLower(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd));
+  const auto high = hn::InterleaveUpper(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd));
+  hn::StoreU(fold(d, hn::Add(hn::BitCast(d, low), hn::BitCast(d, high))), Four(), to);
+}
+#endif
+
+// Adds kStep elements of each W row into the sums of each x row.
+template <int kRows, int kCount, typename W>
+HWY_INLINE void add_step(const W* const (&w)[kCount], int64_t at, const float* x, int64_t x_stride,
+                         Vector (&sums)[kRows][kCount]) {
+  const Floats d;
+  Vector first[kCount], second[kCount];
+  HWY_UNROLL(8)
+  for (int o = 0; o < kCount; ++o) {
+    const Pair pair = load_step(w[o] + at);
+    first[o] = pair.first, second[o] = pair.second;
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    const Vector x_first = hn::Load(d, x + r * x_stride), x_second = hn::Load(d, x + r * x_stride + kLanes);
+    HWY_UNROLL(8)
+    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::MulAdd(first[o], x_first, sums[r][o]);
+    HWY_UNROLL(8)
+    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::MulAdd(second[o], x_second, sums[r][o]);
+  }
+}
+
+// The ends of the W rows, where less than kStep elements are left, with zeros behind.
+template <int kCount, typename W>
+struct Tails {
+  Tails(const W* const (&w)[kCount], int64_t from, int64_t in) {
+    std::memset(elements, 0, sizeof(elements));
+    for (int o = 0; o < kCount; ++o) {
+      std::memcpy(elements[o], w[o] + from, static_cast<size_t>(in - from) * sizeof(W));
+      rows[o] = elements[o];
+    }
+  }
+  W elements[kCount][kStep];
+  const W* rows[kCount];
+};
+
+template <int kRows, int kCount>
+void finish(const FewRows& p, int row, int64_t output, int count, const float (&totals)[kRows][kCount]) {
+  for (int r = 0; r < kRows; ++r) {
+    float* y = p.y + (row + r) * p.y_stride + output;
+    for (int o = 0; o < count; ++o) {
+      const float total = p.bias ? totals[r][o] + p.bias[output + o] : totals[r][o];
+      y[o] = p.accumulate ? y[o] + total : total;
     }
   }
 }
 
+// kRows rows from `row` times the W rows from `output`. Past the last output the last one is computed again, so that
+// nothing else is read.
+template <int kRows, int kCount, typename W>
+HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_t end_output) {
+  const W* w[kCount];
+  for (int o = 0; o < kCount; ++o)
+    w[o] = static_cast<const W*>(p.weight) + std::min(output + o, end_output - 1) * p.weight_stride;
+  Vector sums[kRows][kCount];
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    HWY_UNROLL(8)
+    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::Zero(Floats());
+  }
+  const float* x = p.packed + row * p.packed_stride;
+  const int64_t whole = p.in / kStep * kStep;
+  for (int64_t i = 0; i < whole; i += kStep) add_step(w, i, x + i, p.packed_stride, sums);
+  if (whole < p.in) {
+    const Tails<kCount, W> tails(w, whole, p.in);
+    add_step(tails.rows, 0, x + whole, p.packed_stride, sums);
+  }
+  const auto count = static_cast<int>(std::min<int64_t>(end_output - output, kCount));
+  const bool plain = count == kCount && !p.bias && !p.accumulate;
+  float totals[kRows][kCount];
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    float* y = p.y + (row + r) * p.y_stride + output;
+    HWY_UNROLL(2)
+    for (int o = 0; o < kCount; o += kOutputs) store_sums(&sums[r][o], plain ? y + o : &totals[r][o]);
+  }
+  if (!plain) finish<kRows, kCount>(p, row, output, count, totals);
+}
+
+// `rows` <= kMostRows rows from `row`.
 template <typename W>
-void widen_rows(const ConstTensor& from, const Tensor& to) {
-  const auto narrow = from.view<const W, 2>();
-  const auto wide = to.view<float, 2>();
-#pragma omp parallel for
-  for (int64_t r = 0; r < narrow.dims[0]; ++r)
-    for (int64_t c = 0; c < narrow.dims[1]; ++c) wide(r, c) = to_float(narrow(r, c));
+HWY_INLINE void multiply_group(const FewRows& p, int rows, int row, int64_t output, int64_t end_output) {
+  switch (rows) {
+    case 1:
+      return multiply_block<1, kOutputs, W>(p, row, output, end_output);
+    case 2:
+      return multiply_block<2, kOutputs, W>(p, row, output, end_output);
+    case 3:
+      return multiply_block<3, kOutputs, W>(p, row, output, end_output);
+  }
+  if constexpr (kMostRows == 5) {
+    if (rows == 4) return multiply_block<4, kOutputs, W>(p, row, output, end_output);
+    multiply_block<5, kOutputs, W>(p, row, output, end_output);
+  }
+}
+
+template <typename W>
+void multiply_outputs(const FewRows& p, int64_t first_output, int64_t end_output) {
+  if (p.rows == 1) {
+    constexpr int kWide = 2 * kOutputs;  // one row alone has too few chains to hide the latency of an addition
+    for (int64_t o = first_output; o < end_output; o += kWide) multiply_block<1, kWide, W>(p, 0, o, end_output);
+    return;
+  }
+  const int groups = (p.rows + kMostRows - 1) / kMostRows;
+  for (int64_t o = first_output; o < end_output; o += kOutputs)
+    for (int g = 0; g < groups; ++g) {  // evenly: 7 rows are 4 and 3
+      const int row = p.rows * g / groups, end = p.rows * (g + 1) / groups;
+      multiply_group<W>(p, end - row, row, o, end_output);
+    }
 }
 
 }  // namespace
 
-void multiply_few_rows(const FewRows& problem) {
-  if (problem.weight.dtype == DType::f32) return multiply_rows<float>(problem);
-  if (problem.weight.dtype == DType::bf16) return multiply_rows<bf16>(problem);
-  multiply_rows<f16>(problem);
+void multiply_few_rows(const FewRows& problem, int64_t first_output, int64_t end_output) {
+  if (problem.dtype == DType::f32) return multiply_outputs<float>(problem, first_output, end_output);
+  if (problem.dtype == DType::bf16) return multiply_outputs<bf16>(problem, first_output, end_output);
+  multiply_outputs<f16>(problem, first_output, end_output);
 }
 
-void widen(const ConstTensor& from, const Tensor& to) {
-  from.dtype == DType::bf16 ? widen_rows<bf16>(from, to) : widen_rows<f16>(from, to);
+void pack_row(const float* x, int64_t in, DType weight_dtype, float* packed) {
+  const int64_t end = packed_width(in);
+  if (weight_dtype != DType::bf16) {
+    std::copy(x, x + in, packed);
+    return std::fill(packed + in, packed + end, 0.0f);
+  }
+  const Floats d;
+  const int64_t whole = in / kStep * kStep;
+  for (int64_t step = 0; step < whole; step += kStep) {
+    Vector even, odd;
+    hn::LoadInterleaved2(d, x + step, even, odd);
+    hn::Store(even, d, packed + step);
+    hn::Store(odd, d, packed + step + kLanes);
+  }
+  std::fill(packed + whole, packed + end, 0.0f);
+  for (int64_t i = whole; i < in; ++i) packed[whole + (i - whole) % 2 * kLanes + (i - whole) / 2] = x[i];
 }
 
-void add_column_sums(const View<const float, 2>& from, float* sums) {
-#pragma omp parallel for
-  for (int64_t c = 0; c < from.dims[1]; ++c)
-    for (int64_t r = 0; r < from.dims[0]; ++r) sums[c] += from(r, c);
+void widen(const void* from, DType dtype, int64_t count, float* to) {
+  const int64_t whole = count / kLanes * kLanes;
+  if (dtype == DType::bf16) {
+    const hn::Rebind<hwy::bfloat16_t, Floats> narrow;
+    const auto* x = static_cast<const hwy::bfloat16_t*>(from);
+    for (int64_t i = 0; i < whole; i += kLanes)
+      hn::StoreU(hn::PromoteTo(Floats(), hn::LoadU(narrow, x + i)), Floats(), to + i);
+    for (int64_t i = whole; i < count; ++i) to[i] = to_float(static_cast<const bf16*>(from)[i]);
+  } else {
+    const hn::Rebind<hwy::float16_t, Floats> narrow;
+    const auto* x = static_cast<const hwy::float16_t*>(from);
+    for (int64_t i = 0; i < whole; i += kLanes)
+      hn::StoreU(hn::PromoteTo(Floats(), hn::LoadU(narrow, x + i)), Floats(), to + i);
+    for (int64_t i = whole; i < count; ++i) to[i] = to_float(static_cast<const f16*>(from)[i]);
+  }
+}
+
+}  // namespace eyrie::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace eyrie {
+HWY_EXPORT(multiply_few_rows);
+HWY_EXPORT(pack_row);
+HWY_EXPORT(widen);
+
+void multiply_few_rows(const FewRows& problem, int64_t first_output, int64_t end_output) {
+  HWY_DYNAMIC_DISPATCH(multiply_few_rows)(problem, first_output, end_output);
+}
+void pack_row(const float* x, int64_t in, DType weight_dtype, float* packed) {
+  HWY_DYNAMIC_DISPATCH(pack_row)(x, in, weight_dtype, packed);
+}
+void widen(const void* from, DType dtype, int64_t count, float* to) {
+  HWY_DYNAMIC_DISPATCH(widen)(from, dtype, count, to);
 }
 
 }  // namespace eyrie
+#endif

@@ -1,6 +1,10 @@
 #include "ops/linear.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <functional>
 
 #include "testing/poison.h"
 
@@ -8,33 +12,102 @@ namespace eyrie {
 namespace {
 
 using testing::CaseMemory;
+using testing::compare_bits;
 
-std::vector<double> product(const ConstTensor& x, const ConstTensor& w, const ConstTensor& bias) {
-  const auto a = testing::to_doubles(x), b = testing::to_doubles(w);
-  const auto c = bias.defined() ? testing::to_doubles(bias) : std::vector<double>(static_cast<size_t>(w.dim(0)));
-  const auto rows = static_cast<size_t>(x.dim(0)), in = static_cast<size_t>(x.dim(1)),
-             out = static_cast<size_t>(w.dim(0));
-  std::vector<double> y(rows * out);
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t o = 0; o < out; ++o) {
-      y[r * out + o] = c[o];
-      for (size_t i = 0; i < in; ++i) y[r * out + o] += a[r * in + i] * b[o * in + i];
+class Threads {  // for the life of the object
+ public:
+  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
+  ~Threads() { omp_set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+struct Sizes {
+  int64_t in, out;
+};
+class FewRows : public ::testing::TestWithParam<Sizes> {};
+
+// Row r of any batch of up to kGemvRows rows, on any number of threads, has the bits of row r alone.
+TEST_P(FewRows, ARowDoesNotDependOnTheOthers) {
+  const auto [in, out] = GetParam();
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    CaseMemory memory("few rows");
+    const Tensor x = memory.normal("x", {kGemvRows, in}), weight = memory.normal("weight", {out, in}, 1.0, dtype);
+    const Tensor bias = memory.normal("bias", {out});
+    Exec exec;
+    const Tensor alone = memory.output("alone", {kGemvRows, out});
+    for (int64_t r = 0; r < kGemvRows; ++r) linear(exec, x.slice(r, r + 1), weight, bias, alone.slice(r, r + 1));
+    for (int64_t rows = 1; rows <= kGemvRows; ++rows) {
+      const Threads threads(1 + static_cast<int>(rows % 3));
+      const int64_t first = kGemvRows - rows;
+      const Tensor y = memory.output("y", {rows, out});
+      linear(exec, x.slice(first, kGemvRows), weight, bias, y);
+      const auto result = compare_bits("y", y, alone.slice(first, kGemvRows));
+      ASSERT_TRUE(result.passed()) << rows << " rows, " << name(dtype) << ": " << result.text();
     }
-  return y;
+  }
 }
 
-TEST(Linear, MatchesDouble) {
-  for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
-    for (const int64_t rows : {1, 5, 16, 17, 40})
-      for (const int64_t in : {1, 7, 255, 640}) {
-        CaseMemory memory("linear");
-        const Tensor x = memory.normal("x", {rows, in}), w = memory.normal("w", {101, in}, 1.0, dtype);
-        const Tensor bias = memory.normal("bias", {101}), y = memory.output("y", {rows, 101});
-        Exec exec;
-        linear(exec, x, w, bias, y);
-        const auto result = testing::compare("y", y, product(x, w, bias));
-        EXPECT_TRUE(result.passed()) << result.text();
-      }
+INSTANTIATE_TEST_SUITE_P(Sizes, FewRows,
+                         ::testing::Values(Sizes{1, 1}, Sizes{7, 3}, Sizes{255, 1001}, Sizes{640, 1001}, Sizes{640, 3},
+                                           Sizes{31, 6}, Sizes{2048, 65}));
+
+// Training: the same bits again at the same number of threads.
+TEST(Linear, ManyRowsRepeat) {
+  CaseMemory memory("repeat");
+  const Tensor x = memory.normal("x", {100, 65}), weight = memory.normal("weight", {130, 65}, 1.0, DType::bf16);
+  const Tensor first = memory.output("first", {100, 130}), second = memory.output("second", {100, 130});
+  Exec exec;
+  linear(exec, x, weight, {}, first);
+  linear(exec, x, weight, {}, second);
+  EXPECT_TRUE(compare_bits("y", second, first).passed());
+}
+
+TEST(Linear, NotANumberStaysOne) {
+  CaseMemory memory("nan");
+  const Tensor x = memory.normal("x", {3, 40}), weight = memory.normal("weight", {9, 40}, 1.0, DType::bf16);
+  x.as<float>()[45] = NAN;
+  const Tensor y = memory.output("y", {3, 9});
+  Exec exec;
+  linear(exec, x, weight, {}, y);
+  for (int64_t o = 0; o < 9; ++o) EXPECT_TRUE(std::isnan(y.as<float>()[9 + o]));
+  for (int64_t o = 0; o < 9; ++o) EXPECT_TRUE(std::isfinite(y.as<float>()[o]));
+}
+
+TEST(Linear, NothingToDo) {
+  Exec exec;
+  const Buffer x(DType::f32, {0, 4}), weight = Buffer::zeros(DType::f32, {3, 4}), y(DType::f32, {0, 3});
+  const Buffer d_weight = Buffer::zeros(DType::f32, {3, 4});
+  linear(exec, x, weight, {}, y);
+  linear_backward_input(exec, y, weight, x, Into::overwrite);
+  linear_backward_weight(exec, y, x, d_weight, {});
+}
+
+std::string error_of(const std::function<void(Exec&)>& call) {
+  Exec exec;
+  try {
+    call(exec);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Linear, ErrorsNameTheArgument) {
+  const Buffer x = Buffer::zeros(DType::f32, {2, 4}), weight = Buffer::zeros(DType::f32, {3, 5});
+  const Buffer y = Buffer::zeros(DType::f32, {2, 3}), ids = Buffer::zeros(DType::i32, {3, 4});
+  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, weight, {}, y); }),
+            "weight: expected shape [any, 4], found [3, 5]");
+  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, ids, {}, y); }),
+            "weight: expected f32 or bf16 or f16, found i32");
+  EXPECT_EQ(error_of([&](Exec& exec) { linear_backward_input(exec, y, weight, x, Into::overwrite); }),
+            "d_x: expected shape [2, 5], found [2, 4]");
+  EXPECT_EQ(error_of([&](Exec& exec) { linear_backward_weight(exec, y, x, weight, {}); }),
+            "d_weight: expected shape [3, 4], found [3, 5]");
 }
 
 }  // namespace
