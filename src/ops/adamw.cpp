@@ -1,0 +1,28 @@
+#include "ops/adamw.h"
+
+#include <cmath>
+
+namespace eyrie {
+
+void adamw(Exec&, const AdamW& op) {
+  for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_shape("moment", *one, op.weight.shape);
+  expect_shape("gradient", op.gradient, op.weight.shape);
+  float *w = op.weight.as<float>(), *m = op.first_moment.as<float>(), *v = op.second_moment.as<float>();
+  const float* gradient = op.gradient.as<float>();
+  const auto step = static_cast<double>(op.step);
+  const auto scale = static_cast<float>(op.gradient_scale), epsilon = static_cast<float>(op.epsilon);
+  const auto beta1 = static_cast<float>(op.beta1), rest1 = static_cast<float>(1 - op.beta1);
+  const auto beta2 = static_cast<float>(op.beta2), rest2 = static_cast<float>(1 - op.beta2);
+  const auto rate = static_cast<float>(op.learning_rate / (1 - std::pow(op.beta1, step)));
+  const auto unbias = static_cast<float>(1 / std::sqrt(1 - std::pow(op.beta2, step)));
+  const auto decay = static_cast<float>(op.learning_rate * op.weight_decay);
+#pragma omp parallel for simd schedule(static)
+  for (int64_t i = 0; i < op.weight.elements(); ++i) {
+    const float g = scale * gradient[i];
+    m[i] = beta1 * m[i] + rest1 * g;
+    v[i] = beta2 * v[i] + rest2 * g * g;
+    w[i] -= rate * m[i] / (std::sqrt(v[i]) * unbias + epsilon) + decay * w[i];
+  }
+}
+
+}  // namespace eyrie
