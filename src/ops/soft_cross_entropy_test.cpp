@@ -208,7 +208,7 @@ TEST(SoftCrossEntropy, TeacherArgmaxNamesTheSameTokens) {
 TEST(SoftCrossEntropy, TheLowestIdWinsATie) {
   const float hidden[] = {1, 2}, target_lm_head[] = {0, 0, 1, 2, 1, 2, 0, 1}, normed[] = {3, 1};
   const float lm_head[] = {1, 0, 2, 1, 2, 1};
-  const int32_t target_ids[] = {0, 1, 2}, position[] = {0};
+  const int32_t target_ids[] = {0, 1, 3}, position[] = {0};
   float loss = 0, accept = 0;
   uint8_t outcome = 0;
   SoftCrossEntropy problem;
@@ -219,7 +219,7 @@ TEST(SoftCrossEntropy, TheLowestIdWinsATie) {
       {&loss, DType::f32, {1, 1}}, {&accept, DType::f32, {1, 1}}, {&outcome, DType::u8, {1, 1}}};
   Exec exec;
   soft_cross_entropy(exec, problem, result, nullptr);
-  EXPECT_EQ(outcome, static_cast<uint8_t>(RowOutcome::right)) << "1 on both sides, 2 ties with it";
+  EXPECT_EQ(outcome, static_cast<uint8_t>(RowOutcome::right)) << "target tokens 1 and 2 tie, draft tokens 1 and 2 tie";
   EXPECT_NEAR(accept, std::exp(5.0) / (1 + 2 * std::exp(5.0) + std::exp(2.0)), 1e-6) << "not renormalised";
 }
 
