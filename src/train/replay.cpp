@@ -1,0 +1,141 @@
+#include "train/replay.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/log.h"
+#include "data/features.h"
+#include "train/parameters.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kDefaultTttSteps = 7;
+constexpr double kDefaultDecay = 0.8;
+
+// A dump in memory, ready for the step.
+struct Dump {
+  FeatureBatch batch;
+  Buffer taps = {}, last_hidden = {};  // f32
+  TargetHeads heads = {};
+  Draft draft = {};
+  DraftTensors<Buffer> weights = {};    // f32 copies of the draft's
+  std::vector<int64_t> step_rows = {};  // n_k; empty: the batch is the whole step
+};
+
+std::vector<int64_t> read_step_rows(const SafetensorsFile& file) {
+  const ConstTensor* rows = file.find("n_k");
+  if (!rows) return {};
+  expect_dtype(file.path() + ": n_k", *rows, {DType::i64});
+  expect_shape(file.path() + ": n_k", *rows, {-1});
+  return {rows->as<int64_t>(), rows->as<int64_t>() + rows->dim(0)};
+}
+
+TargetHeads dump_heads(const FeatureBatch& batch, const std::string& model) {
+  if (!model.empty()) {
+    const Target target = load_target(model);
+    if (!batch.info.target_fingerprint.empty() && batch.info.target_fingerprint != target.fingerprint)
+      log_warning(fmt::format("{} was made with target {}, {} is {}", batch.file.path(), batch.info.target_fingerprint,
+                              model, target.fingerprint));
+    return heads_of(target);
+  }
+  TargetHeads heads;
+  heads.lm_head = batch.file.at("target.lm_head.weight");
+  expect_shape(batch.file.path() + ": target.lm_head.weight", heads.lm_head, {-1, batch.last_hidden.dim(1)});
+  if (const ConstTensor* embedding = batch.file.find("target.embed_tokens.weight")) heads.embedding = *embedding;
+  return heads;
+}
+
+Dump read_dump(const ReplayOptions& options) {
+  const std::filesystem::path directory(options.directory);
+  Dump dump{.batch = read_features(directory / "batch.safetensors")};
+  dump.taps = Buffer::copy_of(dump.batch.taps, DType::f32);
+  dump.last_hidden = Buffer::copy_of(dump.batch.last_hidden, DType::f32);
+  dump.heads = dump_heads(dump.batch, options.model);
+  dump.draft = load_draft(directory / "draft", dump.heads);
+  dump.weights = copy_parameters(dump.draft.config, dump.draft.tensors);
+  dump.draft.tensors = views(dump.draft.config, dump.weights);
+  dump.step_rows = read_step_rows(dump.batch.file);
+  return dump;
+}
+
+void read_settings(const ReplayOptions& options, const Dump& dump, Replay& result) {
+  const std::string path = std::filesystem::path(options.directory) / "step.json";
+  const Json step = std::filesystem::exists(path) ? Json::parse_file(path) : Json::object();
+  result.ttt_steps = dump.step_rows.empty() ? kDefaultTttSteps : static_cast<int64_t>(dump.step_rows.size());
+  if (step.find("ttt_steps")) result.ttt_steps = step.integer("ttt_steps", 1, kMaxDepths);
+  if (options.ttt_steps) result.ttt_steps = *options.ttt_steps;
+  result.loss_decay = options.loss_decay.value_or(step.find("loss_decay") ? step.number("loss_decay") : kDefaultDecay);
+  const Json* normalize = step.find("normalize");
+  result.normalize = options.normalize.value_or(normalize ? find_normalize(normalize->as_text()) : Normalize::step);
+}
+
+// n_k for the depths asked for: a dump that counts fewer depths cannot say what the rest would have been.
+std::span<const int64_t> step_rows_of(const Dump& dump, int64_t depths) {
+  if (dump.step_rows.empty()) return {};
+  if (static_cast<int64_t>(dump.step_rows.size()) < depths)
+    throw Error(ErrorKind::input, "n_k",
+                fmt::format("expected at least {} entries (one per depth), found {}", depths, dump.step_rows.size()));
+  return std::span(dump.step_rows).first(static_cast<size_t>(depths));
+}
+
+std::vector<TensorDifference> compare(const std::vector<Parameter>& found, const std::vector<Parameter>& first) {
+  std::vector<TensorDifference> differences;
+  for (size_t i = 0; i < found.size(); ++i) {
+    double difference = 0, whole = 0;
+    const float *a = found[i].tensor.as<float>(), *b = first[i].tensor.as<float>();
+    for (int64_t j = 0; j < found[i].tensor.elements(); ++j) {
+      difference += std::pow(static_cast<double>(a[j]) - b[j], 2);
+      whole += static_cast<double>(b[j]) * b[j];
+    }
+    differences.push_back({found[i].name, difference == 0 ? 0 : std::sqrt(difference / whole)});
+  }
+  return differences;
+}
+
+}  // namespace
+
+Replay replay(Exec& exec, const ReplayOptions& options) {
+  const Dump dump = read_dump(options);
+  Replay result;
+  result.config = dump.draft.config;
+  read_settings(options, dump, result);
+  const PackedBatch& tokens = dump.batch.tokens;
+  const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, result.ttt_steps);
+  const TttBatch batch{tokens.input_ids, dump.taps, dump.last_hidden, supervision};
+  const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.ttt_steps)};
+  for (const std::string& name : options.attention) {
+    const AttentionBackend backend = find_backend(name);
+    DraftTensors<Buffer> gradients = make_draft_tensors(result.config);
+    TttOutcome outcome = ttt_step(exec, {dump.draft, dump.heads.lm_head, backend}, batch, rule, &gradients);
+    const std::vector<Parameter> list = parameters(result.config, gradients);
+    ReplayRun run{name, outcome.loss, l2_norm(list), std::move(outcome.figures), {}};
+    if (result.runs.empty())
+      result.gradients = std::move(gradients);
+    else
+      run.differences = compare(list, parameters(result.config, result.gradients));
+    result.runs.push_back(std::move(run));
+  }
+  return result;
+}
+
+void write_replay(const std::string& path, const Replay& result) {
+  const ReplayRun& first = result.runs.front();
+  const float loss = static_cast<float>(first.loss), grad_norm = static_cast<float>(first.grad_norm);
+  std::vector<float> step_loss, step_accuracy;
+  for (const DepthFigures& depth : first.figures.depths) {
+    step_loss.push_back(static_cast<float>(depth.loss()));
+    step_accuracy.push_back(static_cast<float>(depth.accuracy()));
+  }
+  const Shape depths = {result.ttt_steps};
+  std::vector<NamedTensor> tensors = {{"loss", {&loss, DType::f32, {1}}},
+                                      {"step_loss", {step_loss.data(), DType::f32, depths}},
+                                      {"step_accuracy", {step_accuracy.data(), DType::f32, depths}},
+                                      {"grad_norm", {&grad_norm, DType::f32, {1}}}};
+  for (NamedTensor& one : named_tensors(result.config, result.gradients, "grad.")) tensors.push_back(std::move(one));
+  write_safetensors(path, tensors);
+}
+
+}  // namespace eyrie

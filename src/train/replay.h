@@ -1,0 +1,53 @@
+// train/replay.h: one training step of a dump, computed again: how a gradient spike is diagnosed and how other trainers
+// are compared with ours.
+//
+// The dump (spec §7) is a directory: batch.safetensors (features, and target.lm_head.weight [V, Ht] and
+// target.embed_tokens.weight [V, H] unless a target directory is named; n_k i64[K] when the batch was part of a larger
+// step), draft/ (config.json, model.safetensors), optionally step.json.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/ttt_step.h"
+
+namespace eyrie {
+
+struct ReplayOptions {
+  std::string directory = {};
+  std::string model = {};                         // target directory; empty: the dump holds its heads
+  std::vector<std::string> attention = {"auto"};  // backends, each compared with the first
+  std::optional<Normalize> normalize = {};        // empty: as step.json says, else step
+  std::optional<int64_t> ttt_steps = {};          // empty: as step.json says, else as many as n_k has, else 7
+  std::optional<double> loss_decay = {};          // empty: as step.json says, else 0.8
+};
+
+struct TensorDifference {
+  std::string tensor;
+  double relative_l2 = 0;  // |gradient - first run's| / |first run's|
+};
+
+struct ReplayRun {
+  std::string attention;  // the backend that ran
+  double loss = 0, grad_norm = 0;
+  StepFigures figures;
+  std::vector<TensorDifference> differences;  // from the first run; empty for the first
+};
+
+struct Replay {
+  int64_t ttt_steps = 0;
+  double loss_decay = 0;
+  Normalize normalize = Normalize::step;
+  std::vector<ReplayRun> runs;  // one per backend
+  DraftConfig config;
+  DraftTensors<Buffer> gradients;  // of the first run, before clipping
+};
+
+// Errors: Error{file} for a dump that lacks or contradicts something, with the tensor, expected and found.
+Replay replay(Exec&, const ReplayOptions&);
+
+// loss [1], step_loss [K], step_accuracy [K], grad_norm [1] and grad.<tensor of the draft file>, all f32, of the first
+// run.
+void write_replay(const std::string& path, const Replay& result);
+
+}  // namespace eyrie

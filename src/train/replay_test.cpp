@@ -1,0 +1,149 @@
+// Every step dump of tests/data/ttt against the fp64 step of tools/vectors_ttt_oracle.py, which knows no row
+// compaction.
+#include "train/replay.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "io/safetensors.h"
+#include "testing/compare.h"
+
+namespace eyrie {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::compare;
+using testing::Comparison;
+
+const fs::path kCases = fs::path(EYRIE_SOURCE_DIR) / "tests/data/ttt";
+
+struct Vector {
+  std::string name;
+  Normalize normalize;
+};
+
+std::vector<Vector> vectors() {
+  std::vector<Vector> list;
+  for (const auto& entry : fs::directory_iterator(kCases))
+    for (const Normalize normalize : {Normalize::step, Normalize::micro_batch})
+      if (entry.is_directory()) list.push_back({entry.path().filename(), normalize});
+  std::sort(list.begin(), list.end(), [](const Vector& a, const Vector& b) { return a.name < b.name; });
+  return list;
+}
+
+void PrintTo(const Vector& vector, std::ostream* out) { *out << vector.name << " " << name(vector.normalize); }
+
+Replay replay_case(const std::string& case_name, Normalize normalize, std::vector<std::string> attention) {
+  Exec exec;
+  ReplayOptions options;
+  options.directory = kCases / case_name;
+  options.attention = std::move(attention);
+  options.normalize = normalize;
+  return replay(exec, options);
+}
+
+void expect_values(const SafetensorsFile& expected, const char* name, const std::vector<double>& found) {
+  const ConstTensor& tensor = expected.at(name);
+  ASSERT_EQ(tensor.elements(), static_cast<int64_t>(found.size())) << name;
+  for (int64_t i = 0; i < tensor.elements(); ++i) {
+    if (tensor.dtype == DType::i64) {
+      EXPECT_EQ(static_cast<int64_t>(found[static_cast<size_t>(i)]), tensor.as<int64_t>()[i]) << name << " at " << i;
+    } else {
+      const double wanted = tensor.as<float>()[i];
+      EXPECT_NEAR(found[static_cast<size_t>(i)], wanted, 1e-5 * std::max(std::abs(wanted), 1.0)) << name << " at " << i;
+    }
+  }
+}
+
+template <typename Value>
+std::vector<double> of_depths(const StepFigures& figures, Value value) {
+  std::vector<double> list;
+  for (const DepthFigures& depth : figures.depths) list.push_back(static_cast<double>(value(depth)));
+  return list;
+}
+
+template <typename Value>
+std::vector<double> of_chains(const StepFigures& figures, Value value) {
+  std::vector<double> list;
+  for (const AcceptStatistics& walked : figures.walked) list.push_back(static_cast<double>(value(walked)));
+  return list;
+}
+
+void expect_figures(const SafetensorsFile& expected, const ReplayRun& run) {
+  const StepFigures& figures = run.figures;
+  expect_values(expected, "loss", {run.loss});
+  expect_values(expected, "grad_norm", {run.grad_norm});
+  expect_values(expected, "step_loss", of_depths(figures, [](const DepthFigures& d) { return d.loss(); }));
+  expect_values(expected, "step_accuracy", of_depths(figures, [](const DepthFigures& d) { return d.accuracy(); }));
+  expect_values(expected, "oov_share", of_depths(figures, [](const DepthFigures& d) { return d.oov_share(); }));
+  expect_values(expected, "accept_probability",
+                of_depths(figures, [](const DepthFigures& d) { return d.accept_probability(); }));
+  expect_values(expected, "supervised_rows", of_depths(figures, [](const DepthFigures& d) { return d.supervised; }));
+  expect_values(expected, "in_vocabulary_rows",
+                of_depths(figures, [](const DepthFigures& d) { return d.in_vocabulary; }));
+  expect_values(expected, "walked_tokens", of_chains(figures, [](const AcceptStatistics& w) { return w.tokens(); }));
+  expect_values(expected, "walked_cycles",
+                of_chains(figures, [](const AcceptStatistics& w) { return w.verify_steps(); }));
+  expect_values(expected, "walked_accept_length",
+                of_chains(figures, [](const AcceptStatistics& w) { return w.accept_length(); }));
+}
+
+class ReplayVectors : public ::testing::TestWithParam<Vector> {};
+
+TEST_P(ReplayVectors, AgreeWithTheIndependentStep) {
+  const auto& [case_name, normalize] = GetParam();
+  const SafetensorsFile expected =
+      SafetensorsFile::open(kCases / case_name / fmt::format("expected.{}.safetensors", name(normalize)));
+  const Replay found = replay_case(case_name, normalize, {"auto", "dense"});
+  ASSERT_EQ(found.runs.size(), 2u);
+  for (const ReplayRun& run : found.runs) expect_figures(expected, run);
+  for (const TensorDifference& one : found.runs[1].differences) EXPECT_LE(one.relative_l2, 5e-6) << one.tensor;
+
+  const std::string path = ::testing::TempDir() + "/replay-" + case_name + ".safetensors";
+  write_replay(path, found);
+  const SafetensorsFile written = SafetensorsFile::open(path);
+  size_t gradients = 0;
+  for (const auto& [tensor_name, tensor] : expected.tensors()) {
+    if (!tensor_name.starts_with("grad")) continue;
+    ++gradients;
+    const Comparison comparison =
+        compare(tensor_name, written.at(tensor_name), tensor, {.relative_l2 = 3e-5, .row = 2e-4});
+    EXPECT_TRUE(comparison.passed()) << comparison.text();
+  }
+  EXPECT_EQ(written.tensors().size(), gradients + 3) << "loss, step_loss and step_accuracy beside the gradients";
+  fs::remove(path);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, ReplayVectors, ::testing::ValuesIn(vectors()), [](const auto& vector) {
+  std::string text = vector.param.name + "_" + std::string(name(vector.param.normalize));
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+});
+
+TEST(Replay, VectorsAreThere) { EXPECT_GE(vectors().size(), 20u); }
+
+TEST(Replay, SettingsComeFromTheDumpUnlessNamed) {
+  const Replay plain = replay_case("plain", Normalize::step, {"auto"});
+  EXPECT_EQ(plain.ttt_steps, 7);
+  EXPECT_EQ(plain.loss_decay, 0.8);
+  Exec exec;
+  const Replay fewer =
+      replay(exec, {.directory = kCases / "plain", .normalize = {}, .ttt_steps = 2, .loss_decay = 0.5});
+  EXPECT_EQ(fewer.ttt_steps, 2);
+  EXPECT_NEAR(fewer.loss_decay, 0.5, 0);
+  EXPECT_NEAR(fewer.runs[0].figures.depths[1].loss(), plain.runs[0].figures.depths[1].loss(), 1e-6)
+      << "a depth does not see later ones";
+}
+
+TEST(Replay, RefusesWhatIsNotADump) {
+  Exec exec;
+  EXPECT_THROW(replay(exec, {.directory = kCases / "no-such-case"}), Error);
+  EXPECT_THROW(replay(exec, {.directory = kCases / "plain", .attention = {"magic"}}), Error);
+  EXPECT_THROW(replay(exec, {.directory = kCases / "plain", .ttt_steps = 8}), Error) << "n_k names seven depths";
+}
+
+}  // namespace
+}  // namespace eyrie

@@ -1,0 +1,376 @@
+#include "train/ttt_step.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/time.h"
+#include "ops/norm.h"
+
+namespace eyrie {
+namespace {
+
+Tensor take_copy(Scratch& scratch, const std::vector<int32_t>& values) {
+  const Tensor made = scratch.take(DType::i32, {static_cast<int64_t>(values.size())});
+  std::copy(values.begin(), values.end(), made.as<int32_t>());
+  return made;
+}
+
+Tensor take_zeros(Scratch& scratch, const Shape& shape) {
+  const Tensor made = scratch.take(DType::f32, shape);
+  fill_zero(made);
+  return made;
+}
+
+// to[i] = from[index[i]], rows of f32.
+void gather(const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
+  const auto source = from.view<float, 2>();
+  const auto target = to.view<float, 2>();
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < target.dims[0]; ++i)
+    std::memcpy(target.row(i), source.row(index[static_cast<size_t>(i)]),
+                static_cast<size_t>(target.dims[1]) * sizeof(float));
+}
+
+// to = 0 but to[index[i]] = from[i].
+void scatter(const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
+  fill_zero(to);
+  const auto source = from.view<float, 2>();
+  const auto target = to.view<float, 2>();
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < source.dims[0]; ++i)
+    std::memcpy(target.row(index[static_cast<size_t>(i)]), source.row(i),
+                static_cast<size_t>(target.dims[1]) * sizeof(float));
+}
+
+void add(const ConstTensor& from, const Tensor& to) {
+  const float* source = from.as<float>();
+  float* target = to.as<float>();
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < to.elements(); ++i) target[i] += source[i];
+}
+
+// Depth 0 before its attention, for every token up to the last row of its sequence.
+struct Prefix {
+  Tensor token_ids, positions;  // [P] i32
+  Tensor taps;                  // [P, m·Ht]
+  FcSaved fc;
+  Tensor h;         // [P, H]
+  Tensor x;         // [P, 2H]
+  Tensor residual;  // [P, H]; undefined: it is h
+  Tensor k, v;      // [P, kv_heads, head_dim]
+};
+
+// One depth of the rows; everything backward reads again.
+struct Depth {
+  Tensor token_ids, positions;  // [R] i32
+  Tensor h;                     // [R, H] the state it received; undefined at depth 0, where the prefix has it
+  Tensor x;                     // [R, 2H]
+  Tensor residual;              // [R, H]
+  Tensor q, o;                  // [R, q_heads, head_dim]
+  Tensor lse;                   // [R, q_heads]
+  AfterAttentionSaved saved;
+  Tensor h2;  // [R, H]
+};
+
+class TttPass {
+ public:
+  TttPass(Exec& exec, const TttModel& model, const TttBatch& batch)
+      : exec_(exec),
+        scratch_(exec.scratch),
+        model_(model),
+        draft_(model.draft),
+        config_(draft_.config),
+        layer_(config_.decoder),
+        batch_(batch),
+        rule_(batch.supervision),
+        rows_(rule_.rows()),
+        prefix_rows_(static_cast<int64_t>(rule_.prefix_token.size())),
+        depths_(rule_.depths) {}
+
+  void forward() {
+    take_shared();
+    forward_prefix();
+    for (int64_t k = 0; k < depths_; ++k) forward_depth(k);
+  }
+
+  TttOutcome loss(const LossRule& rule, DraftTensors<Buffer>* gradients);
+  void backward(DraftTensors<Buffer>& gradients);
+
+  WorkShares seconds;
+
+ private:
+  void take_shared();
+  void forward_prefix();
+  void forward_depth(int64_t k);
+  void begin_depth(int64_t k, Depth& depth);
+  void backward_depth(int64_t k, DraftTensors<Buffer>& gradients);
+  void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, DraftTensors<Buffer>& gradients);
+  SuffixAttention attention_of(int64_t k) const;
+  SoftCrossEntropy loss_problem();
+  Tensor state_after(int64_t k) const { return config_.norm_output ? normed_[k] : depth_[index(k)].h2; }
+  static size_t index(int64_t k) { return static_cast<size_t>(k); }
+  Tensor take(const Shape& shape) { return scratch_.take(DType::f32, shape); }
+  Tensor heads(int64_t rows, int64_t count) { return take({rows, count, layer_.head_dim}); }
+  Tensor flat(const Tensor& heads) const { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
+  void lap(Work kind) { seconds[kind] += watch_.lap(); }
+
+  Exec& exec_;
+  Scratch& scratch_;
+  const TttModel& model_;
+  const Draft& draft_;
+  const DraftConfig& config_;
+  const DecoderConfig& layer_;
+  const TttBatch& batch_;
+  const Supervision& rule_;
+  const int64_t rows_, prefix_rows_, depths_;
+  Stopwatch watch_;
+
+  Prefix prefix_;
+  std::vector<Depth> depth_;
+  Tensor suffix_k_, suffix_v_;           // [K-1, R, kv_heads, head_dim]; undefined when K = 1
+  Tensor row_prefix_, row_start_, row_;  // [R] i32: place in the prefix, of the sequence's first token; 0..R-1
+  Tensor normed_;                        // [K, R, H]
+
+  Tensor d_normed_;                 // [K, R, H]
+  Tensor d_prefix_k_, d_prefix_v_;  // like prefix.k
+  Tensor d_suffix_k_, d_suffix_v_;  // like suffix_k_
+  Tensor d_state_;                  // [R, H] gradient of the state that the depth at hand hands on
+};
+
+void TttPass::take_shared() {
+  depth_.resize(index(depths_));
+  const Shape suffix = {depths_ - 1, rows_, layer_.kv_heads, layer_.head_dim};
+  if (depths_ > 1) suffix_k_ = take(suffix), suffix_v_ = take(suffix);
+  normed_ = take({depths_, rows_, layer_.hidden});
+  row_prefix_ = take_copy(scratch_, rule_.row_prefix);
+  row_start_ = scratch_.take(DType::i32, {rows_});
+  row_ = scratch_.take(DType::i32, {rows_});
+  for (int64_t r = 0; r < rows_; ++r) {
+    row_start_.as<int32_t>()[r] = rule_.prefix_start[index(rule_.row_prefix[index(r)])];
+    row_.as<int32_t>()[r] = static_cast<int32_t>(r);
+  }
+}
+
+void TttPass::forward_prefix() {
+  Prefix& p = prefix_;
+  p.token_ids = scratch_.take(DType::i32, {prefix_rows_});
+  p.positions = scratch_.take(DType::i32, {prefix_rows_});
+  for (int64_t i = 0; i < prefix_rows_; ++i) {
+    p.token_ids.as<int32_t>()[i] = batch_.input_ids[index(rule_.prefix_token[index(i)] + 1)];
+    p.positions.as<int32_t>()[i] = static_cast<int32_t>(i) - rule_.prefix_start[index(i)];
+  }
+  p.taps = take({prefix_rows_, batch_.taps.dim(1)});
+  gather(batch_.taps, rule_.prefix_token, p.taps);
+  lap(Work::other);
+  p.fc = take_fc(scratch_, config_, prefix_rows_);
+  p.h = take({prefix_rows_, layer_.hidden});
+  fc(exec_, config_, draft_.tensors, p.taps, p.fc, p.h);
+  lap(Work::fc);
+  p.x = take({prefix_rows_, layer_.input_width});
+  if (config_.norm_before_residual) p.residual = take({prefix_rows_, layer_.hidden});
+  depth_input(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, p.x, p.residual});
+  p.k = heads(prefix_rows_, layer_.kv_heads), p.v = heads(prefix_rows_, layer_.kv_heads);
+  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope, {p.x, p.positions, {}, p.k, p.v});
+  lap(Work::layer);
+}
+
+// Input, queries and this depth's own keys.
+void TttPass::begin_depth(int64_t k, Depth& depth) {
+  depth.token_ids = scratch_.take(DType::i32, {rows_});
+  depth.positions = scratch_.take(DType::i32, {rows_});
+  for (int64_t r = 0; r < rows_; ++r) {
+    const int32_t t = rule_.row_token[index(r)],
+                  later = std::min(static_cast<int32_t>(k), rule_.row_last_depth[index(r)]);
+    depth.token_ids.as<int32_t>()[r] = batch_.input_ids[index(t + 1 + later)];
+    depth.positions.as<int32_t>()[r] = t - rule_.row_start[index(r)] + later;
+  }
+  depth.x = take({rows_, layer_.input_width});
+  depth.q = heads(rows_, layer_.q_heads);
+  Tensor own_k, own_v;
+  if (k == 0) {
+    depth.residual = take({rows_, layer_.hidden});
+    gather(prefix_.x, rule_.row_prefix, depth.x);
+    gather(prefix_.residual.defined() ? prefix_.residual : prefix_.h, rule_.row_prefix, depth.residual);
+  } else {
+    depth.h = state_after(k - 1);
+    if (config_.norm_before_residual) depth.residual = take({rows_, layer_.hidden});
+    depth_input(exec_, config_, draft_.tensors, {depth.token_ids, draft_.embedding, depth.h, depth.x, depth.residual});
+    if (!config_.norm_before_residual) depth.residual = depth.h;
+    own_k = suffix_k_[k - 1], own_v = suffix_v_[k - 1];
+  }
+  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope, {depth.x, depth.positions, depth.q, own_k, own_v});
+}
+
+SuffixAttention TttPass::attention_of(int64_t k) const {
+  SuffixAttention problem;
+  problem.q = depth_[index(k)].q;
+  problem.prefix_k = prefix_.k, problem.prefix_v = prefix_.v;
+  if (k > 0) {
+    problem.suffix_k = suffix_k_.slice(0, k), problem.suffix_v = suffix_v_.slice(0, k);
+    problem.suffix_row = row_;
+  }
+  problem.token = row_prefix_, problem.start = row_start_;
+  problem.scale = 1.0f / std::sqrt(static_cast<float>(layer_.head_dim));
+  return problem;
+}
+
+void TttPass::forward_depth(int64_t k) {
+  Depth& depth = depth_[index(k)];
+  begin_depth(k, depth);
+  depth.o = heads(rows_, layer_.q_heads);
+  depth.lse = take({rows_, layer_.q_heads});
+  lap(Work::layer);
+  const SuffixAttention problem = attention_of(k);
+  eyrie::forward(exec_, choose_backend(model_.backend, problem), problem, depth.o, depth.lse);
+  lap(Work::attention);
+  depth.saved = take_after_attention(scratch_, layer_, rows_);
+  depth.h2 = take({rows_, layer_.hidden});
+  after_attention(exec_, layer_, draft_.tensors.layer, {depth.residual, flat(depth.o), depth.h2}, depth.saved);
+  rms_norm(exec_, depth.h2, draft_.tensors.norm, layer_.norm_eps, normed_[k]);
+  lap(Work::layer);
+}
+
+SoftCrossEntropy TttPass::loss_problem() {
+  const std::vector<int64_t>& d2t = draft_.vocabulary.d2t;
+  Tensor target_ids;
+  if (!d2t.empty()) {
+    target_ids = scratch_.take(DType::i32, {static_cast<int64_t>(d2t.size())});
+    for (size_t i = 0; i < d2t.size(); ++i)
+      target_ids.as<int32_t>()[i] = static_cast<int32_t>(draft_.vocabulary.target_id(static_cast<int64_t>(i)));
+  }
+  const Tensor position = scratch_.take(DType::i32, {depths_, rows_});
+  for (int64_t k = 0; k < depths_; ++k)
+    for (int64_t r = 0; r < rows_; ++r)
+      position.as<int32_t>()[k * rows_ + r] =
+          rule_.supervised(r, k) ? rule_.row_token[index(r)] + 1 + static_cast<int32_t>(k) : -1;
+  return {batch_.last_hidden, model_.target_lm_head, target_ids, normed_, draft_.tensors.lm_head, position, {}};
+}
+
+// |C_k| of this micro-batch, from the teacher alone.
+std::vector<int64_t> rows_in_vocabulary(Exec& exec, const SoftCrossEntropy& problem, const Draft& draft) {
+  const ScratchScope scope(exec.scratch);
+  const Tensor argmax = exec.scratch.take(DType::i32, {problem.hidden.dim(0)});
+  teacher_argmax(exec, problem, argmax);
+  const int64_t depths = problem.position.dim(0), rows = problem.position.dim(1);
+  std::vector<int64_t> counts(static_cast<size_t>(depths), 0);
+  const std::vector<uint8_t>& t2d = draft.vocabulary.t2d;
+  for (int64_t i = 0; i < depths * rows; ++i) {
+    const int32_t j = problem.position.as<int32_t>()[i];
+    if (j < 0) continue;
+    const auto best = static_cast<size_t>(argmax.as<int32_t>()[j]);
+    counts[static_cast<size_t>(i / rows)] += t2d.empty() || t2d[best];
+  }
+  return counts;
+}
+
+TttOutcome TttPass::loss(const LossRule& rule, DraftTensors<Buffer>* gradients) {
+  SoftCrossEntropy problem = loss_problem();
+  const Shape each = {depths_, rows_};
+  const SoftCrossEntropyResult result{take(each), take(each), scratch_.take(DType::u8, each)};
+  std::vector<int64_t> counts(rule.step_rows.begin(), rule.step_rows.end());
+  if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(exec_, problem, draft_);
+  if (counts.empty()) counts = rule_.rows_at_depth;
+  const std::vector<double> scales = depth_scales(rule.decay, counts);
+  const std::vector<float> narrow(scales.begin(), scales.end());
+  problem.scale = narrow;
+  SoftCrossEntropyGradient gradient;
+  if (gradients) {
+    d_normed_ = take(normed_.shape);
+    gradient = {d_normed_, gradients->lm_head};
+  }
+  soft_cross_entropy(exec_, problem, result, gradients ? &gradient : nullptr);
+  TttOutcome outcome;
+  outcome.figures = read_figures(rule_, result);
+  outcome.loss = outcome.figures.loss(scales);
+  lap(Work::loss);
+  return outcome;
+}
+
+void TttPass::backward(DraftTensors<Buffer>& gradients) {
+  d_prefix_k_ = take_zeros(scratch_, prefix_.k.shape), d_prefix_v_ = take_zeros(scratch_, prefix_.v.shape);
+  if (depths_ > 1)
+    d_suffix_k_ = take_zeros(scratch_, suffix_k_.shape), d_suffix_v_ = take_zeros(scratch_, suffix_v_.shape);
+  d_state_ = take_zeros(scratch_, {rows_, layer_.hidden});
+  for (int64_t k = depths_ - 1; k >= 0; --k) {
+    const ScratchScope scope(scratch_);
+    backward_depth(k, gradients);
+  }
+}
+
+void TttPass::backward_depth(int64_t k, DraftTensors<Buffer>& gradients) {
+  const Depth& depth = depth_[index(k)];
+  const DraftTensors<ConstTensor>& weights = draft_.tensors;
+  Tensor d_h2 = d_state_;
+  if (config_.norm_output) add(d_state_, d_normed_[k]), d_h2 = take(d_state_.shape);
+  rms_norm_backward(exec_, depth.h2, weights.norm, layer_.norm_eps, d_normed_[k], d_h2,
+                    config_.norm_output ? Into::overwrite : Into::accumulate, gradients.norm);
+  const Tensor d_residual = take({rows_, layer_.hidden}), d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
+  after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
+                           gradients.layer);
+  lap(Work::layer);
+  const SuffixAttention problem = attention_of(k);
+  SuffixAttentionBackward grad{depth.o, depth.lse, d_o, d_q, d_prefix_k_, d_prefix_v_, {}, {}};
+  if (k > 0) grad.d_suffix_k = d_suffix_k_.slice(0, k), grad.d_suffix_v = d_suffix_v_.slice(0, k);
+  eyrie::backward(exec_, choose_backend(model_.backend, problem), problem, grad);
+  lap(Work::attention);
+  Tensor own_d_k, own_d_v;  // whole by now: only this depth and later ones read them
+  if (k > 0) own_d_k = d_suffix_k_[k - 1], own_d_v = d_suffix_v_[k - 1];
+  const Tensor d_x = take_zeros(scratch_, depth.x.shape);
+  before_attention_backward(exec_, layer_, weights.layer, draft_.rope,
+                            {depth.x, depth.positions, d_q, own_d_k, own_d_v, d_x}, gradients.layer);
+  if (k == 0) return backward_prefix(d_x, d_residual, gradients);
+  depth_input_backward(exec_, config_, weights, {depth.token_ids, draft_.embedding, depth.h, d_x, d_residual, d_state_},
+                       gradients);
+  lap(Work::layer);
+}
+
+void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_residual_rows,
+                              DraftTensors<Buffer>& gradients) {
+  const Prefix& p = prefix_;
+  const Tensor d_x = take(p.x.shape), d_residual = take(p.h.shape), d_h = take(p.h.shape);
+  scatter(d_x_rows, rule_.row_prefix, d_x);
+  scatter(d_residual_rows, rule_.row_prefix, d_residual);
+  before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
+                            {p.x, p.positions, {}, d_prefix_k_, d_prefix_v_, d_x}, gradients.layer);
+  depth_input_backward(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, d_x, d_residual, d_h},
+                       gradients);
+  lap(Work::layer);
+  fc_backward(exec_, config_, draft_.tensors, p.taps, p.fc, d_h, gradients);
+  lap(Work::fc);
+}
+
+void check(const TttModel& model, const TttBatch& batch, const LossRule& rule) {
+  const DraftConfig& config = model.draft.config;
+  const auto tokens = static_cast<int64_t>(batch.input_ids.size());
+  expect_dtype("taps", batch.taps, {DType::f32});
+  expect_shape("taps", batch.taps, {tokens, config.taps() * config.target_hidden});
+  expect_dtype("last_hidden", batch.last_hidden, {DType::f32});
+  expect_shape("last_hidden", batch.last_hidden, {tokens, config.target_hidden});
+  expect_shape("target_lm_head", model.target_lm_head, {config.vocabulary, config.target_hidden});
+  const auto counts = static_cast<int64_t>(rule.step_rows.size());
+  if (counts != 0 && counts != batch.supervision.depths)
+    throw Error(ErrorKind::input, "step_rows",
+                fmt::format("expected {} depths, found {}", batch.supervision.depths, counts));
+}
+
+}  // namespace
+
+TttOutcome ttt_step(Exec& exec, const TttModel& model, const TttBatch& batch, const LossRule& rule,
+                    DraftTensors<Buffer>* gradients) {
+  check(model, batch, rule);
+  TttOutcome outcome;
+  outcome.figures = StepFigures(batch.supervision.depths);
+  if (batch.supervision.rows() == 0) return outcome;
+  const ScratchScope scope(exec.scratch);
+  TttPass pass(exec, model, batch);
+  pass.forward();
+  outcome = pass.loss(rule, gradients);
+  if (gradients) pass.backward(*gradients);
+  outcome.seconds = pass.seconds;
+  return outcome;
+}
+
+}  // namespace eyrie
