@@ -41,9 +41,9 @@ TEST(AdamW, FollowsItsFormulaOverSteps) {
   std::vector<double> weight, first, second;
   for (const Element& one : elements)
     weight.push_back(one.weight), first.push_back(one.first), second.push_back(one.second);
-  for (const auto& result :
-       {compare("weight", op.weight, weight, {1e-6, 1e-5}), compare("first", op.first_moment, first, {1e-6, 1e-5}),
-        compare("second", op.second_moment, second, {1e-6, 1e-5})})
+  for (const auto& result : {testing::compare("weight", op.weight, weight, {1e-6, 1e-5}),
+                             testing::compare("first", op.first_moment, first, {1e-6, 1e-5}),
+                             testing::compare("second", op.second_moment, second, {1e-6, 1e-5})})
     EXPECT_TRUE(result.passed()) << result.text();
   EXPECT_TRUE(memory.broken_guards().empty());
 }
