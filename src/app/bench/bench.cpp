@@ -28,6 +28,8 @@ struct Part {
 constexpr Part kParts[] = {
     {"machine", "what this machine can do", bench_machine},
     {"attention", "suffix attention of training, paged attention of serving", bench_cases<add_attention_cases>, true},
+    {"decode", "a 1B-shaped random target, bf16: weights read per token", bench_decode},
+    {"speculation", "a target's rows and a draft's steps: what a cycle costs", bench_speculation},
 };
 
 bool wanted(const Part& part, const BenchOptions& options) {

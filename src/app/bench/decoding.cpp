@@ -1,0 +1,74 @@
+#include "app/bench/decoding.h"
+
+#include "ops/linear.h"
+#include "speculative/sampler.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kPromptTokens = 128, kMostRows = 16, kPageSize = 16;
+constexpr int64_t kPositions = kPromptTokens + 2 * kMostRows;
+
+std::vector<int64_t> taps_of(const Target& target, const Draft* draft) {
+  return draft ? resolve_tap_ids(target.config, draft->config) : std::vector<int64_t>();
+}
+
+// visit(weight) for each linear layer in the order of a forward, the head last.
+template <typename Visit>
+void for_each_linear_layer(const Target& target, Visit&& visit) {
+  for (const DecoderTensors<ConstTensor>& layer : target.tensors.layers)
+    for (const auto* linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down})
+      visit(linear->weight);
+  visit(target.tensors.lm_head);
+}
+
+}  // namespace
+
+double weight_bytes_per_row(const Target& target) {
+  int64_t bytes = 0;
+  for_each_linear_layer(target, [&](const ConstTensor& weight) { bytes += weight.bytes(); });
+  return static_cast<double>(bytes);
+}
+
+DecodingBench::DecodingBench(const Target& target, const Draft* draft)
+    : target_(target),
+      pool_(cache_layers(target.config, draft ? &draft->config : nullptr), kPageSize, kPositions / kPageSize),
+      sequence_(pool_),
+      cached_target_(exec_, target, sequence_, taps_of(target, draft), kMostRows, kMostRows) {
+  sequence_.reserve(kPositions);
+  if (draft) cached_draft_.emplace(exec_, *draft, sequence_, kMostRows);
+  for (int64_t i = 0; i < kMostRows; ++i) tokens_.push_back(static_cast<int32_t>(i * 97 % target.config.vocabulary));
+  for (int64_t first = 0; first < kPromptTokens; first += kMostRows) {
+    cached_target_.run(tokens_, first);
+    if (draft) cached_draft_->extend(cached_target_.taps(), tokens_, first);
+  }
+}
+
+void DecodingBench::verify(int64_t rows) {
+  cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
+  const Tensor logits = cached_target_.logits(0, rows);
+  for (int64_t row = 0; row < rows; ++row)
+    chosen_ = argmax({logits[row].as<float>(), static_cast<size_t>(logits.dim(1))});
+}
+
+void DecodingBench::extend(int64_t rows) {
+  const auto taken = std::span(tokens_).first(static_cast<size_t>(rows));
+  cached_draft_->extend(cached_target_.taps().slice(0, rows), taken, kPromptTokens);
+  cached_draft_->best();
+}
+
+void DecodingBench::step() {
+  cached_draft_->step(tokens_.front(), kPromptTokens);
+  cached_draft_->best();
+}
+
+void DecodingBench::linear_layers() {
+  for_each_linear_layer(target_, [&](const ConstTensor& weight) {
+    const ScratchScope scope(exec_.scratch);
+    const Tensor x = exec_.scratch.take(DType::f32, {1, weight.dim(1)});
+    fill_zero(x);
+    linear(exec_, x, weight, {}, exec_.scratch.take(DType::f32, {1, weight.dim(0)}));
+  });
+}
+
+}  // namespace eyrie

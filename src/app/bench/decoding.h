@@ -1,0 +1,40 @@
+// app/bench/decoding.h: rows of one sequence through a target and its draft, as generation runs them, to be timed.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "speculative/cached_models.h"
+#include "testing/harness.h"
+
+namespace eyrie {
+
+// Bytes of the weights that one row reads: every matrix but the embedding, of which it reads a row.
+double weight_bytes_per_row(const Target& target);
+
+// A target behind a prompt, and the draft that goes with it (or none).
+class DecodingBench {
+ public:
+  DecodingBench(const Target& target, const Draft* draft);
+
+  // `rows` tokens behind the prompt, with the best next token of each. Calls repeat the same positions.
+  void verify(int64_t rows);
+  // The draft's slots of `rows` target rows, and its best token.
+  void extend(int64_t rows);
+  void step();  // one chain step with its best token
+  // Every linear layer of one row alone, head included.
+  void linear_layers();
+
+  Exec& exec() { return exec_; }
+
+ private:
+  Exec exec_;
+  const Target& target_;
+  PagePool pool_;
+  PagedSequence sequence_;
+  CachedTarget cached_target_;
+  std::optional<CachedDraft> cached_draft_;
+  std::vector<int32_t> tokens_;
+  int64_t chosen_ = 0;
+};
+
+}  // namespace eyrie
