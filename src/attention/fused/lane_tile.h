@@ -26,16 +26,12 @@ struct TileList {
 struct TileSizes : AttentionSizes {
   int64_t tile_rows, lanes;  // lanes: a tile's columns, a multiple of kWidth
   explicit TileSizes(const SuffixAttention& problem);
-  int64_t most_tiles() const { return rows; }  // a sequence may be one row
 };
 
 TileList list_tiles(Exec& exec, const SuffixAttention& problem, const TileSizes& sizes);
 inline int64_t list_bytes(const TileSizes& sizes) {
-  return sizes.most_tiles() * static_cast<int64_t>(sizeof(LaneTile)) + 64;
+  return sizes.rows * static_cast<int64_t>(sizeof(LaneTile)) + 64;  // a tile may be one row; scratch is aligned
 }
-
-int64_t forward_bytes(const TileSizes& sizes);  // of scratch
-int64_t backward_bytes(const TileSizes& sizes);
 
 int64_t forward_bytes(const TileSizes& sizes);  // of scratch
 int64_t backward_bytes(const TileSizes& sizes);
