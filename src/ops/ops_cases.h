@@ -5,7 +5,17 @@
 namespace eyrie {
 
 void add_linear_cases(testing::CaseList& cases);
+void add_norm_cases(testing::CaseList& cases);
+void add_rope_cases(testing::CaseList& cases);
+void add_activation_cases(testing::CaseList& cases);
+void add_embedding_cases(testing::CaseList& cases);
 
-inline void add_ops_cases(testing::CaseList& cases) { add_linear_cases(cases); }
+inline void add_ops_cases(testing::CaseList& cases) {
+  add_linear_cases(cases);
+  add_norm_cases(cases);
+  add_rope_cases(cases);
+  add_activation_cases(cases);
+  add_embedding_cases(cases);
+}
 
 }  // namespace eyrie

@@ -5,46 +5,12 @@
 #include <hwy/foreach_target.h>
 // Highway's headers follow foreach_target.
 #include <hwy/contrib/math/math-inl.h>
-#include <hwy/highway.h>
+
+#include "ops/row_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace eyrie::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
-using F32 = hn::ScalableTag<float>;
-using Vector = hn::Vec<F32>;
-
-// Runs body(first element, lanes) over whole vectors, then once over the rest with fewer lanes.
-template <typename Body>
-void for_each_vector(int64_t n, const Body& body) {
-  const auto lanes = static_cast<int64_t>(hn::Lanes(F32()));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) body(i, lanes);
-  if (i < n) body(i, n - i);
-}
-
-Vector load(const float* x, int64_t count, float padding) {
-  const F32 d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  if (count == lanes) return hn::LoadU(d, x);
-  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
-  for (int64_t i = 0; i < lanes; ++i) rest[i] = i < count ? x[i] : padding;
-  return hn::Load(d, rest);
-}
-
-void store(Vector value, float* x, int64_t count) {
-  const F32 d;
-  if (count == static_cast<int64_t>(hn::Lanes(d))) return hn::StoreU(value, d, x);
-  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
-  hn::Store(value, d, rest);
-  for (int64_t i = 0; i < count; ++i) x[i] = rest[i];
-}
-
-float total(Vector sum) {
-  const F32 d;
-  return hn::GetLane(hn::SumOfLanes(d, sum));
-}
 
 constexpr float kNothing = -3.0e38f;  // exp(kNothing - shift) is 0
 

@@ -1,0 +1,105 @@
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "ops/norm.h"
+#include "ops/norm_reference.h"
+#include "ops/ops_cases.h"
+#include "testing/complex_step.h"
+#include "testing/poison.h"
+
+namespace eyrie {
+namespace {
+
+using testing::CaseList;
+using testing::CaseMemory;
+using testing::Comparison;
+using testing::ComplexInputs;
+using testing::to_complex;
+using testing::to_doubles;
+using testing::Workload;
+
+struct Problem {
+  int64_t rows, width;
+  bool strided = false, in_place = false;
+  Into into = Into::overwrite;
+  float eps = 1e-5f;
+  std::string name() const {
+    return fmt::format("{}x{}{}{}{}", rows, width, strided ? "/strided" : "", in_place ? "/in-place" : "",
+                       into == Into::accumulate ? "/accumulate" : "");
+  }
+};
+
+// Strided matrices are the left columns of wider ones.
+Tensor left_columns(Tensor wide, int64_t width) {
+  wide.shape.dims[1] = width;
+  return wide;
+}
+
+struct Tensors {
+  explicit Tensors(const Problem& p) : memory("norm/" + p.name()) {
+    const Shape wide = {p.rows, p.width + (p.strided ? 5 : 0)};
+    x = left_columns(memory.normal("x", wide), p.width);
+    weight = memory.normal("weight", {p.width});
+    y = p.in_place ? x : left_columns(memory.output("y", wide), p.width);
+    d_y = left_columns(memory.normal("d_y", wide), p.width);
+    d_x = left_columns(p.into == Into::accumulate ? memory.normal("d_x", wide) : memory.output("d_x", wide), p.width);
+    if (p.in_place) d_x = d_y;
+    d_weight = memory.normal("d_weight", {p.width});
+  }
+  CaseMemory memory;
+  Tensor x, weight, y, d_y, d_x, d_weight;
+};
+
+std::vector<Comparison> with_guards(std::vector<Comparison> results, const Tensors& t) {
+  for (Comparison& broken : t.memory.broken_guards()) results.push_back(std::move(broken));
+  return results;
+}
+
+std::vector<Comparison> check(Exec& exec, const Problem& p) {
+  const Tensors t(p);
+  const std::vector<double> expected = rms_norm_reference(to_doubles(t.x), to_doubles(t.weight), p.eps);
+  rms_norm(exec, t.x, t.weight, p.eps, t.y);
+  return with_guards({testing::compare("y", t.y, expected)}, t);
+}
+
+std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
+  const Tensors t(p);
+  const ComplexInputs inputs = {to_complex(to_doubles(t.x)), to_complex(to_doubles(t.weight))};
+  const auto reference = [&](const ComplexInputs& in) { return rms_norm_reference(in[0], in[1], p.eps); };
+  std::vector<double> d_x = testing::complex_step_gradient(reference, inputs, 0, to_doubles(t.d_y));
+  std::vector<double> d_weight = testing::complex_step_gradient(reference, inputs, 1, to_doubles(t.d_y));
+  const std::vector<double> x_before = to_doubles(t.d_x), weight_before = to_doubles(t.d_weight);
+  for (size_t i = 0; p.into == Into::accumulate && i < d_x.size(); ++i) d_x[i] += x_before[i];
+  for (size_t i = 0; i < d_weight.size(); ++i) d_weight[i] += weight_before[i];
+  rms_norm_backward(exec, t.x, t.weight, p.eps, t.d_y, t.d_x, p.into, t.d_weight);
+  return with_guards({testing::compare("d_x", t.d_x, d_x), testing::compare("d_weight", t.d_weight, d_weight)}, t);
+}
+
+Workload step_work(int64_t rows, int64_t width) {  // reads x twice and d_y, writes y and d_x
+  const auto t = std::make_shared<Tensors>(Problem{rows, width});
+  return {.bytes = 20.0 * static_cast<double>(rows * width), .call = [=](Exec& exec) {
+            rms_norm(exec, t->x, t->weight, 1e-5f, t->y);
+            rms_norm_backward(exec, t->x, t->weight, 1e-5f, t->d_y, t->d_x, Into::overwrite, t->d_weight);
+          }};
+}
+
+}  // namespace
+
+void add_norm_cases(CaseList& cases) {
+  const Problem problems[] = {{1, 3},
+                              {3, 7, true},
+                              {5, 64, false, true},
+                              {70, 33, true, false, Into::accumulate},
+                              {130, 16, false, false, Into::accumulate},
+                              {2, 255},
+                              {2, 40, false, false, Into::overwrite, 0.5f}};
+  for (const Problem& p : problems)
+    cases.push_back({"norm/" + p.name(),
+                     [=](Exec& exec) { return check(exec, p); },
+                     [=](Exec& exec) { return check_gradient(exec, p); },
+                     {}});
+  cases.push_back({"norm/2048x256 and gradient", {}, {}, [](Exec&) { return step_work(2048, 256); }});
+}
+
+}  // namespace eyrie
