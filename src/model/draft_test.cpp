@@ -1,0 +1,240 @@
+#include "model/draft.h"
+
+#include <gtest/gtest.h>
+
+#include "model/draft_problem.h"
+#include "testing/compare.h"
+
+namespace eyrie {
+namespace {
+
+using Complex = std::complex<double>;
+using Reference = DraftReference<Complex>;
+using testing::compare;
+
+std::vector<DraftVariant> variants() {
+  return {{.name = "plain"},
+          {.name = "one-row", .rows = 1},
+          {.name = "many-rows", .rows = 19},
+          {.name = "fc-norm", .fc_norm = true},
+          {.name = "norm-before-fc", .norm_before_fc = true},
+          {.name = "norm-before-residual", .norm_before_residual = true},
+          {.name = "norm-output", .norm_output = true},
+          {.name = "biases", .norm_before_residual = true, .biases = true, .rows = 17},
+          {.name = "bf16", .rows = 3, .weights = DType::bf16},
+          {.name = "f16", .fc_norm = true, .rows = 18, .weights = DType::f16}};
+}
+
+void expect_passed(const testing::Comparison& comparison) { EXPECT_TRUE(comparison.passed()) << comparison.text(); }
+
+void expect_equal(const std::string& name, const ConstTensor& found, const std::vector<double>& expected) {
+  expect_passed(compare(name, found, expected));
+}
+
+class DraftPieces : public ::testing::TestWithParam<DraftVariant> {
+ protected:
+  DraftPieces()
+      : problem("DraftPieces/" + GetParam().name, GetParam()), config(problem.config), layer(config.decoder) {}
+  ~DraftPieces() override {
+    for (const auto& broken : problem.memory.broken_guards()) ADD_FAILURE() << broken.text();
+  }
+
+  int64_t rows() const { return GetParam().rows; }
+  Tensor out(const std::string& name, const Shape& shape) { return problem.memory.output(name, shape); }
+  Tensor cotangent(const std::string& name, const Shape& shape) { return problem.memory.normal("d_" + name, shape); }
+  Tensor heads(const std::string& name, int64_t count) { return out(name, {rows(), count, layer.head_dim}); }
+
+  // Gradients that already hold something, so that overwriting shows.
+  DraftTensors<Buffer> filled_gradients() {
+    DraftTensors<Buffer> made = make_draft_tensors(config);
+    for_each_tensor(config, made, [&](const std::string& name, const Shape& shape, Buffer& tensor) {
+      copy(problem.memory.normal("held." + name, shape), tensor);
+    });
+    return made;
+  }
+
+  // Every tensor's gradient is what it held plus the loss's; by complex step, zero where the loss does not reach.
+  void expect_gradients(const DraftTensors<Buffer>& found, const std::function<Complex(const Reference&)>& loss) {
+    for_each_tensor(config, found, [&](const std::string& name, const Shape& shape, const Buffer& tensor) {
+      std::vector<double> expected = problem.gradient(name, loss);
+      const std::vector<double> held = testing::to_doubles(problem.memory.normal("held." + name, shape));
+      for (size_t i = 0; i < expected.size(); ++i) expected[i] += held[i];
+      expect_equal("grad." + name, tensor, expected);
+    });
+  }
+
+  static Complex dot(const std::vector<double>& weights, const std::vector<Complex>& values) {
+    Complex total = 0;
+    for (size_t i = 0; i < weights.size(); ++i) total += weights[i] * values[i];
+    return total;
+  }
+
+  Exec exec;
+  DraftProblem problem;
+  const DraftConfig& config;
+  const DecoderConfig& layer;
+};
+
+TEST_P(DraftPieces, Fc) {
+  const FcSaved saved = take_fc(exec.scratch, config, rows());
+  const Tensor h = out("h0", {rows(), layer.hidden});
+  fc(exec, config, problem.draft.tensors, problem.taps, saved, h);
+  expect_equal("h", h, problem.reference<double>().fc());
+  if (GetParam().weights != DType::f32) return;
+  const Tensor d_h = cotangent("h", h.shape);
+  const std::vector<double> weights = testing::to_doubles(d_h);
+  DraftTensors<Buffer> gradients = filled_gradients();
+  fc_backward(exec, config, problem.draft.tensors, problem.taps, saved, d_h, gradients);
+  expect_gradients(gradients, [&](const Reference& r) { return dot(weights, r.fc()); });
+}
+
+TEST_P(DraftPieces, DepthInput) {
+  const Tensor x = out("x0", {rows(), layer.input_width}), residual = out("residual", {rows(), layer.hidden});
+  DepthInput input{problem.token_ids, problem.draft.embedding, problem.h, x, {}};
+  if (config.norm_before_residual) input.residual = residual;
+  depth_input(exec, config, problem.draft.tensors, input);
+  const auto reference = problem.reference<double>();
+  expect_equal("x", x, reference.x());
+  if (config.norm_before_residual) expect_equal("residual", residual, reference.residual());
+  if (GetParam().weights != DType::f32) return;
+  const Tensor d_x = cotangent("x", x.shape), d_residual = cotangent("residual", residual.shape);
+  const Tensor d_h = out("d_h", problem.h.shape);
+  DraftTensors<Buffer> gradients = filled_gradients();
+  depth_input_backward(exec, config, problem.draft.tensors,
+                       {problem.token_ids, problem.draft.embedding, problem.h, d_x, d_residual, d_h}, gradients);
+  const auto of_x = testing::to_doubles(d_x), of_residual = testing::to_doubles(d_residual);
+  const auto loss = [&](const Reference& r) { return dot(of_x, r.x()) + dot(of_residual, r.residual()); };
+  expect_equal("d_h", d_h, problem.gradient("h", loss));
+  expect_gradients(gradients, loss);
+}
+
+TEST_P(DraftPieces, BeforeAttention) {
+  const Tensor q = heads("q", layer.q_heads), k = heads("k", layer.kv_heads), v = heads("v", layer.kv_heads);
+  before_attention(exec, layer, problem.draft.tensors.layer, problem.draft.rope,
+                   {problem.x, problem.positions, q, k, v});
+  const auto reference = problem.reference<double>();
+  expect_equal("q", q, reference.q(reference.at("x")));
+  expect_equal("k", k, reference.k(reference.at("x")));
+  expect_equal("v", v, reference.v(reference.at("x")));
+  if (GetParam().weights != DType::f32) return;
+  const Tensor d_q = cotangent("q", q.shape), d_k = cotangent("k", k.shape), d_v = cotangent("v", v.shape);
+  const auto of_q = testing::to_doubles(d_q), of_k = testing::to_doubles(d_k), of_v = testing::to_doubles(d_v);
+  const auto loss = [&](const Reference& r) {
+    return dot(of_q, r.q(r.at("x"))) + dot(of_k, r.k(r.at("x"))) + dot(of_v, r.v(r.at("x")));
+  };
+  const Tensor d_x = problem.memory.normal("held.x", problem.x.shape);  // accumulated
+  std::vector<double> expected = problem.gradient("x", loss);
+  const std::vector<double> held = testing::to_doubles(d_x);
+  for (size_t i = 0; i < expected.size(); ++i) expected[i] += held[i];
+  DraftTensors<Buffer> gradients = filled_gradients();
+  before_attention_backward(exec, layer, problem.draft.tensors.layer, problem.draft.rope,
+                            {problem.x, problem.positions, d_q, d_k, d_v, d_x}, gradients.layer);
+  expect_equal("d_x", d_x, expected);
+  expect_gradients(gradients, loss);
+}
+
+TEST_P(DraftPieces, BeforeAttentionOnlyWhatIsAskedFor) {
+  const Tensor q = heads("q", layer.q_heads), k = heads("k", layer.kv_heads), v = heads("v", layer.kv_heads);
+  const auto& tensors = problem.draft.tensors.layer;
+  before_attention(exec, layer, tensors, problem.draft.rope, {problem.x, problem.positions, q, {}, {}});
+  before_attention(exec, layer, tensors, problem.draft.rope, {problem.x, problem.positions, {}, k, v});
+  const Tensor q2 = heads("q2", layer.q_heads), k2 = heads("k2", layer.kv_heads), v2 = heads("v2", layer.kv_heads);
+  before_attention(exec, layer, tensors, problem.draft.rope, {problem.x, problem.positions, q2, k2, v2});
+  expect_passed(testing::compare_bits("q", q, q2));
+  expect_passed(testing::compare_bits("k", k, k2));
+  expect_passed(testing::compare_bits("v", v, v2));
+}
+
+TEST_P(DraftPieces, AfterAttention) {
+  const Tensor h2 = out("h2", problem.h.shape);
+  const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows());
+  after_attention(exec, layer, problem.draft.tensors.layer, {problem.h, problem.attention, h2}, saved);
+  const auto reference = problem.reference<double>();
+  expect_equal("h2", h2, reference.h2(reference.at("h"), reference.at("attention")));
+  if (GetParam().weights != DType::f32) return;
+  const Tensor d_h2 = cotangent("h2", h2.shape), d_h = out("d_h", h2.shape);
+  const Tensor d_attention = out("d_attention", problem.attention.shape);
+  DraftTensors<Buffer> gradients = filled_gradients();
+  after_attention_backward(exec, layer, problem.draft.tensors.layer, saved, {problem.attention, d_h2, d_h, d_attention},
+                           gradients.layer);
+  const auto of_h2 = testing::to_doubles(d_h2);
+  const auto loss = [&](const Reference& r) { return dot(of_h2, r.h2(r.at("h"), r.at("attention"))); };
+  expect_equal("d_h", d_h, problem.gradient("h", loss));
+  expect_equal("d_attention", d_attention, problem.gradient("attention", loss));
+  expect_gradients(gradients, loss);
+}
+
+TEST_P(DraftPieces, AfterAttentionInPlace) {
+  const Tensor h2 = out("h2", problem.h.shape), in_place = out("in_place", problem.h.shape);
+  copy(problem.h, in_place);
+  const auto& tensors = problem.draft.tensors.layer;
+  const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows());
+  after_attention(exec, layer, tensors, {problem.h, problem.attention, h2}, saved);
+  after_attention(exec, layer, tensors, {in_place, problem.attention, in_place}, saved);
+  expect_passed(testing::compare_bits("h2", in_place, h2));
+}
+
+// The whole depth as the server runs it; attention gives the queries back, so that they are seen too.
+TEST_P(DraftPieces, ServingForward) {
+  const Tensor next_h = out("next_h", problem.h.shape), normed = out("normed", problem.h.shape);
+  const Tensor logits = out("logits", {rows(), config.draft_vocabulary});
+  Buffer k_seen, v_seen;
+  forward(exec, problem.draft, {problem.token_ids, problem.positions, problem.h, next_h, normed},
+          [&](int64_t index, ConstTensor q, ConstTensor k, ConstTensor v, Tensor attention) {
+            EXPECT_EQ(index, 0);
+            copy(q, attention);
+            k_seen = Buffer::copy_of(k), v_seen = Buffer::copy_of(v);
+          });
+  draft_logits(exec, problem.draft, normed, logits);
+  const auto reference = problem.reference<double>();
+  const auto x = reference.x(), h2 = reference.h2(reference.residual(), reference.q(x));
+  expect_equal("k", k_seen, reference.k(x));
+  expect_equal("v", v_seen, reference.v(x));
+  expect_equal("normed", normed, reference.norm(h2, "norm"));
+  expect_equal("next_h", next_h, config.norm_output ? reference.norm(h2, "norm") : h2);
+  expect_equal("logits", logits, reference.linear(reference.norm(h2, "norm"), "lm_head"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, DraftPieces, ::testing::ValuesIn(variants()), [](const auto& one) {
+  std::string name = one.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Draft, TakesNoRows) {
+  DraftProblem problem("Draft/no-rows", {.name = "no-rows", .rows = 0});
+  const DecoderConfig& layer = problem.config.decoder;
+  Exec exec;
+  DraftTensors<Buffer> gradients = make_draft_tensors(problem.config);
+  const FcSaved saved = take_fc(exec.scratch, problem.config, 0);
+  fc(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.memory.output("h0", {0, layer.hidden}));
+  fc_backward(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.h, gradients);
+  const Tensor next_h = problem.memory.output("next_h", {0, layer.hidden});
+  forward(exec, problem.draft, {problem.token_ids, problem.positions, problem.h, next_h, next_h},
+          [](int64_t, ConstTensor, ConstTensor, ConstTensor, Tensor) {});
+  EXPECT_EQ(testing::to_doubles(gradients.fc), std::vector<double>(static_cast<size_t>(6 * 15), 0));
+}
+
+TEST(Draft, NamesTheArgumentOfAWrongShape) {
+  DraftProblem problem("Draft/wrong-shape", {.name = "wrong-shape"});
+  Exec exec;
+  const Tensor h = problem.memory.output("h0", {5, 6});
+  const auto message = [](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message([&] { fc(exec, problem.config, problem.draft.tensors, problem.h, {}, h); }),
+            "taps: expected shape [any, 15], found [5, 6]");
+  EXPECT_EQ(message([&] {
+              before_attention(exec, problem.config.decoder, problem.draft.tensors.layer, problem.draft.rope,
+                               {problem.h, problem.positions, {}, {}, {}});
+            }),
+            "x: expected shape [any, 12], found [5, 6]");
+}
+
+}  // namespace
+}  // namespace eyrie
