@@ -18,8 +18,8 @@ struct RopeConfig {
   double original_max_positions = 0;                           // llama3, yarn
   double low_frequency_factor = 1, high_frequency_factor = 4;  // llama3
   double beta_fast = 32, beta_slow = 1;                        // yarn
-  std::optional<double> attention_factor;  // yarn: multiplies cos and sin; absent: 0.1 ln(factor) + 1
-  bool truncate = true;                    // yarn: correction range rounded outwards to whole dimensions
+  std::optional<double> attention_factor = {};  // yarn: multiplies cos and sin; absent: 0.1 ln(factor) + 1
+  bool truncate = true;                         // yarn: correction range rounded outwards to whole dimensions
 };
 
 // The geometry of one decoder layer, the same words for a target's and a draft's.

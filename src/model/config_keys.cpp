@@ -6,6 +6,19 @@
 
 namespace eyrie {
 
+Json read_config_file(const std::string& path) {
+  Json config = Json::parse_file(path);
+  if (!config.is_object()) throw Error(ErrorKind::file, path, "expected a JSON object");
+  return config;
+}
+
+const Json* find_object(const Json& config, const std::string& place, std::string_view key) {
+  const Json* value = config.find(key);
+  if (value && !value->is_object())
+    throw Error(ErrorKind::file, place, fmt::format("{}: expected an object, found {}", key, value->dump()));
+  return value;
+}
+
 int64_t integer_or(const Json& config, std::string_view key, int64_t otherwise, int64_t min, int64_t max) {
   return config.find(key) ? config.integer(key, min, max) : otherwise;
 }

@@ -9,6 +9,9 @@
 
 namespace eyrie {
 
+Json read_config_file(const std::string& path);  // an object
+// An object, or null when absent.
+const Json* find_object(const Json& config, const std::string& place, std::string_view key);
 int64_t integer_or(const Json& config, std::string_view key, int64_t otherwise, int64_t min, int64_t max);
 double number_or(const Json& config, std::string_view key, double otherwise);
 bool boolean_or(const Json& config, std::string_view key, bool otherwise);

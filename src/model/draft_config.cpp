@@ -32,14 +32,24 @@ void refuse_unknown_variants(const Json& config, const std::string& place) {
   }
 }
 
+bool of_speculators(const Json& config) {
+  return config.find("speculators_config") || config.find("speculators_model_type");
+}
+
+// The keys stand at the top, or (NVIDIA's checkpoints) in eagle_config.
 void read_variants(const Json& config, const std::string& place, DraftConfig& draft) {
+  const Json* eagle = find_object(config, place, "eagle_config");
   refuse_unknown_variants(config, place);
-  draft.fc_norm = boolean_or(config, "fc_norm", false);
-  draft.norm_before_fc = boolean_or(config, "norm_before_fc", false);
-  draft.norm_output = boolean_or(config, "norm_output", false);
-  draft.norm_before_residual = boolean_or(config, "norm_before_residual", false);
+  if (eagle) refuse_unknown_variants(*eagle, place);
+  const auto flag = [&](const char* key) {
+    return boolean_or(config, key, eagle ? boolean_or(*eagle, key, false) : false);
+  };
+  draft.fc_norm = flag("fc_norm");
+  draft.norm_before_fc = flag("norm_before_fc");
+  draft.norm_output = flag("norm_output");
+  draft.norm_before_residual = flag("norm_before_residual");
   if (draft.fc_norm && draft.norm_before_fc) refuse(place, "fc_norm and norm_before_fc exclude each other");
-  if (config.find("speculators_config") && !config.find("norm_before_residual"))
+  if (of_speculators(config) && !config.find("norm_before_residual"))
     refuse(place,
            "speculators_config without norm_before_residual: readers disagree on what its absence means; add it");
 }
@@ -51,17 +61,16 @@ std::vector<int64_t> less_one(std::vector<int64_t> ids) {
 
 // Spec §2 "Reading a draft". A file with both lists is ours (export): the upper one settles what the nested one means.
 void read_tap_ids(const Json& config, const std::string& place, DraftConfig& draft) {
-  const Json* eagle = config.find("eagle_config");
+  const Json* eagle = find_object(config, place, "eagle_config");
   const std::vector<int64_t> nested =
       eagle ? integers_or_none(*eagle, place, kTapKey, 0, kMaxLayers) : std::vector<int64_t>();
   const std::vector<int64_t> upper = integers_or_none(config, place, kTapKey, 0, kMaxLayers);
-  const bool speculators = config.find("speculators_config") != nullptr;
   if (!upper.empty()) {
     draft.tap_ids = less_one(upper);
     draft.tap_rule = "top-level eagle_aux_hidden_state_layer_ids: input ids, one less is the layer tapped";
     if (!nested.empty() && nested != upper && nested != draft.tap_ids)
       refuse(place, fmt::format("{} at the top and in eagle_config name different layers", kTapKey));
-  } else if (!nested.empty() && speculators) {
+  } else if (!nested.empty() && of_speculators(config)) {
     draft.tap_ids = less_one(nested);
     draft.tap_rule = "eagle_config of a file with speculators_config: input ids, one less is the layer tapped";
   } else if (!nested.empty()) {
@@ -111,10 +120,10 @@ void write_variants(Json& json, const DraftConfig& config) {
 
 DraftConfig read_draft_config(const std::string& directory) {
   const std::string path = config_path(directory);
-  const Json config = Json::parse_file(path);
-  const Json* nested = config.find("transformer_layer_config");  // files with a speculators_config
+  const Json config = read_config_file(path);
+  const Json* nested = find_object(config, path, "transformer_layer_config");  // files of speculators
   const Json& layer = nested ? *nested : config;
-  if (config.find("speculators_config") && !nested) refuse(path, "speculators_config without transformer_layer_config");
+  if (of_speculators(config) && !nested) refuse(path, "speculators_config without transformer_layer_config");
   DraftConfig draft;
   const Family& llama = family_of("llama", path);
   if (const std::string type = text_or(layer, "model_type", "llama"); type != "llama")

@@ -118,8 +118,8 @@ std::string to_string(const RopeConfig& rope) {
 
 RopeConfig read_rope(const Json& config, const std::string& place, int64_t max_positions) {
   static const Json kNothing = Json::object();
-  const Json* scaling = config.find("rope_scaling");
-  const Json* parameters = config.find("rope_parameters");
+  const Json* scaling = find_object(config, place, "rope_scaling");
+  const Json* parameters = find_object(config, place, "rope_parameters");
   const double theta = read_theta(config, place, kDefaultTheta);
   const auto read = [&](const Json& object) {
     return RopeObject(object, place, max_positions).read(read_theta(object, place, theta));

@@ -20,7 +20,7 @@ void read_special_ids(const Json& config, const std::string& directory, TargetCo
   if (config.find("bos_token_id")) target.bos_id = static_cast<int32_t>(config.integer("bos_token_id", 0, kMaxId));
   const std::string generation_path = (std::filesystem::path(directory) / "generation_config.json").string();
   if (!std::filesystem::exists(generation_path)) return;
-  const auto stops = integers_or_none(Json::parse_file(generation_path), generation_path, "eos_token_id", 0, kMaxId);
+  const auto stops = integers_or_none(read_config_file(generation_path), generation_path, "eos_token_id", 0, kMaxId);
   if (!stops.empty()) target.stop_ids = narrow(stops);
 }
 
@@ -28,7 +28,7 @@ void read_special_ids(const Json& config, const std::string& directory, TargetCo
 
 TargetConfig read_target_config(const std::string& directory) {
   const std::string path = config_path(directory);
-  const Json config = Json::parse_file(path);
+  const Json config = read_config_file(path);
   TargetConfig target;
   target.model_type = config.text("model_type");
   const Family& family = family_of(target.model_type, path);
