@@ -15,8 +15,9 @@ Draft load_served_draft(const std::string& directory, const Target& target, cons
     draft.config.tap_ids = tap_ids;
     draft.config.tap_rule = "named on the command line";
   }
-  const auto resolved = resolve_tap_ids(target.config, draft.config);
-  log_info(fmt::format("draft: taps leave target layers {} ({})", fmt::join(resolved, ", "), draft.config.tap_rule));
+  resolve_tap_ids(draft.config, target.config);
+  log_info(fmt::format("draft: taps leave target layers {} ({})", fmt::join(draft.config.tap_ids, ", "),
+                       draft.config.tap_rule));
   return draft;
 }
 

@@ -30,11 +30,10 @@ std::vector<Text> greedy_texts(Exec& exec, const Target& target, const std::vect
 }
 
 std::vector<ProbeReading> possible_readings(const Target& target, const DraftConfig& config) {
-  const std::vector<int64_t> as_read = resolve_tap_ids(target.config, config);
   std::vector<ProbeReading> readings;
   for (const int64_t shift : {0, -1, 1})
     for (const bool flipped : {false, true}) {
-      ProbeReading reading{.tap_shift = shift, .tap_ids = as_read, .norm_output = config.norm_output != flipped};
+      ProbeReading reading{.tap_shift = shift, .tap_ids = config.tap_ids, .norm_output = config.norm_output != flipped};
       for (int64_t& id : reading.tap_ids) id += shift;
       const auto [low, high] = std::minmax_element(reading.tap_ids.begin(), reading.tap_ids.end());
       if (*low >= 0 && *high < target.config.layers) readings.push_back(reading);

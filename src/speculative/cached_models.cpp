@@ -1,7 +1,5 @@
 #include "speculative/cached_models.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -20,24 +18,6 @@ std::vector<CacheLayer> cache_layers(const TargetConfig& target, const DraftConf
                                  {target.decoder.kv_heads, target.decoder.head_dim});
   if (draft) layers.push_back({draft->decoder.kv_heads, draft->decoder.head_dim});
   return layers;
-}
-
-std::vector<int64_t> resolve_tap_ids(const TargetConfig& target, const DraftConfig& draft) {
-  return draft.tap_ids.empty() ? default_tap_ids(target.layers) : draft.tap_ids;
-}
-
-std::vector<std::string> draft_mismatches(const TargetConfig& target, const DraftConfig& draft) {
-  std::vector<std::string> out;
-  if (draft.target_hidden != target.decoder.hidden)
-    out.push_back(fmt::format("the draft reads taps of a target with hidden size {}, this target has {}",
-                              draft.target_hidden, target.decoder.hidden));
-  if (draft.vocabulary != target.vocabulary)
-    out.push_back(fmt::format("the draft's target vocabulary has {} tokens, this target's has {}", draft.vocabulary,
-                              target.vocabulary));
-  for (const int64_t id : draft.tap_ids)
-    if (id < 0 || id >= target.layers)
-      out.push_back(fmt::format("the draft taps layer {}, this target has layers 0..{}", id, target.layers - 1));
-  return out;
 }
 
 CachedRows::CachedRows(PagedSequence& sequence, int64_t max_rows)

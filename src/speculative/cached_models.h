@@ -3,7 +3,6 @@
 #pragma once
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "model/draft.h"
@@ -13,12 +12,6 @@ namespace eyrie {
 
 // Cache layers of a target, and behind them the draft's one layer.
 std::vector<CacheLayer> cache_layers(const TargetConfig& target, const DraftConfig* draft);
-
-// The target layers whose output the draft reads: its own ids, else the default of the target's depth.
-std::vector<int64_t> resolve_tap_ids(const TargetConfig& target, const DraftConfig& draft);
-
-// One plain sentence for each reason why the draft cannot run on the target; empty when it fits.
-std::vector<std::string> draft_mismatches(const TargetConfig& target, const DraftConfig& draft);
 
 // What one forward over rows of one sequence tells the attention: positions, slots, pages.
 class CachedRows {

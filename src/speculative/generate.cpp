@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/time.h"
+#include "model/fit.h"
 #include "ops/linear.h"
 #include "speculative/chain.h"
 #include "speculative/stop_text.h"
@@ -67,7 +68,6 @@ struct RequestModels {
   Exec& exec;
   const Target& target;
   const Draft* draft;  // null: plain decode
-  std::span<const int64_t> tap_ids;
   int64_t prefill_chunk;
 };
 
@@ -80,7 +80,8 @@ class Request {
         chain_(options.chain),
         positions_(models.target.rope.cos.tensor().dim(0)),
         sequence_(pool),
-        target_(models.exec, models.target, sequence_, models.draft ? models.tap_ids : std::span<const int64_t>(),
+        target_(models.exec, models.target, sequence_,
+                models.draft ? std::span<const int64_t>(models.draft->config.tap_ids) : std::span<const int64_t>(),
                 std::max(chunk_, options.chain + 1), options.chain + 1),
         sampler_(options.sampling, models.target.config.vocabulary),
         output_(prompt, options, result_),
@@ -221,10 +222,10 @@ Generator::Generator(Exec& exec, const Target& target, const Draft* draft, const
     throw Error(ErrorKind::usage, "prefill-chunk", fmt::format("expected at least 1, found {}", options.prefill_chunk));
   if (!draft) return;
   std::string reasons;
-  for (const std::string& reason : draft_mismatches(target.config, draft->config))
+  for (const std::string& reason : fit(draft->config, target.config).mismatches)
     reasons += (reasons.empty() ? "" : "; ") + reason;
+  if (draft->config.tap_ids.empty()) reasons = "its tap ids are not resolved for this target";
   if (!reasons.empty()) throw Error(ErrorKind::input, "draft", reasons);
-  tap_ids_ = resolve_tap_ids(target.config, draft->config);
 }
 
 PagePool& Generator::pool_for(int64_t positions) {
@@ -240,7 +241,7 @@ GenerateResult Generator::generate(std::span<const int32_t> prompt, const Genera
   const int64_t positions = target_.rope.cos.tensor().dim(0), tokens = static_cast<int64_t>(prompt.size());
   GenerateOptions fitting = options;
   fitting.max_new_tokens = std::min(options.max_new_tokens, positions + 1 - tokens);
-  const RequestModels models{exec_, target_, options.chain > 0 ? draft_ : nullptr, tap_ids_, options_.prefill_chunk};
+  const RequestModels models{exec_, target_, options.chain > 0 ? draft_ : nullptr, options_.prefill_chunk};
   // A verify never holds more rows than tokens that may still come, so no row stands behind the last token.
   PagePool& pool = pool_for(tokens + fitting.max_new_tokens);
   return Request(models, pool, prompt, fitting).run();

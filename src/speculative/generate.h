@@ -60,8 +60,8 @@ struct GeneratorOptions {
 
 class Generator {
  public:
-  // `draft` may be null. Error{input} with a sentence per mismatch when it does not fit the target. Exec, target and
-  // draft must outlive the generator.
+  // `draft` may be null; its tap ids are resolved (model/config.h). Error{input} with a sentence per mismatch when it
+  // does not fit the target. Exec, target and draft must outlive the generator.
   Generator(Exec& exec, const Target& target, const Draft* draft, const GeneratorOptions& options = {});
 
   // Error{usage}: options out of range; Error{input}: an empty prompt, ids outside the vocabulary, a prompt longer than
@@ -77,7 +77,6 @@ class Generator {
   const Target& target_;
   const Draft* draft_;
   GeneratorOptions options_;
-  std::vector<int64_t> tap_ids_;
   std::unique_ptr<PagePool> pool_;
 };
 

@@ -34,7 +34,7 @@ std::vector<int32_t> right_depths(Exec& exec, const Target& target, const Draft&
   PagePool pool(cache_layers(target.config, &draft.config), kPageSize, (tokens + text.depths) / kPageSize + 1);
   PagedSequence sequence(pool);
   sequence.reserve(tokens + text.depths);
-  CachedTarget cached_target(exec, target, sequence, resolve_tap_ids(target.config, draft.config), max_rows, 1);
+  CachedTarget cached_target(exec, target, sequence, draft.config.tap_ids, max_rows, 1);
   CachedDraft cached_draft(exec, draft, sequence, max_rows);
   auto run_target = [&](IndexRange rows) {
     cached_target.run(text.ids.subspan(static_cast<size_t>(rows.begin), static_cast<size_t>(rows.count())), rows.begin);

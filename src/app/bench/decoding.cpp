@@ -9,8 +9,8 @@ namespace {
 constexpr int64_t kPromptTokens = 128, kMostRows = 16, kPageSize = 16;
 constexpr int64_t kPositions = kPromptTokens + 2 * kMostRows;
 
-std::vector<int64_t> taps_of(const Target& target, const Draft* draft) {
-  return draft ? resolve_tap_ids(target.config, draft->config) : std::vector<int64_t>();
+std::vector<int64_t> taps_of(const Draft* draft) {
+  return draft ? draft->config.tap_ids : std::vector<int64_t>();
 }
 
 // visit(weight) for each linear layer in the order of a forward, the head last.
@@ -34,7 +34,7 @@ DecodingBench::DecodingBench(const Target& target, const Draft* draft)
     : target_(target),
       pool_(cache_layers(target.config, draft ? &draft->config : nullptr), kPageSize, kPositions / kPageSize),
       sequence_(pool_),
-      cached_target_(exec_, target, sequence_, taps_of(target, draft), kMostRows, kMostRows) {
+      cached_target_(exec_, target, sequence_, taps_of(draft), kMostRows, kMostRows) {
   sequence_.reserve(kPositions);
   if (draft) cached_draft_.emplace(exec_, *draft, sequence_, kMostRows);
   for (int64_t i = 0; i < kMostRows; ++i) tokens_.push_back(static_cast<int32_t>(i * 97 % target.config.vocabulary));

@@ -1,0 +1,64 @@
+#include "eval/accept_length.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "eval/probe.h"
+#include "speculative/tiny_models.h"
+
+namespace eyrie {
+namespace {
+
+using testing::TinyModels;
+
+std::vector<std::vector<int32_t>> random_prompts(std::string_view name, size_t count) {
+  RandomStream stream(name);
+  std::vector<std::vector<int32_t>> prompts(count);
+  for (auto& prompt : prompts)
+    for (uint64_t i = 1 + stream.below(20); i > 0; --i) prompt.push_back(static_cast<int32_t>(stream.below(6)));
+  return prompts;
+}
+
+TEST(CompareSpeculation, OneRunGivesWhatARunOfEachChainServes) {
+  TinyModels models = testing::make_tiny_models("compare");
+  Exec exec;
+  const auto prompts = random_prompts("compare prompts", 6);
+  SpeculationComparison comparison{
+      .options = {.max_new_tokens = 40, .chain = 5, .sampling = {.temperature = 1, .seed = 9}, .stop_ids = {3}}};
+  const SpeculationReport report = compare_speculation(exec, models.target, models.draft, prompts, comparison);
+  EXPECT_EQ(report.prompts, 6);
+  EXPECT_EQ(report.identical, 6);
+  ASSERT_EQ(report.accept_length_by_chain.size(), 5u);
+  EXPECT_EQ(report.accept_length_by_chain[4], report.speculative.steps.accept_length());
+  EXPECT_EQ(report.plain.steps.accept_length(), 1);
+  EXPECT_NEAR(report.speed_up(), report.speculative.steps.accept_length() / report.break_even(), 1e-9);
+  for (int64_t chain = 1; chain < 5; ++chain) {
+    comparison.options.chain = chain;
+    const SpeculationReport one = compare_speculation(exec, models.target, models.draft, prompts, comparison);
+    EXPECT_EQ(one.speculative.steps.accept_length(), report.accept_length_by_chain[static_cast<size_t>(chain) - 1]);
+  }
+}
+
+TEST(Probe, TriesEveryReadingAndLeavesTheDraftAlone) {
+  TinyModels models = testing::make_tiny_models("probe", {.layers = 5, .tap_ids = {1, 2, 3}});
+  Exec exec;
+  const ProbeReport report = probe_draft(exec, models.target, models.draft, random_prompts("probe prompts", 3));
+  ASSERT_EQ(report.readings.size(), 6u);
+  EXPECT_EQ(report.readings[0].tap_ids, (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_FALSE(report.readings[0].norm_output);
+  for (const ProbeReading& reading : report.readings) {
+    EXPECT_GE(report.readings[report.best].accept_length, reading.accept_length);
+    EXPECT_GE(reading.accept_length, 1);
+    EXPECT_LE(reading.accept_length, 5);
+  }
+  EXPECT_EQ(models.draft.config.tap_ids, (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_FALSE(models.draft.config.norm_output);
+  // Ids at the edge of the target leave out the readings beyond it.
+  models.draft.config.tap_ids = {0, 2, 4};
+  EXPECT_EQ(probe_draft(exec, models.target, models.draft, {{1, 2}}).readings.size(), 2u);
+  EXPECT_THROW(probe_draft(exec, models.target, models.draft, {}), Error);
+}
+
+}  // namespace
+}  // namespace eyrie
