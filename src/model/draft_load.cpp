@@ -62,7 +62,7 @@ Draft load_draft_alone(const std::string& directory) {
 Draft load_draft(const std::string& directory, const TargetHeads& heads) {
   Draft draft = load_draft_alone(directory);
   if (!draft.own_embedding) borrow_embedding(draft, directory, heads);
-  if (draft.config.norm_output) log_warning(fmt::format("{}: {}", directory, norm_output_note()));
+  if (draft.config.norm_output) log_info(fmt::format("{}: {}", directory, norm_output_note()));
   const auto kept = std::make_shared<const Kept>(Kept{draft.storage, heads.storage});
   draft.storage = std::shared_ptr<const WeightStorage>(kept, kept->own.get());
   return draft;

@@ -13,11 +13,13 @@ Error vocabulary_error(const std::string& directory, const char* tensor, const s
 void check_d2t(const std::string& directory, const DraftVocabulary& vocabulary, int64_t target_vocabulary) {
   int64_t before = -1;
   for (size_t i = 0; i < vocabulary.d2t.size(); ++i) {
-    const int64_t id = vocabulary.target_id(static_cast<int64_t>(i));
-    if (id <= before || id >= target_vocabulary)
-      throw vocabulary_error(directory, "d2t",
-                             fmt::format("entry {} is {}, so its target id is {}; expected one from {} to {}", i,
-                                         vocabulary.d2t[i], id, before + 1, target_vocabulary - 1));
+    int64_t id = 0;
+    const bool beyond = __builtin_add_overflow(static_cast<int64_t>(i), vocabulary.d2t[i], &id);
+    if (beyond || id <= before || id >= target_vocabulary)
+      throw vocabulary_error(
+          directory, "d2t",
+          fmt::format("entry {} is {}, so its target id is {}; expected one from {} to {}", i, vocabulary.d2t[i],
+                      beyond ? "beyond 64 bits" : std::to_string(id), before + 1, target_vocabulary - 1));
     before = id;
   }
 }

@@ -94,7 +94,7 @@ TEST(TargetConfig, SaysWhatIsWrong) {
       {R"({"num_hidden_layers": 1000000000})",
        "num_hidden_layers: expected an integer from 1 to 4096, found 1000000000"},
       {R"({"vocab_size": 9223372036854775807})",
-       "vocab_size: expected an integer from 1 to 2147483647, found 9223372036854775807"},
+       "vocab_size: expected an integer from 1 to 16777216, found 9223372036854775807"},
       {R"({"max_position_embeddings": 1000000000})",
        "max_position_embeddings: expected an integer from 1 to 2097152, found 1000000000"},
       {R"({"rms_norm_eps": -1})", "rms_norm_eps: expected a number from 0 to 0.1, found -1"},

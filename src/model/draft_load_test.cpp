@@ -1,0 +1,264 @@
+#include <gtest/gtest.h>
+
+#include "model/export_check.h"
+#include "model/fit.h"
+#include "model/model_files.h"
+#include "testing/compare.h"
+
+namespace eyrie {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+// Embeddings of the small target.
+struct Heads {
+  Heads() : embedding(DType::f32, {11, 8}), heads{embedding, embedding, nullptr} { fill_zero(embedding); }
+  Buffer embedding;
+  TargetHeads heads;
+};
+
+std::string load_error(const ModelDirectory& directory, const TargetHeads& heads) {
+  return error_of(directory, [&] { load_draft(directory.path(), heads); });
+}
+
+std::string error_after(const std::function<void(TensorFile&)>& change, const std::string& config = kSmallDraft) {
+  const ModelDirectory directory(config);
+  TensorFile file = draft_file(directory, "DraftLoad");
+  change(file);
+  file.write(directory);
+  return load_error(directory, Heads().heads);
+}
+
+int64_t* offsets(TensorFile& file) { return const_cast<int64_t*>(file.at("d2t").as<int64_t>()); }
+
+TEST(DraftLoad, SaysWhichTensorIsWrong) {
+  EXPECT_EQ(error_after([](TensorFile&) {}), "");
+  EXPECT_EQ(error_after([](TensorFile& file) {
+              file.add("fc.weight", {8, 16});
+            }),
+            "DIR: fc.weight: expected shape [8, 24], found [8, 16]");
+  EXPECT_EQ(error_after([](TensorFile& file) { file.remove("midlayer.hidden_norm.weight"); }),
+            "DIR: midlayer.hidden_norm.weight: missing tensor; expected one of shape [8]");
+  EXPECT_EQ(error_after([](TensorFile& file) { file.remove("fc.weight"); }),
+            "DIR: holds no draft: its weights have no fc.weight");
+  EXPECT_EQ(error_after([](TensorFile& file) {
+              file.add("embed_tokens.weight", {10, 8});
+            }),
+            "DIR: embed_tokens.weight: expected shape [11, 8], found [10, 8]");
+}
+
+TEST(DraftLoad, SaysWhatIsWrongWithTheVocabulary) {
+  EXPECT_EQ(error_after([](TensorFile& file) { file.remove("d2t"); }),
+            "DIR: d2t: missing tensor; the draft vocabulary has 5 of the target's 11 tokens");
+  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[4] = 7; }),
+            "DIR: d2t: entry 4 is 7, so its target id is 11; expected one from 7 to 10");
+  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[2] = 0; }),
+            "DIR: d2t: entry 2 is 0, so its target id is 2; expected one from 3 to 10");
+  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[0] = -1; }),
+            "DIR: d2t: entry 0 is -1, so its target id is -1; expected one from 0 to 10");
+  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[4] = INT64_MAX; }),
+            "DIR: d2t: entry 4 is 9223372036854775807, so its target id is beyond 64 bits; expected one from 7 to 10");
+  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[4] = 5; }),
+            "DIR: t2d: says true of target id 8, d2t says false");
+  EXPECT_EQ(error_after([](TensorFile& file) { file.add("d2t", {4}, DType::i64); }),
+            "DIR: d2t: expected shape [5], found [4]");
+  EXPECT_EQ(error_after([](TensorFile& file) { file.add("d2t", {5}, DType::i32); }),
+            "DIR: d2t: expected i64, found i32");
+}
+
+TEST(DraftLoad, T2dIsMadeWhenMissing) {
+  const ModelDirectory directory(kSmallDraft);
+  TensorFile file = draft_file(directory, "DraftLoad");
+  file.remove("t2d");
+  file.write(directory);
+  const Draft draft = load_draft(directory.path(), Heads().heads);
+  EXPECT_EQ(draft.vocabulary.t2d, (std::vector<uint8_t>{1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0}));
+  EXPECT_EQ(draft.vocabulary.target_id(3), 6);
+}
+
+TEST(DraftLoad, OtherSpellingsOfNames) {
+  const ModelDirectory directory(kSmallDraft);
+  TensorFile file = draft_file(directory, "DraftLoad");
+  const Strings moved = {"midlayer.hidden_norm.weight", "midlayer.mlp.up_proj.weight"};
+  for (const std::string& name : moved) file.rename(name, "layers.0." + name.substr(9));
+  file.rename("norm.weight", "model.norm.weight");
+  file.write(directory);
+  EXPECT_EQ(load_error(directory, Heads().heads), "");
+}
+
+TEST(DraftLoad, EmbeddingOfTheFileOrOfTheTarget) {
+  const ModelDirectory directory(kSmallDraft);
+  TensorFile file = draft_file(directory, "DraftLoad");
+  file.write(directory);
+  const Heads heads;
+  const Draft borrowed = load_draft(directory.path(), heads.heads);
+  EXPECT_FALSE(borrowed.own_embedding);
+  EXPECT_EQ(borrowed.embedding.data, heads.heads.embedding.data);
+  EXPECT_EQ(load_error(directory, {}), "DIR: no embed_tokens.weight, and the target gives no embeddings");
+  Heads wide;
+  wide.embedding = Buffer(DType::f32, {11, 16}), wide.heads.embedding = wide.embedding;
+  EXPECT_EQ(load_error(directory, wide.heads),
+            "DIR: no embed_tokens.weight, and the target's embeddings have shape [11, 16]; expected [11, 8]");
+  file.add("embed_tokens.weight", {11, 8});
+  file.write(directory);
+  EXPECT_TRUE(load_draft(directory.path(), wide.heads).own_embedding);
+}
+
+TEST(DraftLoad, TellsDraftsFromTargets) {
+  const ModelDirectory draft(kSmallDraft), target(kSmallTarget);
+  draft_file(draft, "DraftLoad").write(draft);
+  target_file(target, "DraftLoad").write(target);
+  EXPECT_TRUE(is_draft(draft.path()));
+  EXPECT_FALSE(is_draft(target.path()));
+}
+
+// A draft of random weights in memory, as training has it.
+class DraftWrite : public ::testing::Test {
+ protected:
+  void load(const std::string& config) {
+    source = std::make_unique<ModelDirectory>(config);
+    draft_file(*source, "DraftWrite").write(*source);
+    draft = load_draft(source->path(), heads.heads);
+  }
+  void write(const std::string& reader, DType dtype = DType::f32, ConstTensor embedding = {}) {
+    write_draft(out.path(), {draft.config, draft.tensors, draft.vocabulary, embedding, dtype, reader});
+  }
+
+  Heads heads;
+  std::unique_ptr<ModelDirectory> source;
+  ModelDirectory out{"{}"};
+  Draft draft;
+};
+
+TEST_F(DraftWrite, ReadAgainItIsTheSame) {
+  for (const char* const change : {"{}", R"({"draft_vocab_size": 11, "norm_output": true, "fc_norm": true})",
+                                   R"({"target_hidden_size": 6, "attention_bias": true, "mlp_bias": true,
+                                       "norm_before_fc": true,
+                                       "eagle_config": {"eagle_aux_hidden_state_layer_ids": [1, 2, 3, 5]}})"}) {
+    load(changed(kSmallDraft, change));
+    write("");
+    const Draft again = load_draft(out.path(), heads.heads);
+    EXPECT_EQ(again.config.tap_ids, draft.config.tap_ids);
+    EXPECT_EQ(again.vocabulary.d2t, draft.vocabulary.d2t);
+    EXPECT_EQ(again.vocabulary.t2d, draft.vocabulary.t2d);
+    Strings names;
+    std::vector<ConstTensor> first;
+    for_each_tensor(draft.config, draft.tensors, [&](const std::string& name, const Shape&, const ConstTensor& tensor) {
+      names.push_back(name), first.push_back(tensor);
+    });
+    size_t next = 0;
+    for_each_tensor(again.config, again.tensors, [&](const std::string& name, const Shape&, const ConstTensor& tensor) {
+      ASSERT_LT(next, names.size());
+      EXPECT_EQ(name, names[next]);
+      EXPECT_TRUE(testing::compare_bits(name, tensor, first[next]).passed());
+      ++next;
+    });
+    EXPECT_EQ(next, names.size());
+  }
+}
+
+TEST_F(DraftWrite, RoundsToBf16) {
+  load(kSmallDraft);
+  write("", DType::bf16);
+  const Draft again = load_draft(out.path(), heads.heads);
+  EXPECT_EQ(again.tensors.fc.dtype, DType::bf16);
+  EXPECT_TRUE(testing::compare("fc", again.tensors.fc, draft.tensors.fc, {5e-3, 5e-3}).passed());
+}
+
+TEST_F(DraftWrite, FitsItsReaders) {
+  load(kSmallDraft);
+  for (const std::string reader : {"sglang", "vllm"}) {
+    write(reader, DType::bf16, heads.heads.embedding);
+    EXPECT_EQ(export_problems(out.path(), reader), Strings());
+    draft.config.tap_ids = {1, 2, 4};  // not the default
+    write(reader);
+    EXPECT_EQ(export_problems(out.path(), reader), Strings());
+    draft.config.tap_ids = {};
+  }
+  load(changed(kSmallDraft, R"({"draft_vocab_size": 11, "attention_bias": true, "mlp_bias": true, "fc_norm": true,
+                                "norm_before_residual": true, "rope_scaling": {"type": "linear", "factor": 2}})"));
+  write("vllm");
+  EXPECT_EQ(export_problems(out.path(), "vllm"), Strings());
+  EXPECT_EQ(export_problems(out.path(), "sglang"),
+            (Strings{"sglang does not know norm_before_residual", "sglang leaves out the biases of the layer"}));
+}
+
+// What the check says after a change of the written directory.
+class ExportCheck : public DraftWrite {
+ protected:
+  void SetUp() override {
+    load(kSmallDraft);
+    draft.config.tap_ids = {1, 2, 4};
+    write("sglang");
+  }
+  Strings after(const std::string& changes, const std::string& reader = "sglang") {
+    const std::string path = out.directory.file("config.json"), before = testing::read_bytes(path);
+    testing::write_bytes(path, changed(before, changes));
+    const Strings problems = export_problems(out.path(), reader);
+    testing::write_bytes(path, before);
+    return problems;
+  }
+};
+
+TEST_F(ExportCheck, SeesKeysThatAReaderNeeds) {
+  EXPECT_EQ(after(R"({"draft_vocab_size": null})").front(), "config.json: draft_vocab_size is missing");
+  EXPECT_EQ(after(R"({"rope_theta": null})").front(), "config.json: rope_theta is missing");
+  EXPECT_EQ(after(R"({"rope_parameters": null})").front(), "config.json: rope_parameters is missing");
+  EXPECT_EQ(after(R"({"rope_parameters": {"rope_type": "default"}})").front(),
+            "config.json: rope_parameters lacks rope_theta or rope_type");
+  EXPECT_EQ(after(R"({"norm_before_residual": null})").front(), "config.json: norm_before_residual is missing");
+  EXPECT_EQ(after(R"({"architectures": ["LlamaForCausalLM"]})").front(),
+            "config.json: architectures does not name LlamaForCausalLMEagle3");
+  EXPECT_EQ(after(R"({"tie_word_embeddings": true})").front(), "config.json: tie_word_embeddings replaces lm_head");
+}
+
+TEST_F(ExportCheck, SeesTapIdsThatAReaderWouldTakeOtherwise) {
+  EXPECT_EQ(after(R"({"eagle_config": {}})", "sglang"), Strings{"sglang would tap layers of its default, not 1, 2, 4"});
+  EXPECT_EQ(after(R"({"eagle_config": {}})", "vllm"), Strings());
+  EXPECT_EQ(after(R"({"eagle_aux_hidden_state_layer_ids": null})", "vllm"),
+            Strings{"vllm would tap layers of its default, not 2, 3, 5"});
+  EXPECT_EQ(after(R"({"eagle_aux_hidden_state_layer_ids": [1, 3, 5], "eagle_config":
+                      {"eagle_aux_hidden_state_layer_ids": [1, 3, 5]}})"),
+            Strings{"sglang would tap layers 1, 3, 5, not 0, 2, 4"});
+}
+
+TEST_F(ExportCheck, SeesTensors) {
+  TensorFile file = draft_file(*source, "ExportCheck");
+  file.add("norm.weight", {8}, DType::bf16);
+  file.rename("midlayer.hidden_norm.weight", "layers.0.hidden_norm.weight");
+  file.remove("t2d");
+  file.add("midlayer.self_attn.q_proj.bias", {8});
+  file.write(out);
+  EXPECT_EQ(export_problems(out.path(), "vllm"),
+            (Strings{"model.safetensors: midlayer.hidden_norm.weight is missing",
+                     "model.safetensors: norm.weight is bf16, torch_dtype says otherwise",
+                     "model.safetensors: layers.0.hidden_norm.weight is a tensor that vllm does not know",
+                     "model.safetensors: midlayer.self_attn.q_proj.bias is a tensor that vllm does not know",
+                     "model.safetensors: t2d is missing"}));
+}
+
+TEST_F(ExportCheck, KnowsItsReaders) { EXPECT_THROW(export_problems(out.path(), "tensorrt"), Error); }
+
+TEST(Fit, NamesEveryMismatch) {
+  const ModelDirectory draft_directory(kSmallDraft), target_directory(kSmallTarget);
+  DraftConfig draft = read_draft_config(draft_directory.path());
+  TargetConfig target = read_target_config(target_directory.path());
+  EXPECT_EQ(fit(draft, target).mismatches, Strings());
+  EXPECT_EQ(fit(draft, target).notes, Strings());
+  draft.target_hidden = 6, draft.vocabulary = 12, draft.tap_ids = {1, 2, 7};
+  draft.decoder.rope.theta = 100, draft.decoder.max_positions = 32;
+  EXPECT_EQ(fit(draft, target).mismatches,
+            (Strings{"the draft reads taps of a target with hidden size 6, this target has 8",
+                     "the draft's target vocabulary has 12 tokens, this target's has 11",
+                     "the draft taps layer 7, this target has layers 0 to 6"}));
+  EXPECT_EQ(fit(draft, target).notes,
+            (Strings{"RoPE differs: the draft has default, theta 100, the target default, theta 5000",
+                     "the draft knows 32 positions, the target 64: nothing is drafted beyond them"}));
+  draft = read_draft_config(draft_directory.path());
+  target.layers = 5;
+  EXPECT_EQ(fit(draft, target).mismatches,
+            Strings{"the draft names no tap ids, and a target of 5 layers has no default ones; give them"});
+}
+
+}  // namespace
+}  // namespace eyrie
