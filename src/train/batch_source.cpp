@@ -1,0 +1,134 @@
+#include "train/batch_source.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.h"
+
+namespace eyrie {
+namespace {
+
+class ConversationSource : public BatchSource {
+ public:
+  ConversationSource(const Target& target, std::vector<int64_t> tap_ids, const std::vector<TokenSequence>& sequences,
+                     int64_t token_budget, uint64_t seed)
+      : target_(target), tap_ids_(std::move(tap_ids)), sequences_(sequences), budget_(token_budget), seed_(seed) {}
+
+  int64_t batches(int64_t epoch) const override { return static_cast<int64_t>(plan(epoch).size()); }
+
+  PackedBatch tokens(int64_t epoch, int64_t index) const override {
+    std::vector<const TokenSequence*> members;
+    for (const int64_t i : plan(epoch)[static_cast<size_t>(index)])
+      members.push_back(&sequences_[static_cast<size_t>(i)]);
+    return pack(members);
+  }
+
+  void read_states(Exec& exec, int64_t, int64_t, const PackedBatch& tokens, const Tensor& taps,
+                   const Tensor& last_hidden) const override {
+    const PackedTokens packed{{tokens.input_ids.data(), DType::i32, {tokens.tokens()}},
+                              {tokens.cu_seqlens.data(), DType::i32, {tokens.sequences() + 1}}};
+    forward_packed(exec, target_, packed, tap_ids_, taps, last_hidden);
+  }
+
+  FeatureInfo info() const override { return {target_.fingerprint, tap_ids_, ""}; }
+
+ private:
+  const std::vector<std::vector<int64_t>>& plan(int64_t epoch) const {
+    if (epoch != planned_epoch_) {
+      plan_ = plan_batches(sequences_, budget_, seed_, epoch);
+      planned_epoch_ = epoch;
+    }
+    return plan_;
+  }
+
+  const Target& target_;
+  const std::vector<int64_t> tap_ids_;
+  const std::vector<TokenSequence>& sequences_;
+  const int64_t budget_;
+  const uint64_t seed_;
+  mutable int64_t planned_epoch_ = -1;  // a plan is made again only when the epoch changes
+  mutable std::vector<std::vector<int64_t>> plan_;
+};
+
+class FeatureSource : public BatchSource {
+ public:
+  FeatureSource(const std::string& directory, uint64_t seed) : seed_(seed) {
+    for (const std::string& path : feature_files(directory)) {
+      files_.push_back(read_features(path));
+      check_alike(files_.front(), files_.back());
+    }
+  }
+
+  int64_t batches(int64_t) const override { return static_cast<int64_t>(files_.size()); }
+  PackedBatch tokens(int64_t epoch, int64_t index) const override { return file(epoch, index).tokens; }
+  void read_states(Exec&, int64_t epoch, int64_t index, const PackedBatch&, const Tensor& taps,
+                   const Tensor& last_hidden) const override {
+    copy(file(epoch, index).taps, taps);
+    copy(file(epoch, index).last_hidden, last_hidden);
+  }
+  FeatureInfo info() const override { return files_.front().info; }
+
+ private:
+  static void check_alike(const FeatureBatch& first, const FeatureBatch& other) {
+    const auto differs = [&](const char* what, const std::string& expected, const std::string& found) {
+      if (expected != found)
+        throw Error(ErrorKind::file, other.file.path(),
+                    fmt::format("{}: expected {} as in {}, found {}", what, expected, first.file.path(), found));
+    };
+    differs("target fingerprint", first.info.target_fingerprint, other.info.target_fingerprint);
+    differs("aux_hidden_states width", std::to_string(first.taps.dim(1)), std::to_string(other.taps.dim(1)));
+    differs("last_hidden_states width", std::to_string(first.last_hidden.dim(1)),
+            std::to_string(other.last_hidden.dim(1)));
+    if (first.info.tap_ids != other.info.tap_ids)
+      throw Error(ErrorKind::file, other.file.path(), "tap ids differ from those of " + first.file.path());
+  }
+
+  const FeatureBatch& file(int64_t epoch, int64_t index) const {
+    if (epoch != ordered_epoch_) {
+      order_.resize(files_.size());
+      std::iota(order_.begin(), order_.end(), size_t{0});
+      RandomStream stream(hash_name("features") ^ philox(seed_, static_cast<uint64_t>(epoch))[0]);
+      for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[stream.below(i)]);
+      ordered_epoch_ = epoch;
+    }
+    return files_[order_[static_cast<size_t>(index)]];
+  }
+
+  std::vector<FeatureBatch> files_;
+  const uint64_t seed_;
+  mutable int64_t ordered_epoch_ = -1;
+  mutable std::vector<size_t> order_;
+};
+
+}  // namespace
+
+std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vector<int64_t> tap_ids,
+                                                 const std::vector<TokenSequence>& sequences, int64_t token_budget,
+                                                 uint64_t seed) {
+  return std::make_unique<ConversationSource>(target, std::move(tap_ids), sequences, token_budget, seed);
+}
+
+std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed) {
+  return std::make_unique<FeatureSource>(directory, seed);
+}
+
+void BatchOrder::know_epoch(int64_t epoch) {
+  while (static_cast<int64_t>(first_.size()) <= epoch + 1)
+    first_.push_back(first_.back() + source_.batches(static_cast<int64_t>(first_.size()) - 1));
+}
+
+BatchPlace BatchOrder::place(int64_t micro_batch) {
+  while (first_.back() <= micro_batch) know_epoch(static_cast<int64_t>(first_.size()) - 1);
+  const auto behind = std::upper_bound(first_.begin(), first_.end(), micro_batch);
+  const int64_t epoch = behind - first_.begin() - 1;
+  return {epoch, micro_batch - first_[static_cast<size_t>(epoch)]};
+}
+
+int64_t BatchOrder::micro_batches(int64_t epochs) {
+  know_epoch(epochs - 1);
+  return first_[static_cast<size_t>(epochs)];
+}
+
+}  // namespace eyrie

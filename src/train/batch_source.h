@@ -1,0 +1,49 @@
+// train/batch_source.h: where packed batches and the target's states for them come from: conversations through the
+// target in this process, or captured features. Batch i of an epoch depends on (seed, epoch, i) alone, so a resumed run
+// sees the batches that an unbroken one would.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/features.h"
+#include "model/target.h"
+
+namespace eyrie {
+
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  virtual int64_t batches(int64_t epoch) const = 0;
+  virtual PackedBatch tokens(int64_t epoch, int64_t index) const = 0;
+  // taps [T, m·Ht] f32 and last_hidden [T, Ht] f32 of that batch, written.
+  virtual void read_states(Exec&, int64_t epoch, int64_t index, const PackedBatch& tokens, const Tensor& taps,
+                           const Tensor& last_hidden) const = 0;
+  virtual FeatureInfo info() const = 0;
+};
+
+// `sequences` must outlive the source. A held-out source is asked for epoch 0 alone.
+std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vector<int64_t> tap_ids,
+                                                 const std::vector<TokenSequence>& sequences, int64_t token_budget,
+                                                 uint64_t seed);
+// Feature files, each one batch, shuffled per epoch. Errors: Error{file} when two files differ in target, tap ids or
+// widths.
+std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed);
+
+// The micro-batches of a run in order: epoch after epoch.
+struct BatchPlace {
+  int64_t epoch = 0, index = 0;
+};
+class BatchOrder {
+ public:
+  explicit BatchOrder(const BatchSource& source) : source_(source) {}
+  BatchPlace place(int64_t micro_batch);
+  int64_t micro_batches(int64_t epochs);  // of the first `epochs` epochs
+
+ private:
+  void know_epoch(int64_t epoch);
+  const BatchSource& source_;
+  std::vector<int64_t> first_{0};  // [epoch] the run's index of the epoch's first micro-batch
+};
+
+}  // namespace eyrie

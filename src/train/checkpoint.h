@@ -1,0 +1,47 @@
+// train/checkpoint.h: a run on disk. A checkpoint is a directory that appears whole or not at all:
+//   config.json, model.safetensors   the draft with its f32 weights, in the form every draft has: it can be exported,
+//                                    inspected and generated with as it is
+//   optimizer.safetensors            first.<tensor>, second.<tensor> f32
+//   trainer.json                     the position in the run and the settings it depends on
+// The order of the data and every random number are functions of (seed, position), so the position is all there is to
+// restore: a resumed run continues bit for bit (spec §10).
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/draft.h"
+#include "train/optimizer.h"
+
+namespace eyrie {
+
+// What a run's numbers depend on, as text: a run goes on only under the settings it began with.
+using RunSettings = std::vector<std::pair<std::string, std::string>>;
+
+struct RunPosition {
+  int64_t step = 0;     // steps done
+  int64_t skipped = 0;  // of them not applied
+  double best_accept_length = 0;
+  int64_t best_step = 0;  // 0: none evaluated yet
+};
+
+struct Checkpoint {
+  const Draft& draft;  // config, vocabulary, own embedding; its tensors view `weights`
+  DraftTensors<Buffer>& weights;
+  Optimizer& optimizer;
+  RunPosition& position;
+  const RunSettings& settings;
+};
+
+// Error{file} with the system's reason (a full disk …); what stood there before stays whole.
+void save_checkpoint(const std::string& directory, const Checkpoint&);
+// Error{file}: missing or misshapen parts; Error{usage}: another setting, with both values.
+void load_checkpoint(const std::string& directory, const Checkpoint&);
+
+// The checkpoints of a run directory, "checkpoint-<step>", oldest first.
+std::vector<std::string> list_checkpoints(const std::string& run_directory);
+std::string checkpoint_path(const std::string& run_directory, int64_t step);
+// Removes all but the last `keep` and the one of `best_step`.
+void prune_checkpoints(const std::string& run_directory, int64_t keep, int64_t best_step);
+
+}  // namespace eyrie

@@ -1,0 +1,62 @@
+#include "train/initial_draft.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "base/random.h"
+
+namespace eyrie {
+namespace {
+
+void fill_ones(const Tensor& tensor) {
+  float* x = tensor.as<float>();
+  for (int64_t i = 0; i < tensor.elements(); ++i) x[i] = 1;
+}
+
+void fill_uniform(const std::string& name, uint64_t seed, const Tensor& tensor) {
+  const double bound = 1 / std::sqrt(static_cast<double>(tensor.dim(-1)));
+  const uint64_t key = hash_name(name) ^ philox(seed, 0)[0];
+  float* x = tensor.as<float>();
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < tensor.elements(); ++i)
+    x[i] = static_cast<float>(bound * (2 * philox_uniform(key, static_cast<uint64_t>(i)) - 1));
+}
+
+void copy_head(const InitialDraft& initial, DraftTensors<Buffer>& draft) {
+  for (int64_t i = 0; i < initial.config.draft_vocabulary; ++i)
+    copy(initial.target_lm_head[initial.vocabulary.target_id(i)], draft.lm_head.tensor()[i]);
+  if (initial.target_norm.defined()) copy(initial.target_norm, draft.norm);
+}
+
+}  // namespace
+
+InitialHead find_initial_head(std::string_view name) {
+  if (name == "target") return InitialHead::target;
+  if (name == "random") return InitialHead::random;
+  throw Error(ErrorKind::usage, "init", fmt::format("expected target or random, found {}", name));
+}
+
+DraftTensors<Buffer> initial_draft(const InitialDraft& initial) {
+  DraftTensors<Buffer> draft = make_draft_tensors(initial.config);
+  for_each_tensor(initial.config, draft, [&](const std::string& name, const Shape& shape, Buffer& tensor) {
+    if (shape.rank == 2) return fill_uniform(name, initial.seed, tensor);
+    return name.ends_with(".bias") ? fill_zero(tensor) : fill_ones(tensor);
+  });
+  if (initial.head == InitialHead::target && initial.config.decoder.hidden == initial.config.target_hidden)
+    copy_head(initial, draft);
+  return draft;
+}
+
+DraftVocabulary make_draft_vocabulary(const std::vector<int64_t>& ids, int64_t vocabulary) {
+  DraftVocabulary made;
+  if (static_cast<int64_t>(ids.size()) == vocabulary) return made;
+  made.t2d.assign(static_cast<size_t>(vocabulary), 0);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    made.d2t.push_back(ids[i] - static_cast<int64_t>(i));
+    made.t2d[static_cast<size_t>(ids[i])] = 1;
+  }
+  return made;
+}
+
+}  // namespace eyrie

@@ -1,0 +1,29 @@
+// train/inputs.h: what a run reads before it starts: target or features, the draft it begins with, the data.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "data/conversations.h"
+#include "model/draft.h"
+#include "train/batch_source.h"
+#include "train/options.h"
+
+namespace eyrie {
+
+struct TrainInputs {
+  std::optional<Target> target;  // when conversations run through it
+  TargetHeads heads;
+  FeatureInfo info;  // of the target's states
+  Conversations data, held_out_data;
+  std::unique_ptr<BatchSource> train, held_out;  // held_out may be null
+  Draft draft;                                   // its tensors view `weights`
+  DraftTensors<Buffer> weights;
+  int64_t sequences = 0, tokens = 0, supervised_tokens = 0, cut = 0;
+  double oov_share = 0;  // of the supervised tokens
+};
+
+// Loads and checks everything. Errors: Error{usage} for options that contradict each other, Error{file} and
+// Error{input} for what they name.
+std::unique_ptr<TrainInputs> load_inputs(const TrainOptions&);
+
+}  // namespace eyrie

@@ -1,0 +1,40 @@
+#include "train/memory_plan.h"
+
+#include "model/tensors.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kFloat = 4;
+
+// f32 numbers that one row of one depth keeps: x, the state, residual, normed; q, o; h1, y; gate, up, product.
+int64_t row_floats(const DecoderConfig& layer) {
+  return layer.input_width + 5 * layer.hidden + (2 * layer.head_dim + 1) * layer.q_heads + 3 * layer.intermediate;
+}
+
+}  // namespace
+
+int64_t parameter_count(const DraftConfig& config) {
+  int64_t count = 0;
+  DraftTensors<ConstTensor> none;
+  for_each_tensor(config, none,
+                  [&](const std::string&, const Shape& shape, ConstTensor&) { count += shape.elements(); });
+  return count;
+}
+
+MemoryPlan plan_memory(const DraftConfig& config, int64_t tokens, const Supervision& supervision) {
+  const DecoderConfig& layer = config.decoder;
+  const int64_t rows = supervision.rows(), prefix = static_cast<int64_t>(supervision.prefix_token.size());
+  const int64_t taps_width = config.taps() * config.target_hidden, kv_width = 2 * layer.kv_heads * layer.head_dim;
+  MemoryPlan plan;
+  plan.parameters = parameter_count(config);
+  plan.weight_bytes = 2 * plan.parameters * kFloat;
+  plan.moment_bytes = 2 * plan.parameters * kFloat;
+  plan.state_bytes = tokens * (taps_width + config.target_hidden) * kFloat;
+  const int64_t keys = prefix + (supervision.depths - 1) * rows;
+  plan.step_bytes = kFloat * (supervision.depths * rows * (row_floats(layer) + layer.hidden) + 2 * keys * kv_width +
+                              prefix * (taps_width + layer.input_width + 2 * layer.hidden));
+  return plan;
+}
+
+}  // namespace eyrie

@@ -1,0 +1,123 @@
+#include "train/run_plan.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "base/random.h"
+#include "train/loss.h"
+#include "train/ttt_step.h"
+
+namespace eyrie {
+namespace {
+
+void expect_range(const char* option, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most)
+    throw Error(ErrorKind::usage, option, fmt::format("expected {} to {}, found {}", least, most, value));
+}
+
+uint64_t mix(uint64_t hash, uint64_t value) { return philox(hash, value)[0] | uint64_t{philox(hash, value)[1]} << 32; }
+
+// Of every token and mask of the first epoch's batches, in order.
+std::string data_hash(const BatchSource& source) {
+  uint64_t hash = 0;
+  for (int64_t i = 0; i < source.batches(0); ++i) {
+    const PackedBatch batch = source.tokens(0, i);
+    for (size_t t = 0; t < batch.input_ids.size(); ++t)
+      hash = hash * 0x100000001b3 + static_cast<uint64_t>(2 * batch.input_ids[t] + batch.loss_mask[t]);
+    hash = mix(hash, static_cast<uint64_t>(batch.sequences()));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+std::string vocabulary_hash(const DraftVocabulary& vocabulary) {
+  uint64_t hash = 0;
+  for (const int64_t offset : vocabulary.d2t) hash = hash * 0x100000001b3 + static_cast<uint64_t>(offset);
+  return fmt::format("{:016x}", hash);
+}
+
+// The batch with the most rows decides.
+MemoryPlan largest_batch(const TrainOptions& options, const TrainInputs& inputs) {
+  MemoryPlan largest;
+  for (int64_t i = 0; i < inputs.train->batches(0); ++i) {
+    const PackedBatch batch = inputs.train->tokens(0, i);
+    const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
+    const MemoryPlan plan = plan_memory(inputs.draft.config, batch.tokens(), supervision);
+    if (plan.total_bytes() > largest.total_bytes()) largest = plan;
+  }
+  return largest;
+}
+
+}  // namespace
+
+int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
+  expect_range("ttt-steps", options.ttt_steps, 1, kMaxDepths);
+  expect_range("accumulate", options.accumulate, 1, INT32_MAX);
+  expect_range("chain", options.chain, 1, kMaxDepths);
+  expect_range("keep", options.keep, 1, INT32_MAX);
+  if (source.batches(0) == 0) throw Error(ErrorKind::input, "data", "expected sequences to train on, found none");
+  if (options.steps > 0) return options.steps;
+  expect_range("epochs", options.epochs, 1, INT32_MAX);
+  return std::max<int64_t>(BatchOrder(source).micro_batches(options.epochs) / options.accumulate, 1);
+}
+
+RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs, int64_t steps) {
+  const OptimizerOptions& o = options.optimizer;
+  return {{"target", inputs.info.target_fingerprint},
+          {"draft config", write_draft_config(inputs.draft.config, "").dump()},
+          {"draft vocabulary", vocabulary_hash(inputs.draft.vocabulary)},
+          {"data", data_hash(*inputs.train)},
+          {"token-budget", std::to_string(options.token_budget)},
+          {"accumulate", std::to_string(options.accumulate)},
+          {"seed", std::to_string(options.seed)},
+          {"steps", std::to_string(steps)},
+          {"ttt-steps", std::to_string(options.ttt_steps)},
+          {"loss-decay", fmt::format("{}", options.loss_decay)},
+          {"normalize", options.normalize},
+          {"attention", options.attention},
+          {"learning-rate", fmt::format("{}", o.learning_rate)},
+          {"warmup-share", fmt::format("{}", o.warmup_share)},
+          {"adam", fmt::format("{} {} {} {}", o.beta1, o.beta2, o.epsilon, o.weight_decay)},
+          {"clip", fmt::format("{}", o.clip)}};
+}
+
+namespace {
+
+std::string describe(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& plan) {
+  const DraftConfig& config = inputs.draft.config;
+  const DecoderConfig& layer = config.decoder;
+  const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
+  std::string text =
+      fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}, MLP {}, vocabulary {} of {}\n",
+                  plan.memory.parameters, layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
+                  layer.intermediate, config.draft_vocabulary, config.vocabulary);
+  text += fmt::format("taps       leave layers {}\n", fmt::join(config.tap_ids, ", "));
+  text += fmt::format(
+      "data       {} sequences ({} cut), {} tokens, {:.1f} % supervised, {:.2f} % of those out of vocabulary\n",
+      inputs.sequences, inputs.cut, inputs.tokens, 100 * plan.supervised_share, 100 * plan.oov_share);
+  text += fmt::format("run        {} steps of {} x {} tokens at most, {} batches an epoch, seed {}\n", plan.steps,
+                      options.accumulate, options.token_budget, plan.micro_batches_per_epoch, options.seed);
+  text += fmt::format("objective  {} depths, decay {}, normalised by {}; attention {}\n", options.ttt_steps,
+                      options.loss_decay, options.normalize, options.attention);
+  text += fmt::format("optimizer  AdamW, learning rate {}, warm-up {:.1f} % of the steps, clip {}\n",
+                      options.optimizer.learning_rate, 100 * options.optimizer.warmup_share, options.optimizer.clip);
+  return text + fmt::format(
+                    "memory     MiB: weights and gradients {:.1f}, moments {:.1f}, target states {:.1f}, step {:.1f}\n",
+                    mebibytes(plan.memory.weight_bytes), mebibytes(plan.memory.moment_bytes),
+                    mebibytes(plan.memory.state_bytes), mebibytes(plan.memory.step_bytes));
+}
+
+}  // namespace
+
+TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs) {
+  TrainPlan plan;
+  plan.steps = count_steps(options, *inputs.train);
+  plan.micro_batches_per_epoch = inputs.train->batches(0);
+  plan.supervised_share =
+      inputs.tokens ? static_cast<double>(inputs.supervised_tokens) / static_cast<double>(inputs.tokens) : 0;
+  plan.oov_share = inputs.oov_share;
+  plan.memory = largest_batch(options, inputs);
+  plan.text = describe(options, inputs, plan);
+  return plan;
+}
+
+}  // namespace eyrie

@@ -1,0 +1,289 @@
+#include "train/trainer.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "io/atomic_dir.h"
+#include "io/json.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/run_plan.h"
+#include "train/step_dump.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kMostAutomaticDumps = 8;  // of one process: a run that is broken must not fill the disk
+
+// The target's states for one batch, in scratch memory.
+struct States {
+  Tensor taps, last_hidden;
+};
+States take_states(Exec& exec, const DraftConfig& config, int64_t tokens) {
+  return {exec.scratch.take(DType::f32, {tokens, config.taps() * config.target_hidden}),
+          exec.scratch.take(DType::f32, {tokens, config.target_hidden})};
+}
+
+struct MicroBatch {
+  BatchPlace place;
+  PackedBatch tokens;
+  Supervision supervision;
+};
+
+// What one optimizer step found.
+struct StepRecord {
+  std::vector<MicroBatch> batches;
+  std::vector<int64_t> rows;  // n_k
+  TttOutcome outcome;         // summed
+  double grad_norm = 0, learning_rate = 0, seconds = 0;
+  int64_t tokens = 0;
+  bool applied = true;
+};
+
+class Trainer {
+ public:
+  Trainer(Exec& exec, const TrainOptions& options, TrainInputs& inputs, const TrainHooks& hooks)
+      : exec_(exec),
+        options_(options),
+        inputs_(inputs),
+        hooks_(hooks),
+        rule_{options.loss_decay, find_normalize(options.normalize), {}},
+        backend_(find_backend(options.attention)),
+        order_(*inputs.train),
+        steps_(count_steps(options, *inputs.train)),
+        settings_(run_settings(options, inputs, steps_)),
+        optimizer_(inputs.draft.config, options.optimizer),
+        gradients_(make_draft_tensors(inputs.draft.config)) {}
+
+  TrainResult run();
+
+ private:
+  Checkpoint checkpoint() { return {inputs_.draft, inputs_.weights, optimizer_, position_, settings_}; }
+  void begin();
+  StepRecord step();
+  void read_batches(StepRecord& record);
+  void run_batch(const MicroBatch& batch, StepRecord& record);
+  void update(StepRecord& record);
+  void report(const StepRecord& record);
+  void dump(const StepRecord& record, const std::string& why);
+  void evaluate_now(bool last);
+  void save();
+  bool due(int64_t every) const { return every > 0 && position_.step % every == 0; }
+  bool stopped() const { return hooks_.stop && *hooks_.stop; }
+
+  Exec& exec_;
+  const TrainOptions& options_;
+  TrainInputs& inputs_;
+  const TrainHooks& hooks_;
+  LossRule rule_;
+  const AttentionBackend backend_;
+  BatchOrder order_;
+  const int64_t steps_;
+  const RunSettings settings_;
+  Optimizer optimizer_;
+  DraftTensors<Buffer> gradients_;
+  RunPosition position_;
+  std::optional<MetricsFile> metrics_;
+  TrainResult result_;
+  int64_t automatic_dumps_ = 0, saved_step_ = -1, steps_here_ = 0;
+  Stopwatch watch_;
+};
+
+void Trainer::begin() {
+  std::filesystem::create_directories(options_.output);
+  const std::vector<std::string> found = list_checkpoints(options_.output);
+  if (!found.empty() && !options_.resume)
+    throw Error(ErrorKind::usage, options_.output, "holds a run already: resume it, or name another output");
+  if (!found.empty()) {
+    load_checkpoint(found.back(), checkpoint());
+    saved_step_ = position_.step;
+    result_.checkpoint = found.back();
+    log_info(fmt::format("resumed from {} at step {} of {}", found.back(), position_.step, steps_));
+  }
+  metrics_.emplace(options_.output + "/metrics.jsonl", position_.step);
+}
+
+void Trainer::read_batches(StepRecord& record) {
+  record.rows.assign(static_cast<size_t>(options_.ttt_steps), 0);
+  for (int64_t i = 0; i < options_.accumulate; ++i) {
+    MicroBatch batch{order_.place(position_.step * options_.accumulate + i), {}, {}};
+    batch.tokens = inputs_.train->tokens(batch.place.epoch, batch.place.index);
+    batch.supervision = supervise(batch.tokens.loss_mask, batch.tokens.cu_seqlens, options_.ttt_steps);
+    for (size_t k = 0; k < record.rows.size(); ++k) record.rows[k] += batch.supervision.rows_at_depth[k];
+    record.tokens += batch.tokens.tokens();
+    record.batches.push_back(std::move(batch));
+  }
+}
+
+void Trainer::run_batch(const MicroBatch& batch, StepRecord& record) {
+  if (batch.supervision.rows() == 0) return;
+  Stopwatch watch;
+  const ScratchScope scope(exec_.scratch);
+  const States states = take_states(exec_, inputs_.draft.config, batch.tokens.tokens());
+  inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
+                             states.last_hidden);
+  record.outcome.seconds[Work::target] += watch.lap();
+  const TttOutcome one =
+      ttt_step(exec_, {inputs_.draft, inputs_.heads.lm_head, backend_},
+               {batch.tokens.input_ids, states.taps, states.last_hidden, batch.supervision}, rule_, &gradients_);
+  record.outcome.loss += one.loss;
+  record.outcome.figures.add(one.figures);
+  record.outcome.seconds.add(one.seconds);
+}
+
+void Trainer::update(StepRecord& record) {
+  Stopwatch watch;
+  record.grad_norm = l2_norm(parameters(inputs_.draft.config, gradients_));
+  record.learning_rate = learning_rate_at(options_.optimizer, position_.step, steps_);
+  const StepVerdict verdict = optimizer_.judge(record.outcome.loss, record.grad_norm);
+  record.applied = verdict != StepVerdict::not_finite;
+  if (verdict == StepVerdict::not_finite)
+    dump(record,
+         fmt::format("loss {} or gradient norm {} is not finite: not applied", record.outcome.loss, record.grad_norm));
+  else if (verdict == StepVerdict::spike)
+    dump(record, fmt::format("gradient norm {:.4g} is {:.1f} times the usual {:.4g}", record.grad_norm,
+                             record.grad_norm / optimizer_.norms.median(), optimizer_.norms.median()));
+  else if (std::count(options_.dump_steps.begin(), options_.dump_steps.end(), position_.step))
+    dump(record, "");
+  if (record.applied)
+    optimizer_.apply(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
+  else
+    ++position_.skipped;
+  record.outcome.seconds[Work::optimizer] += watch.lap();
+}
+
+StepRecord Trainer::step() {
+  Stopwatch watch;
+  StepRecord record;
+  read_batches(record);
+  record.outcome.figures = StepFigures(options_.ttt_steps);
+  rule_.step_rows = record.rows;
+  fill_zero(parameters(inputs_.draft.config, gradients_));
+  for (const MicroBatch& batch : record.batches) run_batch(batch, record);
+  update(record);
+  record.seconds = watch.seconds();
+  record.outcome.seconds[Work::other] += record.seconds - record.outcome.seconds.total();
+  return record;
+}
+
+// `why` is empty for a step that was asked for; others are named, and no more than a few are written.
+void Trainer::dump(const StepRecord& record, const std::string& why) {
+  if (!why.empty()) log_warning(fmt::format("step {}: {}", position_.step, why));
+  if (!why.empty() && automatic_dumps_++ >= kMostAutomaticDumps) return;
+  rule_.step_rows = record.rows;
+  for (size_t i = 0; i < record.batches.size(); ++i) {
+    const MicroBatch& batch = record.batches[i];
+    const ScratchScope scope(exec_.scratch);
+    const States states = take_states(exec_, inputs_.draft.config, batch.tokens.tokens());
+    inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
+                               states.last_hidden);
+    std::string directory = fmt::format("{}/dump-{:06}", options_.output, position_.step);
+    if (record.batches.size() > 1) directory += fmt::format(".{}", i);
+    write_step_dump(directory,
+                    {inputs_.draft, inputs_.heads, batch.tokens, states.taps, states.last_hidden, inputs_.info, rule_,
+                     options_.attention, position_.step, record.outcome.loss, record.grad_norm});
+    log_info(fmt::format("step {} is dumped in {}", position_.step, directory));
+  }
+}
+
+void Trainer::report(const StepRecord& record) {
+  metrics_->write(TrainMetrics{.step = position_.step,
+                               .epoch = record.batches.front().place.epoch,
+                               .tokens = record.tokens,
+                               .loss = record.outcome.loss,
+                               .learning_rate = record.learning_rate,
+                               .grad_norm = record.grad_norm,
+                               .seconds = record.seconds,
+                               .applied = record.applied,
+                               .figures = record.outcome.figures,
+                               .work = record.outcome.seconds});
+  result_.tokens += record.tokens;
+  ++steps_here_;
+  if (!hooks_.progress) return;
+  const double elapsed = watch_.seconds();
+  hooks_.progress({position_.step, steps_, record.outcome.loss, record.outcome.figures.depths[0].accuracy(),
+                   static_cast<double>(result_.tokens) / elapsed,
+                   elapsed / static_cast<double>(steps_here_) * static_cast<double>(steps_ - position_.step)});
+}
+
+void Trainer::evaluate_now(bool last) {
+  if (!inputs_.held_out) return;
+  Stopwatch watch;
+  int64_t tokens = 0;
+  result_.last = evaluate(exec_, options_, inputs_, *inputs_.held_out, tokens);
+  std::optional<double> generated;
+  if (hooks_.generate && (last || due(options_.evaluate_every * options_.generate_every)))
+    generated = result_.generated_accept_length = hooks_.generate(inputs_.draft);
+  const std::vector<int64_t> rows = result_.last.supervised();
+  metrics_->write(EvalMetrics{.step = position_.step,
+                              .tokens = tokens,
+                              .loss = result_.last.loss(depth_scales(options_.loss_decay, rows)),
+                              .seconds = watch.seconds(),
+                              .generated_accept_length = generated,
+                              .figures = result_.last});
+  const auto chain = static_cast<size_t>(std::min(options_.chain, options_.ttt_steps) - 1);
+  const double length = result_.last.walked[chain].accept_length();
+  if (position_.best_step > 0 && length <= position_.best_accept_length) return;
+  position_.best_accept_length = length, position_.best_step = position_.step;
+  save();
+  const std::string path = checkpoint_path(options_.output, position_.step);
+  const Json best = Json::object({{"step", position_.step}, {"walked_accept_length", length}, {"checkpoint", path}});
+  write_file_atomically(options_.output + "/best.json", best.dump(2) + "\n");
+}
+
+void Trainer::save() {
+  if (saved_step_ == position_.step) return;
+  result_.checkpoint = checkpoint_path(options_.output, position_.step);
+  save_checkpoint(result_.checkpoint, checkpoint());
+  saved_step_ = position_.step;
+  prune_checkpoints(options_.output, options_.keep, position_.best_step);
+}
+
+TrainResult Trainer::run() {
+  begin();
+  while (position_.step < steps_) {
+    StepRecord record = step();
+    ++position_.step;
+    report(record);
+    const bool last = position_.step == steps_;
+    if (last || due(options_.evaluate_every)) evaluate_now(last);
+    if (last || due(options_.checkpoint_every) || stopped()) save();
+    if (stopped() && !last)
+      throw Error(ErrorKind::interrupted, options_.output,
+                  fmt::format("stopped after step {} of {}; resume goes on from there", position_.step, steps_));
+  }
+  result_.steps = position_.step, result_.skipped = position_.skipped;
+  result_.best_accept_length = position_.best_accept_length, result_.best_step = position_.best_step;
+  result_.seconds = watch_.seconds();
+  return std::move(result_);
+}
+
+}  // namespace
+
+StepFigures evaluate(Exec& exec, const TrainOptions& options, const TrainInputs& inputs, const BatchSource& source,
+                     int64_t& tokens) {
+  StepFigures figures(options.ttt_steps);
+  for (int64_t i = 0; i < source.batches(0); ++i) {
+    const PackedBatch batch = source.tokens(0, i);
+    const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
+    const ScratchScope scope(exec.scratch);
+    const States states = take_states(exec, inputs.draft.config, batch.tokens());
+    source.read_states(exec, 0, i, batch, states.taps, states.last_hidden);
+    const LossRule rule{options.loss_decay, Normalize::step, {}};
+    figures.add(ttt_step(exec, {inputs.draft, inputs.heads.lm_head, find_backend(options.attention)},
+                         {batch.input_ids, states.taps, states.last_hidden, supervision}, rule, nullptr)
+                    .figures);
+    tokens += batch.tokens();
+  }
+  return figures;
+}
+
+TrainResult train(Exec& exec, const TrainOptions& options, TrainInputs& inputs, const TrainHooks& hooks) {
+  return Trainer(exec, options, inputs, hooks).run();
+}
+
+}  // namespace eyrie

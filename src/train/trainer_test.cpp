@@ -1,0 +1,320 @@
+// Whole runs on a small random target: resumed bit for bit, refused under other settings, broken steps set aside.
+#include "train/trainer.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "base/random.h"
+#include "data/features.h"
+#include "io/atomic_dir.h"
+#include "io/safetensors.h"
+#include "testing/compare.h"
+#include "train/checkpoint.h"
+#include "train/replay.h"
+#include "train/run_plan.h"
+
+namespace eyrie {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kTarget = std::string(EYRIE_SOURCE_DIR) + "/tests/data/models/llama-3.1";
+constexpr int64_t kVocabulary = 131;
+
+// A directory of the test's own, gone with it.
+class Directory {
+ public:
+  Directory()
+      : path_(fs::path(::testing::TempDir()) /
+              fmt::format("eyrie-train-{}-{}", ::testing::UnitTest::GetInstance()->current_test_info()->name(),
+                          ::getpid())) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Directory() { fs::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+// Sequences that count up from a random token, so that there is something to learn; most of each is supervised.
+void write_sequences(const std::string& path, int count) {
+  RandomStream random(path.substr(path.rfind('/')));
+  std::ofstream file(path);
+  for (int i = 0; i < count; ++i) {
+    std::string ids, mask;
+    const uint64_t length = 8 + random.below(30), first = random.below(60);
+    for (uint64_t t = 0; t < length; ++t) {
+      ids += fmt::format("{}{}", t ? ", " : "", (first + t) % kVocabulary);
+      mask += fmt::format("{}{}", t ? ", " : "", t >= 3 && t != 6 ? 1 : 0);
+    }
+    file << fmt::format("{{\"input_ids\": [{}], \"loss_mask\": [{}]}}\n", ids, mask);
+  }
+}
+
+struct RunTest : ::testing::Test {
+  RunTest() {
+    write_sequences(directory / "data.jsonl", 12);
+    write_sequences(directory / "held-out.jsonl", 4);
+  }
+
+  TrainOptions options(const std::string& output) {
+    TrainOptions made;
+    made.model = kTarget, made.data = directory / "data.jsonl", made.held_out = directory / "held-out.jsonl";
+    made.output = directory / output;
+    made.draft_vocabulary = 60, made.token_budget = 80, made.ttt_steps = 3, made.steps = 6, made.seed = 5;
+    made.optimizer.learning_rate = 1e-2;
+    return made;
+  }
+
+  TrainResult run(const TrainOptions& o, TrainHooks hooks = {}) {
+    const auto inputs = load_inputs(o);
+    Exec exec;
+    return train(exec, o, *inputs, hooks);
+  }
+
+  // Trains until `step` and is stopped there.
+  void run_until(const TrainOptions& o, int64_t step) {
+    std::atomic<bool> stop = false;
+    const TrainHooks hooks{
+        .progress = [&](const TrainProgress& p) { stop = p.step == step; }, .generate = {}, .stop = &stop};
+    try {
+      run(o, hooks);
+      FAIL() << "was not stopped";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::interrupted);
+    }
+  }
+
+  Directory directory;
+};
+
+void expect_same_files(const std::string& a, const std::string& b) {
+  for (const char* name : {"/model.safetensors", "/optimizer.safetensors", "/config.json"})
+    EXPECT_TRUE(read_file(a + name) == read_file(b + name)) << name;
+}
+
+// The lines without the seconds, which no two runs share.
+std::string metrics_of(const TrainOptions& o) {
+  std::ifstream file(o.output + "/metrics.jsonl");
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    Json json = Json::parse(line, "metrics");
+    text += json.set("seconds", 0).set("work", 0).dump() + "\n";
+  }
+  return text;
+}
+
+TEST_F(RunTest, ResumesBitForBit) {
+  TrainOptions whole = options("whole"), broken = options("broken");
+  whole.evaluate_every = broken.evaluate_every = 2;
+  const TrainResult expected = run(whole);
+  run_until(broken, 3);
+  broken.resume = true;
+  const TrainResult found = run(broken);
+  expect_same_files(expected.checkpoint, found.checkpoint);
+  EXPECT_EQ(metrics_of(whole), metrics_of(broken));
+  EXPECT_EQ(expected.best_step, found.best_step);
+}
+
+// Killed behind a checkpoint: metrics have lines that the checkpoint knows nothing of.
+TEST_F(RunTest, ResumesFromTheLastCheckpointAfterAKill) {
+  TrainOptions whole = options("whole"), killed = options("killed");
+  whole.checkpoint_every = killed.checkpoint_every = 2, whole.keep = killed.keep = 10;
+  const TrainResult expected = run(whole);
+  run(killed);
+  fs::remove_all(checkpoint_path(killed.output, 6));
+  std::ofstream(killed.output + "/metrics.jsonl", std::ios::app) << "{\"kind\": \"train\", \"st";
+  killed.resume = true;
+  const TrainResult found = run(killed);
+  expect_same_files(expected.checkpoint, found.checkpoint);
+  EXPECT_EQ(metrics_of(whole), metrics_of(killed));
+}
+
+TEST_F(RunTest, RefusesToResumeUnderOtherSettings) {
+  TrainOptions o = options("run");
+  run_until(o, 2);
+  EXPECT_THROW(run(o), Error) << "a run stands there and resume was not asked for";
+  o.resume = true;
+  o.optimizer.learning_rate = 3e-3;
+  try {
+    run(o);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("learning-rate = 0.01, this one has 0.003"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(RunTest, Learns) {
+  TrainOptions o = options("run");
+  o.steps = 40;
+  double first = 0, last = 0;
+  run(o, {.progress = [&](const TrainProgress& p) { (p.step == 1 ? first : last) = p.loss; },
+          .generate = {},
+          .stop = nullptr});
+  EXPECT_LT(last, 0.9 * first);
+}
+
+TEST_F(RunTest, KeepsTheBestAndTheNewest) {
+  TrainOptions o = options("run");
+  o.steps = 12, o.evaluate_every = 2, o.checkpoint_every = 1, o.keep = 2;
+  const TrainResult result = run(o);
+  const std::vector<std::string> found = list_checkpoints(o.output);
+  ASSERT_GE(found.size(), 2u);
+  EXPECT_LE(found.size(), 3u);
+  EXPECT_EQ(found.back(), checkpoint_path(o.output, 12));
+  EXPECT_TRUE(fs::exists(checkpoint_path(o.output, result.best_step)));
+  const Json best = Json::parse_file(o.output + "/best.json");
+  EXPECT_EQ(best.integer("step"), result.best_step);
+  EXPECT_EQ(best.number("walked_accept_length"), result.best_accept_length);
+}
+
+TEST_F(RunTest, GeneratesAtTheEndAndEveryFewEvaluations) {
+  TrainOptions o = options("run");
+  o.steps = 8, o.evaluate_every = 1, o.generate_every = 3;
+  std::vector<int64_t> asked;
+  int64_t step = 0;
+  run(o, {.progress = [&](const TrainProgress& p) { step = p.step; },
+          .generate =
+              [&](const Draft& draft) {
+                asked.push_back(step);
+                EXPECT_EQ(draft.config.draft_vocabulary, 60);
+                return 2.5;
+              },
+          .stop = nullptr});
+  EXPECT_EQ(asked, (std::vector<int64_t>{3, 6, 8}));
+}
+
+TEST_F(RunTest, ADumpedStepReplaysAsItWas) {
+  TrainOptions o = options("run");
+  o.dump_steps = {2};
+  run(o);
+  Exec exec;
+  const std::string dump = o.output + "/dump-000002";
+  const Replay again = replay(exec, {.directory = dump, .attention = {"auto", "dense"}});
+  const Json seen = Json::parse_file(dump + "/step.json");
+  EXPECT_EQ(again.runs[0].loss, seen.number("loss"));
+  EXPECT_EQ(again.runs[0].grad_norm, seen.number("grad_norm"));
+  EXPECT_EQ(again.ttt_steps, 3);
+  EXPECT_FALSE(fs::exists(o.output + "/dump-000001"));
+}
+
+TEST_F(RunTest, MicroBatchesShareTheStepsRows) {
+  TrainOptions o = options("run");
+  o.accumulate = 2, o.dump_steps = {0}, o.steps = 1, o.held_out = "";
+  run(o);
+  Exec exec;
+  double loss = 0, rows = 0;
+  int64_t n = 0;
+  for (const char* part : {"/dump-000000.0", "/dump-000000.1"}) {
+    const Replay one = replay(exec, {.directory = o.output + part});
+    loss += one.runs[0].loss;
+    rows += static_cast<double>(one.runs[0].figures.depths[0].supervised);
+    n = SafetensorsFile::open(o.output + part + "/batch.safetensors").at("n_k").as<int64_t>()[0];
+  }
+  EXPECT_EQ(static_cast<double>(n), rows);
+  EXPECT_DOUBLE_EQ(loss, Json::parse_file(o.output + "/dump-000000.0/step.json").number("loss"));
+}
+
+// Features as captured give the run that the target gives.
+struct FeatureRun : RunTest {
+  // One file per batch; in file `poisoned` one tap is not a number.
+  void capture(const TrainOptions& from, const std::string& output, int64_t poisoned) {
+    const auto inputs = load_inputs(from);
+    fs::create_directories(output);
+    Exec exec;
+    for (int64_t i = 0; i < inputs->train->batches(0); ++i) {
+      const PackedBatch tokens = inputs->train->tokens(0, i);
+      const Buffer taps(DType::f32, {tokens.tokens(), 96}), last_hidden(DType::f32, {tokens.tokens(), 32});
+      inputs->train->read_states(exec, 0, i, tokens, taps, last_hidden);
+      if (i == poisoned) taps.tensor().as<float>()[0] = std::nanf("");
+      write_features(output + "/" + feature_file_name(i), {tokens, taps, last_hidden}, inputs->info);
+    }
+  }
+
+  TrainOptions with_features(const std::string& output, const std::string& features) {
+    TrainOptions o = options(output);
+    o.data = "", o.held_out = "", o.features = features;
+    return o;
+  }
+};
+
+TEST_F(FeatureRun, TrainsAsWithTheTarget) {
+  TrainOptions direct = options("direct");
+  capture(direct, directory / "features", -1);
+  TrainOptions o = with_features("run", directory / "features");
+  const auto target_inputs = load_inputs(direct), feature_inputs = load_inputs(o);
+  EXPECT_EQ(plan_training(direct, *target_inputs).supervised_share, plan_training(o, *feature_inputs).supervised_share);
+  EXPECT_EQ(target_inputs->draft.vocabulary.d2t, feature_inputs->draft.vocabulary.d2t);
+  EXPECT_EQ(target_inputs->draft.config.tap_ids, feature_inputs->draft.config.tap_ids);
+  o.steps = 40;
+  double first = 0, last = 0;
+  run(o, {.progress = [&](const TrainProgress& p) { (p.step == 1 ? first : last) = p.loss; },
+          .generate = {},
+          .stop = nullptr});
+  EXPECT_LT(last, 0.9 * first);
+}
+
+TEST_F(FeatureRun, AStepThatIsNotFiniteIsSkippedCountedAndDumped) {
+  capture(options("direct"), directory / "features", 1);
+  TrainOptions o = with_features("run", directory / "features");
+  o.steps = load_inputs(o)->train->batches(0), o.keep = 100, o.checkpoint_every = 1;  // every file once
+  const TrainResult result = run(o);
+  EXPECT_EQ(result.skipped, 1);
+  int64_t dumps = 0;
+  for (const auto& entry : fs::directory_iterator(o.output))
+    dumps += entry.path().filename().string().starts_with("dump-");
+  EXPECT_EQ(dumps, 1);
+  const SafetensorsFile weights = SafetensorsFile::open(result.checkpoint + "/model.safetensors");
+  for (const auto& [tensor_name, tensor] : weights.tensors())
+    for (const double value : tensor.dtype == DType::f32 ? testing::to_doubles(tensor) : std::vector<double>())
+      ASSERT_TRUE(std::isfinite(value)) << tensor_name;
+}
+
+TEST_F(FeatureRun, FilesOfTwoTargetsAreRefused) {
+  capture(options("direct"), directory / "features", -1);
+  const FeatureBatch first = read_features(directory / "features/" + feature_file_name(0));
+  FeatureInfo other = first.info;
+  other.target_fingerprint = "another";
+  write_features(directory / "features/" + feature_file_name(77), {first.tokens, first.taps, first.last_hidden}, other);
+  EXPECT_THROW(run(with_features("run", directory / "features")), Error);
+}
+
+TEST_F(RunTest, WarmStartBeginsWithTheDraftGiven) {
+  TrainOptions o = options("first");
+  const TrainResult first = run(o);
+  TrainOptions again = options("second");
+  again.init_draft = first.checkpoint, again.draft_vocabulary = 0;
+  const auto inputs = load_inputs(again);
+  const SafetensorsFile weights = SafetensorsFile::open(first.checkpoint + "/model.safetensors");
+  for (const Parameter& one : parameters(inputs->draft.config, inputs->weights)) {
+    const auto result = testing::compare_bits(one.name, one.tensor, weights.at(one.name));
+    EXPECT_TRUE(result.passed()) << result.text();
+  }
+  EXPECT_EQ(inputs->draft.config.draft_vocabulary, 60);
+}
+
+TEST_F(RunTest, OptionsThatContradictAreRefused) {
+  TrainOptions both = options("run");
+  both.features = directory / "features";
+  EXPECT_THROW(load_inputs(both), Error);
+  TrainOptions none = options("run");
+  none.data = "";
+  EXPECT_THROW(load_inputs(none), Error);
+  TrainOptions deep = options("run");
+  deep.ttt_steps = 18;
+  EXPECT_THROW(run(deep), Error);
+  TrainOptions init = options("run");
+  init.init = "zeros";
+  EXPECT_THROW(load_inputs(init), Error);
+}
+
+}  // namespace
+}  // namespace eyrie
