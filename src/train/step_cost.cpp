@@ -49,8 +49,16 @@ WorkShares step_flops(const DraftConfig& config, const Supervision& supervision)
   return flops;
 }
 
-double target_flops(const TargetConfig& config, int64_t tokens) {
-  return static_cast<double>(config.layers) * layer_flops(config.decoder, tokens, tokens);
+double target_flops(const TargetConfig& config, std::span<const int32_t> cu_seqlens) {
+  const DecoderConfig& layer = config.decoder;
+  double keys = 0;
+  for (size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
+    const auto length = static_cast<double>(cu_seqlens[i + 1] - cu_seqlens[i]);
+    keys += length * (length + 1) / 2;
+  }
+  const int64_t tokens = cu_seqlens.back();
+  return static_cast<double>(config.layers) *
+         (layer_flops(layer, tokens, tokens) + 4 * keys * static_cast<double>(layer.q_heads * layer.head_dim));
 }
 
 }  // namespace eyrie

@@ -10,7 +10,7 @@
 namespace eyrie {
 
 WorkShares step_flops(const DraftConfig& config, const Supervision& supervision);
-// The target's forward over `tokens` packed tokens, without its attention scores and without logits.
-double target_flops(const TargetConfig& config, int64_t tokens);
+// The target's forward over packed sequences, without its logits (those that are needed belong to the loss).
+double target_flops(const TargetConfig& config, std::span<const int32_t> cu_seqlens);
 
 }  // namespace eyrie
