@@ -35,7 +35,8 @@ function(eyrie_room name)
       target_link_libraries(${name}_test PRIVATE eyrie_${name}_cases)
     endif()
     target_compile_definitions(${name}_test PRIVATE EYRIE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+    # Passive: several tests run side by side, and a thread that spins while it waits would hold up the others.
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=PASSIVE)
   endif()
 endfunction()
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "speculative/sampler.h"
+#include "train/options.h"
+#include "train/replay.h"
 
 namespace eyrie {
 
@@ -41,5 +43,31 @@ struct BenchOptions {
   std::string model = "assets/fledgling";
 };
 void run_bench(const BenchOptions&);
+
+struct TrainCommand {
+  TrainOptions train;
+  std::string prompts;        // prompts whose generated accept length is measured; empty: the held-out conversations'
+  int64_t prompt_count = 32;  // of them
+  bool plan = false;          // print the resolved run and stop
+};
+void run_train(const TrainCommand&);
+
+struct ExportCommand {
+  std::string checkpoint, output, reader, dtype = "bf16";
+};
+void run_export(const ExportCommand&);
+
+struct ReplayCommand {
+  ReplayOptions replay;
+  std::string normalize;  // "": as the dump says
+  int64_t ttt_steps = 0;  // 0: as the dump says
+  std::string output;
+};
+void run_replay(const ReplayCommand&);
+
+struct DemoCommand {
+  std::string target = "assets/fledgling", output = "demo";
+};
+void run_demo(const DemoCommand&);
 
 }  // namespace eyrie

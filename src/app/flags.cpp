@@ -59,6 +59,90 @@ void bind(CLI::App& app, BenchOptions& o) {
   app.add_option("--model", o.model, "the target that `speculation` and `train` measure");
 }
 
+void bind(CLI::App& app, TrainCommand& o) {
+  TrainOptions& t = o.train;
+  app.set_config("--config", "", "a TOML file: every flag of this list is a key of it");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.add_flag("--plan", o.plan, "print the resolved run without starting it");
+
+  app.add_option("--model", t.model, "the target: a Hugging Face directory");
+  app.add_option("--data", t.data, "conversations to train on, JSONL")->group("Data");
+  app.add_option("--held-out", t.held_out, "conversations (or features) to evaluate on")->group("Data");
+  app.add_option("--features", t.features, "captured features to train on, instead of conversations")->group("Data");
+  app.add_option("--target-weights", t.target_weights, "with features: where lm_head and embeddings are")
+      ->group("Data");
+  app.add_option("--lm-head-key", t.lm_head_key, "")->group("Data");
+  app.add_option("--embedding-key", t.embedding_key, "")->group("Data");
+  app.add_option("--chat-template", t.chat_template, "name; default: guessed from the model")->group("Data");
+  app.add_option("--max-tokens", t.max_tokens, "longer sequences are cut")->group("Data")->check(CLI::PositiveNumber);
+
+  app.add_option("--draft-config", t.draft_config, "directory with a draft's config.json")->group("Draft");
+  app.add_option("--tap-ids", t.tap_ids, "output ids of the tapped layers")->group("Draft")->delimiter(',');
+  app.add_option("--draft-vocabulary", t.draft_vocabulary, "tokens; 0: the config's, or all up to 32,000")
+      ->group("Draft");
+  app.add_option("--init-draft", t.init_draft, "a draft to begin with")->group("Draft");
+  app.add_option("--init", t.init, "head and last norm of a new draft")
+      ->group("Draft")
+      ->check(CLI::IsMember({"target", "random"}));
+
+  app.add_option("--ttt-steps", t.ttt_steps, "depths K")->group("Loss")->check(CLI::Range(1, 17));
+  app.add_option("--loss-decay", t.loss_decay, "w: depth k weighs w^k")->group("Loss");
+  app.add_option("--normalize", t.normalize, "what n_k counts")
+      ->group("Loss")
+      ->check(CLI::IsMember({"step", "micro-batch"}));
+  app.add_option("--attention", t.attention, "backend")->group("Loss");
+
+  app.add_option("--learning-rate", t.optimizer.learning_rate, "peak")->group("Optimizer");
+  app.add_option("--warmup-share", t.optimizer.warmup_share, "of all steps")->group("Optimizer");
+  app.add_option("--beta1", t.optimizer.beta1, "")->group("Optimizer");
+  app.add_option("--beta2", t.optimizer.beta2, "")->group("Optimizer");
+  app.add_option("--epsilon", t.optimizer.epsilon, "")->group("Optimizer");
+  app.add_option("--weight-decay", t.optimizer.weight_decay, "")->group("Optimizer");
+  app.add_option("--clip", t.optimizer.clip, "of the gradient's norm; 0: none")->group("Optimizer");
+  app.add_option("--spike-factor", t.optimizer.spike_factor, "norms beyond this many medians are dumped; 0: never")
+      ->group("Optimizer");
+
+  app.add_option("--epochs", t.epochs, "")->group("Run")->check(CLI::PositiveNumber);
+  app.add_option("--steps", t.steps, "optimizer steps; 0: as many as the epochs have")->group("Run");
+  app.add_option("--token-budget", t.token_budget, "tokens of one packed batch")
+      ->group("Run")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--accumulate", t.accumulate, "packed batches of one step")->group("Run")->check(CLI::PositiveNumber);
+  app.add_option("--seed", t.seed, "")->group("Run");
+  app.add_option("--output", t.output, "run directory: checkpoints, metrics, dumps")->group("Run");
+  app.add_flag("--resume", t.resume, "go on from the newest checkpoint of --output")->group("Run");
+  app.add_option("--evaluate-every", t.evaluate_every, "steps; 0: at the end")->group("Run");
+  app.add_option("--generate-every", t.generate_every, "evaluations; 0: at the end")->group("Run");
+  app.add_option("--checkpoint-every", t.checkpoint_every, "steps; 0: at the end")->group("Run");
+  app.add_option("--keep", t.keep, "newest checkpoints kept beside the best")->group("Run");
+  app.add_option("--chain", t.chain, "drafts per verify of the accept length")->group("Run");
+  app.add_option("--prompts", o.prompts, "prompts for the generated accept length")->group("Run");
+  app.add_option("--prompt-count", o.prompt_count, "how many of them")->group("Run");
+  app.add_option("--dump-steps", t.dump_steps, "steps to dump, counted from 0")->group("Run")->delimiter(',');
+}
+
+void bind(CLI::App& app, ExportCommand& o) {
+  app.add_option("--checkpoint", o.checkpoint, "a checkpoint of a run, or any draft directory")->required();
+  app.add_option("--output", o.output, "directory to write")->required();
+  app.add_option("--for", o.reader, "whose conventions")->check(CLI::IsMember({"sglang", "vllm"}));
+  app.add_option("--dtype", o.dtype, "")->check(CLI::IsMember({"bf16", "f32"}));
+}
+
+void bind(CLI::App& app, ReplayCommand& o) {
+  app.add_option("DUMP", o.replay.directory, "directory with batch.safetensors and draft/")->required();
+  app.add_option("--attention", o.replay.attention, "backends; each is compared with the first")->delimiter(',');
+  app.add_option("--normalize", o.normalize, "default: as the dump says")
+      ->check(CLI::IsMember({"step", "micro-batch"}));
+  app.add_option("--ttt-steps", o.ttt_steps, "depths; default: as the dump says")->check(CLI::Range(1, 17));
+  app.add_option("--model", o.replay.model, "the target, for its lm_head and embeddings");
+  app.add_option("--out", o.output, "safetensors file for loss and gradients")->required();
+}
+
+void bind(CLI::App& app, DemoCommand& o) {
+  app.add_option("--target", o.target, "the bundled target");
+  app.add_option("--output", o.output, "directory for the run, the draft and report.html");
+}
+
 template <typename Options, void (*Run)(const Options&)>
 void parse_and_run(int argc, char** argv) {
   const std::string name = std::string("eyrie ") + argv[0];
@@ -82,7 +166,11 @@ constexpr Command kCommands[] = {
     {"tokenize", "JSONL {\"text\"} on standard input to {\"ids\", \"text\"} lines",
      parse_and_run<TokenizeOptions, run_tokenize>},
     {"capture", "write a target's features for training without it", parse_and_run<CaptureOptions, run_capture>},
+    {"train", "train a draft for a target", parse_and_run<TrainCommand, run_train>},
+    {"export", "write a checkpoint's draft for a reader", parse_and_run<ExportCommand, run_export>},
+    {"replay", "compute one dumped training step again", parse_and_run<ReplayCommand, run_replay>},
     {"generate", "answer prompts, with a draft or without", parse_and_run<GenerateCommand, run_generate>},
+    {"demo", "train a draft for the bundled target and show what it gains", parse_and_run<DemoCommand, run_demo>},
     {"bench", "time the parts beside the limits of this machine", parse_and_run<BenchOptions, run_bench>},
 };
 

@@ -1,3 +1,5 @@
+#include "speculative/generate.h"
+
 #include <fmt/core.h>
 
 #include <cstdio>
@@ -8,7 +10,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "io/atomic_dir.h"
-#include "speculative/generate.h"
 
 namespace eyrie {
 namespace {

@@ -44,8 +44,9 @@ std::string format_progress(std::string_view label, double share, std::string_vi
 
 ProgressBar::ProgressBar(std::string label) : label_(std::move(label)), terminal_(isatty(STDERR_FILENO) == 1) {}
 
-ProgressBar::~ProgressBar() {
-  if (terminal_ && drawn_) std::fputc('\n', stderr);
+void ProgressBar::end() {
+  if (drawn_) std::fputc('\n', stderr);
+  drawn_ = false;
 }
 
 void ProgressBar::update(int64_t done, int64_t total, std::string_view details) {

@@ -17,8 +17,9 @@ std::string format_progress(std::string_view label, double share, std::string_vi
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label);
-  ~ProgressBar();  // ends the line
+  ~ProgressBar() { end(); }
   void update(int64_t done, int64_t total, std::string_view details);
+  void end();  // the line; the next update begins another
 
  private:
   std::string label_;

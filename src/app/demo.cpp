@@ -1,0 +1,161 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/progress.h"
+#include "app/report.h"
+#include "app/serving.h"
+#include "app/training.h"
+#include "base/error.h"
+#include "eval/accept_length.h"
+#include "eval/tasks.h"
+#include "io/atomic_dir.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kDraftVocabulary = 1024, kChain = 4, kMaxNewTokens = 160;
+
+struct Demo {
+  const DemoCommand& command;
+  Exec exec = {};
+  Report report = {};
+  std::vector<std::pair<std::string, double>> seconds = {};  // by phase
+
+  std::string path(const char* name) const { return command.output + "/" + name; }
+};
+
+// The draft's config: derived from the target, with one norm before fc, which trains faster on so little data.
+void write_demo_config(const Demo& demo, const Target& target) {
+  DraftConfig config = derive_draft_config(target.config, kDraftVocabulary);
+  config.norm_before_fc = true;
+  std::filesystem::create_directories(demo.path("draft-config"));
+  write_file_atomically(demo.path("draft-config/config.json"), write_draft_config(config, "").dump(2) + "\n");
+}
+
+TrainOptions training_options(const Demo& demo) {
+  TrainOptions options;
+  options.model = demo.command.target;
+  options.data = demo.command.target + "/conversations.jsonl";
+  options.draft_config = demo.path("draft-config");
+  options.output = demo.path("run");
+  options.ttt_steps = 4;
+  options.optimizer.learning_rate = 1e-3;
+  options.token_budget = 512;
+  return options;
+}
+
+// Trains, and keeps the figures of each step for the report's curves.
+void train_draft(Demo& demo) {
+  Stopwatch watch;
+  const TrainOptions options = training_options(demo);
+  std::filesystem::remove_all(options.output);
+  const auto inputs = load_inputs(options);
+  ProgressBar bar("train");
+  TrainHooks hooks;
+  hooks.stop = &stop_requested();
+  hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
+  const TrainResult result = train(demo.exec, options, *inputs, hooks);
+  bar.end();
+  demo.report.summary = fmt::format("{} training steps, {} tokens.", result.steps, result.tokens);
+  run_export({result.checkpoint, demo.path("draft"), "", "bf16"});
+  demo.seconds.emplace_back("training", watch.seconds());
+}
+
+// The curves of the report from the run's metrics.
+void read_curves(Demo& demo) {
+  for_each_json_line(demo.path("run/metrics.jsonl"), [&](const Json& line) {
+    if (line.text("kind") != "train") return;
+    CurvePoint loss{line.integer("step"), {}}, accuracy = loss;
+    for (const Json& depth : line.array("depths")) {
+      loss.by_depth.push_back(depth.number("loss"));
+      accuracy.by_depth.push_back(depth.number("accuracy"));
+    }
+    demo.report.loss.push_back(std::move(loss));
+    demo.report.accuracy.push_back(std::move(accuracy));
+  });
+}
+
+SpeculationReport compare(Demo& demo, const ServedModels& models, const std::vector<Prompt>& prompts) {
+  Stopwatch watch;
+  std::vector<std::vector<int32_t>> ids;
+  for (const Prompt& prompt : prompts) ids.push_back(prompt.ids);
+  ProgressBar bar("generate");
+  SpeculationComparison comparison;
+  comparison.options.chain = kChain;
+  comparison.options.max_new_tokens = kMaxNewTokens;
+  comparison.options.stop_ids = models.target.config.stop_ids;
+  comparison.text = [&] { return text_stream(*models.reader.tokenizer); };
+  comparison.progress = [&](int64_t done) {
+    bar.update(done, static_cast<int64_t>(prompts.size()), fmt::format("{}/{} problems", done, prompts.size()));
+    if (stop_requested()) throw Error(ErrorKind::interrupted, "demo", "interrupted");
+  };
+  SpeculationReport result = compare_speculation(demo.exec, models.target, *models.draft, ids, comparison);
+  demo.seconds.emplace_back("generation, both ways", watch.seconds());
+  return result;
+}
+
+void fill_table(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts) {
+  auto& table = demo.report.table;
+  table.emplace_back("tokens/s without a draft", fmt::format("{:.0f}", result.plain.tokens_per_second()));
+  table.emplace_back(fmt::format("tokens/s with the draft, chain {}", kChain),
+                     fmt::format("{:.0f}", result.speculative.tokens_per_second()));
+  table.emplace_back("speed-up", fmt::format("{:.2f}", result.speed_up()));
+  std::string lengths;
+  for (const double length : result.accept_length_by_chain)
+    lengths += fmt::format("{}{:.2f}", lengths.empty() ? "" : "  ", length);
+  table.emplace_back(fmt::format("accept length for chains 1..{}", kChain), lengths);
+  table.emplace_back("break-even accept length", fmt::format("{:.2f}", result.break_even()));
+  table.emplace_back("identical outputs", fmt::format("{} of {}", result.identical, result.prompts));
+  int64_t right = 0;
+  for (size_t i = 0; i < prompts.size(); ++i) right += exact_match(result.results[i].text, prompts[i].answer);
+  table.emplace_back("right answers", fmt::format("{} of {}", right, prompts.size()));
+  for (const auto& [phase, seconds] : demo.seconds) table.emplace_back(phase, fmt::format("{:.1f} s", seconds));
+}
+
+// The answer of a few steps that the draft helped with most, its tokens coloured.
+void fill_sample(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts,
+                 const Tokenizer& tokenizer) {
+  size_t best = 0;
+  for (size_t i = 0; i < prompts.size(); ++i)
+    if (result.results[i].ids.size() > result.results[best].ids.size()) best = i;
+  const GenerateResult& answer = result.results[best];
+  StreamDecoder decoder(tokenizer, true);
+  for (size_t t = 0; t < answer.ids.size(); ++t) {
+    std::string text = decoder.push(answer.ids[t]);
+    if (!text.empty()) demo.report.answer.push_back({std::move(text), answer.from_draft[t] != 0});
+  }
+  demo.report.question = prompts[best].question;
+}
+
+void write_demo_report(Demo& demo, const SpeculationReport& result) {
+  const auto& steps = result.speculative.steps.steps_by_tokens;
+  demo.report.title = "Eyrie: a draft for fledgling";
+  demo.report.accepted.assign(steps.begin() + 1, steps.end());
+  write_file_atomically(demo.path("report.html"), render_report(demo.report));
+  fmt::print("\n");
+  for (const auto& [label, value] : demo.report.table) fmt::print("{:<34} {:>24}\n", label, value);
+  fmt::print("\nreport: {}\n", demo.path("report.html"));
+}
+
+}  // namespace
+
+void run_demo(const DemoCommand& command) {
+  stop_requested();
+  Demo demo{command};
+  std::filesystem::create_directories(command.output);
+  write_demo_config(demo, load_target(command.target));
+  train_draft(demo);
+  const ServedModels models = load_served_models(command.target, demo.path("draft"), "");
+  const auto prompts = read_prompts(command.target + "/held_out.jsonl", models.reader);
+  const SpeculationReport result = compare(demo, models, prompts);
+  read_curves(demo);
+  fill_table(demo, result, prompts);
+  fill_sample(demo, result, prompts, *models.reader.tokenizer);
+  write_demo_report(demo, result);
+}
+
+}  // namespace eyrie

@@ -1,0 +1,33 @@
+#include <fmt/core.h>
+
+#include "app/commands.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "io/atomic_dir.h"
+#include "model/draft.h"
+#include "model/export_check.h"
+
+namespace eyrie {
+
+void run_export(const ExportCommand& command) {
+  const Draft draft = load_draft(command.checkpoint, {});
+  AtomicDirectory output(command.output);
+  write_draft(output.path(), {.config = draft.config,
+                              .tensors = draft.tensors,
+                              .vocabulary = draft.vocabulary,
+                              .embedding = draft.own_embedding ? draft.embedding : ConstTensor(),
+                              .dtype = command.dtype == "f32" ? DType::f32 : DType::bf16,
+                              .reader = command.reader});
+  if (!command.reader.empty()) {
+    const auto problems = export_problems(output.path(), command.reader);
+    for (const std::string& problem : problems) log_warning(problem);
+    if (!problems.empty())
+      throw Error(ErrorKind::input, command.output,
+                  fmt::format("not written: {} would not read it as it is meant ({} problems)", command.reader,
+                              problems.size()));
+  }
+  output.commit();
+  log_info(fmt::format("draft written to {}", command.output));
+}
+
+}  // namespace eyrie

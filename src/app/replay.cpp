@@ -1,0 +1,53 @@
+#include "train/replay.h"
+
+#include <fmt/core.h>
+
+#include "app/commands.h"
+
+namespace eyrie {
+namespace {
+
+void print_run(const ReplayRun& run, const ReplayRun& first) {
+  fmt::print("{:<8} {:>13.6g} {:>13.6g}", run.attention, run.loss, run.grad_norm);
+  const TensorDifference* worst = nullptr;
+  for (const TensorDifference& one : run.differences)
+    if (!worst || one.relative_l2 > worst->relative_l2) worst = &one;
+  if (&run != &first && worst) fmt::print("  {:.1e} in {}", worst->relative_l2, worst->tensor);
+  fmt::print("\n");
+}
+
+void print_depths(const ReplayRun& run) {
+  fmt::print("\ndepth     loss  accuracy  out of vocab.  supervised\n");
+  for (size_t k = 0; k < run.figures.depths.size(); ++k) {
+    const DepthFigures& depth = run.figures.depths[k];
+    fmt::print("{:>5} {:>8.4f} {:>8.2f}% {:>13.2f}% {:>11}\n", k, depth.loss(), 100 * depth.accuracy(),
+               100 * depth.oov_share(), depth.supervised);
+  }
+}
+
+void print_differences(const std::vector<ReplayRun>& runs) {
+  for (size_t i = 1; i < runs.size(); ++i) {
+    fmt::print("\n{} against {}: relative difference of each gradient\n", runs[i].attention, runs[0].attention);
+    for (const TensorDifference& one : runs[i].differences)
+      fmt::print("  {:<46} {:.2e}\n", one.tensor, one.relative_l2);
+  }
+}
+
+}  // namespace
+
+void run_replay(const ReplayCommand& command) {
+  Exec exec;
+  ReplayOptions options = command.replay;
+  if (!command.normalize.empty()) options.normalize = find_normalize(command.normalize);
+  if (command.ttt_steps > 0) options.ttt_steps = command.ttt_steps;
+  const Replay result = replay(exec, options);
+  fmt::print("depths {}, loss decay {}, normalize {}\n\n", result.ttt_steps, result.loss_decay, name(result.normalize));
+  fmt::print("{:<8} {:>13} {:>13}  {}\n", "backend", "loss", "gradient norm",
+             result.runs.size() > 1 ? "largest relative difference" : "");
+  for (const ReplayRun& run : result.runs) print_run(run, result.runs[0]);
+  print_depths(result.runs[0]);
+  print_differences(result.runs);
+  write_replay(command.output, result);
+}
+
+}  // namespace eyrie

@@ -1,0 +1,80 @@
+#include <fmt/core.h>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/progress.h"
+#include "app/serving.h"
+#include "app/training.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "train/run_plan.h"
+#include "train/trainer.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kGeneratedTokens = 128;  // per prompt of the generated accept length
+
+std::vector<std::vector<int32_t>> generation_prompts(const TrainCommand& command, const Target& target) {
+  const std::string& path = command.prompts.empty() ? command.train.held_out : command.prompts;
+  std::vector<std::vector<int32_t>> prompts;
+  if (path.empty()) return prompts;
+  ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat_template);
+  reader.vocabulary = target.config.vocabulary;
+  for (Prompt& prompt : read_prompts(path, reader)) {
+    if (static_cast<int64_t>(prompts.size()) == command.prompt_count) break;
+    prompts.push_back(std::move(prompt.ids));
+  }
+  return prompts;
+}
+
+}  // namespace
+
+double generated_accept_length(Exec& exec, const Target& target, const Draft& draft,
+                               const std::vector<std::vector<int32_t>>& prompts, int64_t chain) {
+  Generator generator(exec, target, &draft);
+  GenerateOptions options;
+  options.chain = chain;
+  options.max_new_tokens = kGeneratedTokens;
+  options.stop_ids = target.config.stop_ids;
+  AcceptStatistics accepted;
+  for (const auto& prompt : prompts) accepted.add(generator.generate(prompt, options).accepted);
+  return accepted.accept_length();
+}
+
+std::string describe(const TrainProgress& now) {
+  return fmt::format("step {}/{}  loss {:.3f}  acc {:.3f}  {:.0f} tok/s  {} left", now.step, now.steps, now.loss,
+                     now.accuracy, now.tokens_per_second, format_duration(now.seconds_left));
+}
+
+void run_train(const TrainCommand& command) {
+  const auto inputs = load_inputs(command.train);
+  const TrainPlan plan = plan_training(command.train, *inputs);
+  if (command.plan) return fmt::print("{}", plan.text);
+  log_info(plan.text);
+  if (command.train.output.empty()) throw Error(ErrorKind::usage, "eyrie train", "--output is required");
+
+  Exec exec;
+  TrainHooks hooks;
+  ProgressBar bar("train");
+  hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
+  hooks.stop = &stop_requested();
+  std::vector<std::vector<int32_t>> prompts;
+  if (inputs->target) prompts = generation_prompts(command, *inputs->target);
+  if (!prompts.empty())
+    hooks.generate = [&](const Draft& draft) {
+      return generated_accept_length(exec, *inputs->target, draft, prompts, command.train.chain);
+    };
+  const TrainResult result = train(exec, command.train, *inputs, hooks);
+  bar.end();
+  log_info(fmt::format("{} steps ({} skipped), {} tokens in {}; last checkpoint {}", result.steps, result.skipped,
+                       result.tokens, format_duration(result.seconds), result.checkpoint));
+  if (result.best_step > 0)
+    log_info(fmt::format("walked accept length {:.3f} (chain {}), best at step {}", result.best_accept_length,
+                         command.train.chain, result.best_step));
+  if (result.generated_accept_length)
+    log_info(
+        fmt::format("generated accept length {:.3f} over {} prompts", *result.generated_accept_length, prompts.size()));
+}
+
+}  // namespace eyrie
