@@ -65,6 +65,12 @@ struct ReplayCommand {
 };
 void run_replay(const ReplayCommand&);
 
+struct InspectCommand {
+  std::string directory, against, prompts, chat_template;
+  int64_t max_new_tokens = 64;  // per prompt of the probe
+};
+void run_inspect(const InspectCommand&);
+
 struct DemoCommand {
   std::string target = "assets/fledgling", output = "demo";
 };

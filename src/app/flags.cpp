@@ -138,6 +138,14 @@ void bind(CLI::App& app, ReplayCommand& o) {
   app.add_option("--out", o.output, "safetensors file for loss and gradients")->required();
 }
 
+void bind(CLI::App& app, InspectCommand& o) {
+  app.add_option("DIR", o.directory, "a model or a draft")->required();
+  app.add_option("--against", o.against, "the target that the draft should fit");
+  app.add_option("--prompts", o.prompts, "JSONL: probe the acceptance under each reading of the draft");
+  app.add_option("--chat-template", o.chat_template, "name; default: guessed from the target");
+  app.add_option("--max-new-tokens", o.max_new_tokens, "per prompt of the probe")->check(CLI::PositiveNumber);
+}
+
 void bind(CLI::App& app, DemoCommand& o) {
   app.add_option("--target", o.target, "the bundled target");
   app.add_option("--output", o.output, "directory for the run, the draft and report.html");
@@ -170,6 +178,7 @@ constexpr Command kCommands[] = {
     {"export", "write a checkpoint's draft for a reader", parse_and_run<ExportCommand, run_export>},
     {"replay", "compute one dumped training step again", parse_and_run<ReplayCommand, run_replay>},
     {"generate", "answer prompts, with a draft or without", parse_and_run<GenerateCommand, run_generate>},
+    {"inspect", "say what a model or draft is, and whether they fit", parse_and_run<InspectCommand, run_inspect>},
     {"demo", "train a draft for the bundled target and show what it gains", parse_and_run<DemoCommand, run_demo>},
     {"bench", "time the parts beside the limits of this machine", parse_and_run<BenchOptions, run_bench>},
 };
