@@ -45,6 +45,7 @@ TrainOptions training_options(const Demo& demo) {
   options.ttt_steps = 4;
   options.optimizer.learning_rate = 1e-3;
   options.token_budget = 512;
+  options.steps = 600;
   return options;
 }
 

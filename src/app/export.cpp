@@ -10,7 +10,7 @@
 namespace eyrie {
 
 void run_export(const ExportCommand& command) {
-  const Draft draft = load_draft(command.checkpoint, {});
+  const Draft draft = load_draft_alone(command.checkpoint);
   AtomicDirectory output(command.output);
   write_draft(output.path(), {.config = draft.config,
                               .tensors = draft.tensors,

@@ -49,7 +49,7 @@ void run_inspect(const InspectCommand& command) {
       throw Error(ErrorKind::usage, command.directory, "expected a draft (its weights have fc.weight) with --against");
     return print(describe(load_target(command.directory)));
   }
-  Draft draft = load_draft(command.directory, {});
+  Draft draft = load_draft_alone(command.directory);
   print(describe(draft));
   if (!command.against.empty())
     inspect_against(command, std::move(draft));
