@@ -3,14 +3,17 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "io/atomic_dir.h"
 
 namespace eyrie {
 
-Json read_config_file(const std::string& path) {
-  Json config = Json::parse_file(path);
-  if (!config.is_object()) throw Error(ErrorKind::file, path, "expected a JSON object");
+Json parse_config(const std::string& text, const std::string& place) {
+  Json config = Json::parse(text, place);
+  if (!config.is_object()) throw Error(ErrorKind::file, place, "expected a JSON object");
   return config;
 }
+
+Json read_config_file(const std::string& path) { return parse_config(read_file(path), path); }
 
 const Json* find_object(const Json& config, const std::string& place, std::string_view key) {
   const Json* value = config.find(key);

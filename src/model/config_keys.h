@@ -9,7 +9,8 @@
 
 namespace eyrie {
 
-Json read_config_file(const std::string& path);  // an object
+Json parse_config(const std::string& text, const std::string& place);  // an object, or Error{file}
+Json read_config_file(const std::string& path);
 // An object, or null when absent.
 const Json* find_object(const Json& config, const std::string& place, std::string_view key);
 int64_t integer_or(const Json& config, std::string_view key, int64_t otherwise, int64_t min, int64_t max);

@@ -120,7 +120,10 @@ void write_variants(Json& json, const DraftConfig& config) {
 
 DraftConfig read_draft_config(const std::string& directory) {
   const std::string path = config_path(directory);
-  const Json config = read_config_file(path);
+  return draft_config_of(read_config_file(path), path);
+}
+
+DraftConfig draft_config_of(const Json& config, const std::string& path) {
   const Json* nested = find_object(config, path, "transformer_layer_config");  // files of speculators
   const Json& layer = nested ? *nested : config;
   if (of_speculators(config) && !nested) refuse(path, "speculators_config without transformer_layer_config");

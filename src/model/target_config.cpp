@@ -11,32 +11,35 @@
 namespace eyrie {
 namespace {
 
-std::vector<int32_t> narrow(const std::vector<int64_t>& ids) { return {ids.begin(), ids.end()}; }
+constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
 
-void read_special_ids(const Json& config, const std::string& directory, TargetConfig& target) {
-  constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
-  const std::string place = config_path(directory);
-  target.stop_ids = narrow(integers_or_none(config, place, "eos_token_id", 0, kMaxId));
-  if (config.find("bos_token_id")) target.bos_id = static_cast<int32_t>(config.integer("bos_token_id", 0, kMaxId));
-  const std::string generation_path = (std::filesystem::path(directory) / "generation_config.json").string();
-  if (!std::filesystem::exists(generation_path)) return;
-  const auto stops = integers_or_none(read_config_file(generation_path), generation_path, "eos_token_id", 0, kMaxId);
-  if (!stops.empty()) target.stop_ids = narrow(stops);
+std::vector<int32_t> stop_ids(const Json& config, const std::string& place) {
+  const std::vector<int64_t> ids = integers_or_none(config, place, "eos_token_id", 0, kMaxId);
+  return {ids.begin(), ids.end()};
 }
 
 }  // namespace
 
-TargetConfig read_target_config(const std::string& directory) {
-  const std::string path = config_path(directory);
-  const Json config = read_config_file(path);
+TargetConfig target_config_of(const Json& config, const std::string& place) {
   TargetConfig target;
   target.model_type = config.text("model_type");
-  const Family& family = family_of(target.model_type, path);
-  target.decoder = read_decoder_config(config, path, family);
+  const Family& family = family_of(target.model_type, place);
+  target.decoder = read_decoder_config(config, place, family);
   target.layers = config.integer("num_hidden_layers", 1, kMaxLayers);
   target.vocabulary = config.integer("vocab_size", 1, kMaxVocabulary);
   target.tied_embeddings = boolean_or(config, "tie_word_embeddings", false);
-  read_special_ids(config, directory, target);
+  target.stop_ids = stop_ids(config, place);
+  if (config.find("bos_token_id")) target.bos_id = static_cast<int32_t>(config.integer("bos_token_id", 0, kMaxId));
+  return target;
+}
+
+TargetConfig read_target_config(const std::string& directory) {
+  const std::string path = config_path(directory);
+  TargetConfig target = target_config_of(read_config_file(path), path);
+  const std::string generation_path = (std::filesystem::path(directory) / "generation_config.json").string();
+  if (!std::filesystem::exists(generation_path)) return target;
+  const std::vector<int32_t> stops = stop_ids(read_config_file(generation_path), generation_path);
+  if (!stops.empty()) target.stop_ids = stops;
   return target;
 }
 

@@ -130,7 +130,7 @@ TEST(TargetConfig, NamesTheFileThatIsMissingOrNoJson) {
       std::string::npos);
   EXPECT_EQ(target_config_error("[]"), "DIR/config.json: expected a JSON object");
   EXPECT_EQ(error_of(directory, [&] { read_target_config(directory.path() + "/none"); }),
-            "DIR/none/config.json: cannot be opened");
+            "DIR/none/config.json: cannot be opened: No such file or directory");
 }
 
 TEST(TargetConfig, DefaultTaps) {
