@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <numeric>
+#include <sstream>
 
+#include "attention/suffix_attention.h"
 #include "io/safetensors.h"
 #include "model/weights.h"
 #include "testing/compare.h"
@@ -79,6 +83,115 @@ TEST(Target, GivesWhatTransformersGives) {
     expect_close(name + "/taps", out.taps, expected.file.at("taps"));
     expect_close(name + "/last_hidden", out.last_hidden, expected.file.at("last_hidden"));
   }
+}
+
+std::vector<int32_t> part(const std::vector<int32_t>& ids, int32_t begin, int32_t end) {
+  return {ids.begin() + begin, ids.begin() + end};
+}
+
+TEST(Target, PackedSequencesDoNotSeeEachOther) {
+  Exec exec;
+  const fs::path directory = kModels / "llama-3.1";
+  const Target target = load_target(directory);
+  const Expected expected(directory);
+  const auto tokens = static_cast<int32_t>(expected.token_ids.size());
+  const std::vector<int32_t> ends = {0, 1, 1, 9, tokens};  // of one token and of none, too
+  const Outputs packed = run(exec, target, expected.token_ids, ends, expected.tap_ids);
+  for (size_t i = 0; i + 1 < ends.size(); ++i) {
+    const int32_t begin = ends[i], end = ends[i + 1];
+    const Outputs alone = run(exec, target, part(expected.token_ids, begin, end), {0, end - begin}, expected.tap_ids);
+    const auto expect_same = [&](const char* name, const Buffer& found, const Buffer& whole) {
+      const auto comparison = testing::compare(name, found, ConstTensor(whole.tensor().slice(begin, end)));
+      EXPECT_TRUE(comparison.passed()) << comparison.text();
+    };
+    expect_same("logits", alone.logits, packed.logits);
+    expect_same("taps", alone.taps, packed.taps);
+  }
+}
+
+// Rows handed over in two calls, keys kept by the caller, as a server does.
+TEST(Target, RowsMayComeInPieces) {
+  Exec exec;
+  const fs::path directory = kModels / "qwen3";
+  const Target target = load_target(directory);
+  const Expected expected(directory);
+  const DecoderConfig& layer = target.config.decoder;
+  const auto tokens = static_cast<int64_t>(expected.token_ids.size()), first = int64_t{9};
+  std::vector<Buffer> keys, values;
+  for (int64_t i = 0; i < target.config.layers; ++i) {
+    keys.push_back(Buffer::zeros(DType::f32, {tokens, layer.kv_heads, layer.head_dim}));
+    values.push_back(Buffer::zeros(DType::f32, {tokens, layer.kv_heads, layer.head_dim}));
+  }
+  std::vector<int32_t> positions(static_cast<size_t>(tokens)), starts(static_cast<size_t>(tokens), 0);
+  std::iota(positions.begin(), positions.end(), 0);
+  const Buffer last_hidden(DType::f32, {tokens, layer.hidden});
+  const auto run_rows = [&](int64_t begin, int64_t end) {
+    const auto rows = [&](const std::vector<int32_t>& all) {
+      return ConstTensor(all.data(), DType::i32, {tokens}).slice(begin, end);
+    };
+    const auto attend = [&](int64_t index, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
+      const auto at = static_cast<size_t>(index);
+      copy(k, keys[at].tensor().slice(begin, end)), copy(v, values[at].tensor().slice(begin, end));
+      const Buffer lse(DType::f32, {end - begin, layer.q_heads});
+      const SuffixAttention problem{.q = q,
+                                    .prefix_k = keys[at],
+                                    .prefix_v = values[at],
+                                    .token = rows(positions),
+                                    .start = rows(starts),
+                                    .scale = 1 / std::sqrt(static_cast<float>(layer.head_dim))};
+      forward(exec, AttentionBackend::dense, problem, out, lse);
+    };
+    forward(exec, target, {rows(expected.token_ids), rows(positions), {}, {}, last_hidden.tensor().slice(begin, end)},
+            attend);
+  };
+  run_rows(0, first);
+  run_rows(first, tokens);
+  expect_close("last_hidden", last_hidden, expected.file.at("last_hidden"));
+}
+
+TEST(Target, TapsInTheOrderAsked) {
+  Exec exec;
+  const fs::path directory = kModels / "llama-2";
+  const Target target = load_target(directory);
+  const std::vector<int32_t> ids = {5, 7, 11};
+  const int64_t hidden = target.config.decoder.hidden;
+  const Outputs one = run(exec, target, ids, {0, 3}, {4}), many = run(exec, target, ids, {0, 3}, {6, 4, 0, 4});
+  for (int64_t row = 0; row < 3; ++row)
+    for (int64_t i = 0; i < hidden; ++i)
+      for (const int64_t place : {1, 3})
+        ASSERT_EQ(many.taps.tensor().as<float>()[row * 4 * hidden + place * hidden + i],
+                  one.taps.tensor().as<float>()[row * hidden + i]);
+}
+
+TEST(Target, SaysWhichArgumentIsWrong) {
+  Exec exec;
+  const Target target = load_target(kModels / "llama-2");
+  const auto error = [&](const std::vector<int32_t>& ids, const std::vector<int32_t>& ends,
+                         const std::vector<int64_t>& tap_ids) -> std::string {
+    try {
+      run(exec, target, ids, ends, tap_ids);
+    } catch (const Error& problem) {
+      return problem.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error({1, 2, 3}, {0, 2}, {1}), "cu_seqlens: expected to run from 0 to 3 tokens");
+  EXPECT_EQ(error({1, 2, 3}, {0, 2, 1, 3}, {1}), "cu_seqlens: entry 2 is less than the one before");
+  EXPECT_EQ(error({1, 2, 3}, {0, 3}, {7}), "tap_ids: expected ids from 0 to 6, found 7");
+  EXPECT_NE(error({1, 131, 3}, {0, 3}, {1}).find("131"), std::string::npos);  // outside the vocabulary
+  EXPECT_NE(error({1, -1, 3}, {0, 3}, {1}).find("-1"), std::string::npos);
+  EXPECT_EQ(error({}, {0}, {1}), "");
+}
+
+TEST(Target, AllocatesNothingOnceItHasRun) {
+  Exec exec;
+  const Target target = load_target(kModels / "mistral");
+  const Expected expected(kModels / "mistral");
+  const std::vector<int32_t> ends = {0, static_cast<int32_t>(expected.token_ids.size())};
+  for (int i = 0; i < 2; ++i) run(exec, target, expected.token_ids, ends, expected.tap_ids);
+  const int64_t allocations = exec.scratch.allocations();
+  run(exec, target, expected.token_ids, ends, expected.tap_ids);
+  EXPECT_EQ(exec.scratch.allocations(), allocations);
 }
 
 }  // namespace
