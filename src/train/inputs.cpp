@@ -68,16 +68,16 @@ DraftConfig new_draft_config(const TrainOptions& options, const TrainInputs& inp
 }
 
 // Flag, then what the draft says, then what the features were captured with, then the default.
-std::vector<int64_t> resolve_taps(const TrainOptions& options, const DraftConfig& config, const TrainInputs& inputs) {
+void resolve_taps(const TrainOptions& options, const TrainInputs& inputs, DraftConfig& config) {
   const std::vector<int64_t>& captured = inputs.info.tap_ids;
-  std::vector<int64_t> ids = options.tap_ids.empty() ? config.tap_ids : options.tap_ids;
+  std::vector<int64_t>& ids = config.tap_ids;
+  if (!options.tap_ids.empty()) ids = options.tap_ids;
   if (ids.empty()) ids = captured;
-  if (ids.empty() && inputs.target) ids = default_tap_ids(inputs.target->config.layers);
+  if (inputs.target) resolve_tap_ids(config, inputs.target->config);
   if (!captured.empty() && ids != captured)
     throw Error(ErrorKind::input, "tap-ids",
                 fmt::format("the features were captured with [{}], the draft is to read [{}]",
                             fmt::join(captured, ", "), fmt::join(ids, ", ")));
-  return ids;
 }
 
 void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& counts, TrainInputs& inputs) {
@@ -88,7 +88,7 @@ void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& co
           fmt::format("hidden {} beside the target's {} needs embeddings of its own: begin with a draft "
                       "that has them",
                       draft.config.decoder.hidden, draft.config.target_hidden));
-  draft.config.tap_ids = resolve_taps(options, draft.config, inputs);
+  resolve_taps(options, inputs, draft.config);
   draft.vocabulary =
       make_draft_vocabulary(draft_vocabulary_ids(counts, draft.config.draft_vocabulary), draft.config.vocabulary);
   draft.rope = make_rope_table(draft.config.decoder);
@@ -103,7 +103,7 @@ void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& co
 
 void begin_with(const TrainOptions& options, TrainInputs& inputs) {
   inputs.draft = load_draft(options.init_draft, inputs.heads);
-  inputs.draft.config.tap_ids = resolve_taps(options, inputs.draft.config, inputs);
+  resolve_taps(options, inputs, inputs.draft.config);
   inputs.weights = copy_parameters(inputs.draft.config, inputs.draft.tensors);
 }
 
