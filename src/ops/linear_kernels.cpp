@@ -70,14 +70,28 @@ HWY_INLINE void store_sums(const Vector* sums, float* to) {
 }
 #endif
 
+// Asks for the W rows of the next block of outputs while this one is computed: into the first cache if they leave room
+// there for the present ones, else into the second.
+struct Ahead {
+  explicit Ahead(int64_t block_bytes) : bytes(block_bytes), near(block_bytes <= kNearBytes) {}
+  HWY_INLINE void fetch(const void* w) const {
+    const char* next = static_cast<const char*>(w) + bytes;
+    near ? __builtin_prefetch(next, 0, 3) : __builtin_prefetch(next, 0, 2);
+  }
+  static constexpr int64_t kNearBytes = 16 << 10;
+  const int64_t bytes;
+  const bool near;
+};
+
 // Adds kStep elements of each W row into the sums of each x row.
 template <int kRows, int kCount, typename W>
-HWY_INLINE void add_step(const W* const (&w)[kCount], int64_t at, const float* x, int64_t x_stride,
+HWY_INLINE void add_step(const W* const (&w)[kCount], int64_t at, const Ahead& ahead, const float* x, int64_t x_stride,
                          Vector (&sums)[kRows][kCount]) {
   const Floats d;
   Vector first[kCount], second[kCount];
   HWY_UNROLL(8)
   for (int o = 0; o < kCount; ++o) {
+    ahead.fetch(w[o] + at);
     const Pair pair = load_step(w[o] + at);
     first[o] = pair.first, second[o] = pair.second;
   }
@@ -131,10 +145,11 @@ HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_
   }
   const float* x = p.packed + row * p.packed_stride;
   const int64_t whole = p.in / kStep * kStep;
-  for (int64_t i = 0; i < whole; i += kStep) add_step(w, i, x + i, p.packed_stride, sums);
+  const Ahead ahead(kCount * p.weight_stride * static_cast<int64_t>(sizeof(W)));
+  for (int64_t i = 0; i < whole; i += kStep) add_step(w, i, ahead, x + i, p.packed_stride, sums);
   if (whole < p.in) {
     const Tails<kCount, W> tails(w, whole, p.in);
-    add_step(tails.rows, 0, x + whole, p.packed_stride, sums);
+    add_step(tails.rows, 0, ahead, x + whole, p.packed_stride, sums);
   }
   const auto count = static_cast<int>(std::min<int64_t>(end_output - output, kCount));
   const bool plain = count == kCount && !p.bias && !p.accumulate;

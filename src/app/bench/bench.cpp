@@ -7,6 +7,7 @@
 #include "app/bench/parts.h"
 #include "attention/attention_cases.h"
 #include "base/error.h"
+#include "ops/ops_cases.h"
 #include "testing/harness.h"
 
 namespace eyrie {
@@ -27,6 +28,7 @@ struct Part {
 };
 constexpr Part kParts[] = {
     {"machine", "what this machine can do", bench_machine},
+    {"ops", "linear layers of a decode step and of training, norm, activation", bench_cases<add_ops_cases>, true},
     {"attention", "suffix attention of training, paged attention of serving", bench_cases<add_attention_cases>, true},
     {"decode", "a 1B-shaped random target, bf16: weights read per token", bench_decode},
     {"speculation", "a target's rows and a draft's steps: what a cycle costs", bench_speculation},
