@@ -30,7 +30,10 @@ std::vector<int64_t> read_step_rows(const SafetensorsFile& file) {
   if (!rows) return {};
   expect_dtype(file.path() + ": n_k", *rows, {DType::i64});
   expect_shape(file.path() + ": n_k", *rows, {-1});
-  return {rows->as<int64_t>(), rows->as<int64_t>() + rows->dim(0)};
+  std::vector<int64_t> counts(rows->as<int64_t>(), rows->as<int64_t>() + rows->dim(0));
+  for (const int64_t count : counts)
+    if (count < 0) throw Error(ErrorKind::file, file.path() + ": n_k", fmt::format("expected counts, found {}", count));
+  return counts;
 }
 
 TargetHeads dump_heads(const FeatureBatch& batch, const std::string& model) {

@@ -3,9 +3,11 @@
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -96,7 +98,7 @@ struct RunTest : ::testing::Test {
 };
 
 void expect_same_files(const std::string& a, const std::string& b) {
-  for (const char* name : {"/model.safetensors", "/optimizer.safetensors", "/config.json"})
+  for (const char* name : {"/model.safetensors", "/optimizer.safetensors", "/config.json", "/trainer.json"})
     EXPECT_TRUE(read_file(a + name) == read_file(b + name)) << name;
 }
 
@@ -204,6 +206,88 @@ TEST_F(RunTest, ADumpedStepReplaysAsItWas) {
   EXPECT_EQ(again.runs[0].grad_norm, seen.number("grad_norm"));
   EXPECT_EQ(again.ttt_steps, 3);
   EXPECT_FALSE(fs::exists(o.output + "/dump-000001"));
+}
+
+// The same tensors without those named; a dump that leans on --model, or counts its own rows.
+void rewrite_batch(const std::string& dump, std::initializer_list<const char*> without) {
+  const std::string path = dump + "/batch.safetensors";
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  std::vector<NamedTensor> kept;
+  for (const auto& [tensor_name, tensor] : file.tensors())
+    if (std::count(without.begin(), without.end(), tensor_name) == 0) kept.push_back({tensor_name, tensor});
+  write_safetensors(path + ".new", kept, file.metadata());
+  fs::rename(path + ".new", path);
+}
+
+TEST_F(RunTest, ADumpMayLeaveHeadsToTheModelAndRowsToTheBatch) {
+  TrainOptions o = options("run");
+  o.dump_steps = {2};
+  run(o);
+  Exec exec;
+  const std::string dump = o.output + "/dump-000002";
+  const Replay whole = replay(exec, {.directory = dump});
+  rewrite_batch(dump, {"target.lm_head.weight", "target.embed_tokens.weight", "n_k"});
+  EXPECT_THROW(replay(exec, {.directory = dump}), Error);
+  const Replay leaning = replay(exec, {.directory = dump, .model = kTarget});
+  EXPECT_EQ(leaning.runs[0].loss, whole.runs[0].loss);
+  EXPECT_EQ(leaning.runs[0].grad_norm, whole.runs[0].grad_norm);
+}
+
+// With a factor this small the first step that has a usual norm to be judged by is a spike.
+TEST_F(RunTest, ASpikeIsDumpedWithTheWeightsBeforeIt) {
+  TrainOptions o = options("run");
+  o.steps = 25, o.optimizer.spike_factor = 0.001, o.held_out = "";
+  run(o);
+  std::vector<std::string> dumps;
+  for (const auto& entry : fs::directory_iterator(o.output))
+    if (entry.path().filename().string().starts_with("dump-")) dumps.push_back(entry.path());
+  EXPECT_EQ(dumps.size(), 8u) << "a broken run must not fill the disk";
+  Exec exec;
+  const std::string first = o.output + "/dump-" + fmt::format("{:06}", NormHistory::kFewest);
+  ASSERT_TRUE(fs::exists(first));
+  EXPECT_EQ(replay(exec, {.directory = first}).runs[0].loss, Json::parse_file(first + "/step.json").number("loss"));
+}
+
+// The largest file a process may write, for as long as this lives.
+class FileLimit {
+ public:
+  explicit FileLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit small = before_;
+    small.rlim_cur = bytes;
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~FileLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_;
+  void (*handler_)(int);
+};
+
+TEST_F(RunTest, AFullDiskLeavesThePreviousCheckpointWhole) {
+  TrainOptions whole = options("whole"), full = options("full");
+  full.checkpoint_every = 2, full.keep = 1;
+  const TrainResult expected = run(whole);
+  std::optional<FileLimit> limit;
+  try {
+    run(full, {.progress =
+                   [&](const TrainProgress& p) {
+                     if (p.step == 3) limit.emplace(20000);
+                   },
+               .generate = {},
+               .stop = nullptr});
+    FAIL() << "the disk was not full";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::file) << error.what();
+  }
+  limit.reset();
+  EXPECT_EQ(list_checkpoints(full.output), std::vector<std::string>{checkpoint_path(full.output, 2)});
+  full.resume = true;
+  expect_same_files(expected.checkpoint, run(full).checkpoint);
 }
 
 TEST_F(RunTest, MicroBatchesShareTheStepsRows) {
