@@ -66,17 +66,23 @@ void train_draft(Demo& demo) {
   demo.seconds.emplace_back("training", watch.seconds());
 }
 
+// Adds one step to a curve whose points are means over kStepsPerPoint steps.
+void add_to_curve(std::vector<CurvePoint>& curve, int64_t step, const Json::Array& depths, const char* key) {
+  constexpr int64_t kStepsPerPoint = 8;
+  if ((step - 1) % kStepsPerPoint == 0) curve.push_back({step, std::vector<double>(depths.size(), 0.0)});
+  CurvePoint& point = curve.back();
+  const auto before = static_cast<double>((step - 1) % kStepsPerPoint);
+  for (size_t k = 0; k < depths.size(); ++k)
+    point.by_depth[k] += (depths[k].number(key) - point.by_depth[k]) / (before + 1);
+  point.step = step;
+}
+
 // The curves of the report from the run's metrics.
 void read_curves(Demo& demo) {
   for_each_json_line(demo.path("run/metrics.jsonl"), [&](const Json& line) {
     if (line.text("kind") != "train") return;
-    CurvePoint loss{line.integer("step"), {}}, accuracy = loss;
-    for (const Json& depth : line.array("depths")) {
-      loss.by_depth.push_back(depth.number("loss"));
-      accuracy.by_depth.push_back(depth.number("accuracy"));
-    }
-    demo.report.loss.push_back(std::move(loss));
-    demo.report.accuracy.push_back(std::move(accuracy));
+    add_to_curve(demo.report.loss, line.integer("step"), line.array("depths"), "loss");
+    add_to_curve(demo.report.accuracy, line.integer("step"), line.array("depths"), "accuracy");
   });
 }
 

@@ -21,14 +21,14 @@ p { margin: 0 0 1.4rem; color: var(--soft); } .cards { display: grid; gap: 1.2re
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.2rem; }
 section.wide { grid-column: 1 / -1; } @media (max-width: 46rem) { .cards { grid-template-columns: 1fr; } }
 table { border-collapse: collapse; width: 100%; } td { padding: .22rem 0; border-bottom: 1px solid var(--line); }
-td:last-child { text-align: right; font-variant-numeric: tabular-nums; } tr:last-child td { border: 0; }
+td:last-child { text-align: right; white-space: pre; font-variant-numeric: tabular-nums; } tr:last-child td { border: 0; }
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--line); } .curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .bar { fill: var(--shallow); }
 .answer { font: 15px/1.8 ui-monospace, monospace; white-space: pre-wrap; margin: .6rem 0 0; color: var(--ink); }
 mark { background: var(--draft); color: var(--draft-ink); border-radius: 3px; } .key { font-size: .85rem; margin: .6rem 0 0; }
 )";
 
-constexpr double kWidth = 440, kHeight = 240, kLeft = 40, kRight = 30, kTop = 10, kBottom = 24;
+constexpr double kWidth = 440, kHeight = 240, kLeft = 40, kRight = 8, kTop = 10, kBottom = 24;
 
 std::string escape(std::string_view text) {
   std::string out;
@@ -85,11 +85,14 @@ std::string curve(const std::vector<CurvePoint>& points, size_t depth, const std
     path += fmt::format("{}{:.1f},{:.1f} ", path.empty() ? "M" : "L", x_of(static_cast<double>(point.step)),
                         y_of(point.by_depth[depth]));
   const size_t depths = points.back().by_depth.size();
-  std::string svg = fmt::format("<path class=\"curve\" stroke=\"{}\" d=\"{}\"/>", depth_color(depth, depths), path);
-  if (depth == 0 || depth + 1 == depths)
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">k={}</text>", kWidth - kRight + 3,
-                       y_of(points.back().by_depth[depth]) + 4, depth);
-  return svg;
+  return fmt::format("<path class=\"curve\" stroke=\"{}\" d=\"{}\"/>", depth_color(depth, depths), path);
+}
+
+std::string depth_key(size_t depths) {
+  std::string html = "<p class=\"key\">depth";
+  for (size_t depth = 0; depth < depths; ++depth)
+    html += fmt::format(" <span style=\"color: {}\">■</span> {}", depth_color(depth, depths), depth);
+  return html + "</p>";
 }
 
 std::string curves(std::string_view label, const std::vector<CurvePoint>& points, double top, std::string_view format) {
@@ -103,7 +106,7 @@ std::string curves(std::string_view label, const std::vector<CurvePoint>& points
   for (size_t depth = points.back().by_depth.size(); depth-- > 0;) body += curve(points, depth, x_of, y_of);
   body +=
       fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">step {:.0f}</text>", kWidth - kRight, kHeight - 6, last);
-  return svg_frame(label, body);
+  return svg_frame(label, body) + depth_key(points.back().by_depth.size());
 }
 
 std::string histogram(const std::vector<int64_t>& counts) {
