@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "ops/parallel.h"
+
 namespace eyrie {
 
 void embed(Exec&, ConstTensor table, ConstTensor ids, Tensor y) {
@@ -16,8 +18,9 @@ void embed(Exec&, ConstTensor table, ConstTensor ids, Tensor y) {
     if (id[r] < 0 || id[r] >= table.dim(0))
       throw Error(ErrorKind::input, "ids",
                   fmt::format("row {}: expected a token id below {}, found {}", r, table.dim(0), id[r]));
-#pragma omp parallel for
-  for (int64_t r = 0; r < ids.dim(0); ++r) copy(table[id[r]], y[r]);
+  for_each_range(ids.dim(0), 1, y.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) copy(table[id[r]], y[r]);
+  });
 }
 
 }  // namespace eyrie

@@ -1,28 +1,17 @@
 #include "ops/linear.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 
 #include "testing/poison.h"
+#include "testing/threads.h"
 
 namespace eyrie {
 namespace {
 
 using testing::CaseMemory;
 using testing::compare_bits;
-
-class Threads {  // for the life of the object
- public:
-  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
 
 struct Sizes {
   int64_t in, out;
@@ -40,7 +29,7 @@ TEST_P(FewRows, ARowDoesNotDependOnTheOthers) {
     const Tensor alone = memory.output("alone", {kGemvRows, out});
     for (int64_t r = 0; r < kGemvRows; ++r) linear(exec, x.slice(r, r + 1), weight, bias, alone.slice(r, r + 1));
     for (int64_t rows = 1; rows <= kGemvRows; ++rows) {
-      const Threads threads(1 + static_cast<int>(rows % 3));
+      const testing::Threads threads(1 + static_cast<int>(rows % 3));
       const int64_t first = kGemvRows - rows;
       const Tensor y = memory.output("y", {rows, out});
       linear(exec, x.slice(first, kGemvRows), weight, bias, y);
@@ -63,6 +52,21 @@ TEST(Linear, ManyRowsRepeat) {
   linear(exec, x, weight, {}, first);
   linear(exec, x, weight, {}, second);
   EXPECT_TRUE(compare_bits("y", second, first).passed());
+}
+
+// A weight of several panels: widened part by part, it gives what its f32 copy gives in one product.
+TEST(Linear, PanelsOfAWidenedWeight) {
+  CaseMemory memory("panels");
+  const Tensor weight = memory.normal("weight", {1001, 700}, 1.0, DType::bf16), d_y = memory.normal("d_y", {20, 1001});
+  const Tensor d_x = memory.normal("d_x", {20, 700}), expected = memory.output("expected", {20, 700});
+  for (const Into into : {Into::overwrite, Into::accumulate}) {
+    copy(d_x, expected);
+    Exec exec;
+    linear_backward_input(exec, d_y, Buffer::copy_of(weight, DType::f32), expected, into);
+    linear_backward_input(exec, d_y, weight, d_x, into);
+    const auto result = testing::compare("d_x", d_x, expected);
+    EXPECT_TRUE(result.passed()) << result.text();
+  }
 }
 
 TEST(Linear, NotANumberStaysOne) {

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "ops/parallel.h"
+
 namespace eyrie {
 
 RopeTable make_rope_table(const std::vector<double>& frequencies, double scale, int64_t positions) {
@@ -52,10 +54,11 @@ void apply_rope(Exec&, const RopeTable& table, ConstTensor positions, Tensor x, 
   const auto to = x.view<float, 3>();
   const int32_t* position = positions.as<int32_t>();
   const float sign = turn == Turn::forward ? 1.0f : -1.0f;
-#pragma omp parallel for
-  for (int64_t r = 0; r < to.dims[0]; ++r)
-    for (int64_t h = 0; h < to.dims[1]; ++h)
-      turn_head(cosines.row(position[r]), sines.row(position[r]), sign, cosines.dims[1], to.row(r, h));
+  for_each_range(to.dims[0], 1, 4 * x.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      for (int64_t h = 0; h < to.dims[1]; ++h)
+        turn_head(cosines.row(position[r]), sines.row(position[r]), sign, cosines.dims[1], to.row(r, h));
+  });
 }
 
 }  // namespace eyrie
