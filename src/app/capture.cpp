@@ -1,6 +1,8 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/output.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "data/conversations.h"
@@ -28,6 +30,8 @@ void capture_batch(Exec& exec, const Target& target, const PackedBatch& batch, c
 }  // namespace
 
 void run_capture(const CaptureOptions& options) {
+  expect_replaceable(options.output, {"features-"});
+  const std::atomic<bool>& stop = stop_requested();
   const Target target = load_target(options.model);
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat_template);
   reader.vocabulary = target.config.vocabulary;
@@ -40,6 +44,7 @@ void run_capture(const CaptureOptions& options) {
   AtomicDirectory output(options.output);
   const auto batches = group_batches(data.sequences, file_order(data.sequences), options.token_budget);
   for (size_t i = 0; i < batches.size(); ++i) {
+    if (stop) throw Error(ErrorKind::interrupted, "capture", "interrupted: nothing is written");
     std::vector<const TokenSequence*> members;
     for (const int64_t index : batches[i]) members.push_back(&data.sequences[static_cast<size_t>(index)]);
     capture_batch(exec, target, pack(members), info, options.dtype == "f32" ? DType::f32 : DType::bf16,

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/output.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "io/atomic_dir.h"
@@ -10,6 +11,7 @@
 namespace eyrie {
 
 void run_export(const ExportCommand& command) {
+  expect_replaceable(command.output, {"config.json", "model.safetensors"});
   const Draft draft = load_draft_alone(command.checkpoint);
   AtomicDirectory output(command.output);
   write_draft(output.path(), {.config = draft.config,

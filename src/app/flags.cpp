@@ -4,10 +4,17 @@
 #include <iostream>
 
 #include "app/commands.h"
+#include "app/usage.h"
 #include "base/error.h"
 
 namespace eyrie {
 namespace {
+
+// A list takes one word, "1,2,3", so that it cannot swallow what follows it; the flag may be repeated.
+template <typename T>
+CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<T>& values, const std::string& description) {
+  return app.add_option(name, values, description)->delimiter(',')->allow_extra_args(false);
+}
 
 void bind(CLI::App& app, TokenizeOptions& o) {
   app.add_option("--model", o.model, "directory with tokenizer.json")->required();
@@ -19,7 +26,7 @@ void bind(CLI::App& app, CaptureOptions& o) {
   app.add_option("--output", o.output, "directory for the feature files")->required();
   app.add_option("--dtype", o.dtype, "of the features")->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--chat-template", o.chat_template, "name; default: guessed from the model");
-  app.add_option("--tap-ids", o.tap_ids, "output ids of the tapped layers")->delimiter(',');
+  add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers");
   app.add_option("--max-tokens", o.max_tokens, "longer sequences are cut")->check(CLI::PositiveNumber);
   app.add_option("--token-budget", o.token_budget, "tokens of one packed batch")->check(CLI::PositiveNumber);
 }
@@ -43,11 +50,11 @@ void bind(CLI::App& app, GenerateCommand& o) {
   app.add_option("--output", o.output, "file for the lines; default: standard output");
   app.add_option("--chat-template", o.chat_template, "name; default: guessed from the model");
   app.add_flag("--raw", o.raw, "the prompt is plain text: no chat template");
-  app.add_option("--tap-ids", o.tap_ids, "output ids of the tapped layers, instead of the draft's")->delimiter(',');
-  app.add_option("--max-new-tokens", o.max_new_tokens, "")->check(CLI::PositiveNumber);
+  add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers, instead of the draft's");
+  app.add_option("--max-new-tokens", o.max_new_tokens, "of one answer")->check(CLI::PositiveNumber);
   app.add_option("--chain", o.chain, "drafts per verify")->check(CLI::Range(0, 15));
-  app.add_option("--stop", o.stop_strings, "a string that ends the text; may be repeated");
-  app.add_option("--stop-id", o.stop_ids, "a token that ends the text, besides the model's own; may be repeated");
+  app.add_option("--stop", o.stop_strings, "a string that ends the text; may be repeated")->allow_extra_args(false);
+  add_list(app, "--stop-id", o.stop_ids, "tokens that end the text, besides the model's own");
   app.add_flag("--ignore-stop", o.ignore_stop, "the model's own stop tokens do not end the text");
   bind(app, o.sampling);
 }
@@ -61,7 +68,7 @@ void bind(CLI::App& app, BenchOptions& o) {
 
 void bind(CLI::App& app, TrainCommand& o) {
   TrainOptions& t = o.train;
-  app.set_config("--config", "", "a TOML file: every flag of this list is a key of it");
+  app.set_config("--config", "", "a TOML file: every flag of this list is a key of it")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_flag("--plan", o.plan, "print the resolved run without starting it");
 
@@ -71,13 +78,13 @@ void bind(CLI::App& app, TrainCommand& o) {
   app.add_option("--features", t.features, "captured features to train on, instead of conversations")->group("Data");
   app.add_option("--target-weights", t.target_weights, "with features: where lm_head and embeddings are")
       ->group("Data");
-  app.add_option("--lm-head-key", t.lm_head_key, "")->group("Data");
-  app.add_option("--embedding-key", t.embedding_key, "")->group("Data");
+  app.add_option("--lm-head-key", t.lm_head_key, "its tensor there")->group("Data");
+  app.add_option("--embedding-key", t.embedding_key, "their tensor there")->group("Data");
   app.add_option("--chat-template", t.chat_template, "name; default: guessed from the model")->group("Data");
   app.add_option("--max-tokens", t.max_tokens, "longer sequences are cut")->group("Data")->check(CLI::PositiveNumber);
 
   app.add_option("--draft-config", t.draft_config, "directory with a draft's config.json")->group("Draft");
-  app.add_option("--tap-ids", t.tap_ids, "output ids of the tapped layers")->group("Draft")->delimiter(',');
+  add_list(app, "--tap-ids", t.tap_ids, "output ids of the tapped layers")->group("Draft");
   app.add_option("--draft-vocabulary", t.draft_vocabulary, "tokens; 0: the config's, or all up to 32,000")
       ->group("Draft");
   app.add_option("--init-draft", t.init_draft, "a draft to begin with")->group("Draft");
@@ -94,21 +101,21 @@ void bind(CLI::App& app, TrainCommand& o) {
 
   app.add_option("--learning-rate", t.optimizer.learning_rate, "peak")->group("Optimizer");
   app.add_option("--warmup-share", t.optimizer.warmup_share, "of all steps")->group("Optimizer");
-  app.add_option("--beta1", t.optimizer.beta1, "")->group("Optimizer");
-  app.add_option("--beta2", t.optimizer.beta2, "")->group("Optimizer");
-  app.add_option("--epsilon", t.optimizer.epsilon, "")->group("Optimizer");
-  app.add_option("--weight-decay", t.optimizer.weight_decay, "")->group("Optimizer");
+  app.add_option("--beta1", t.optimizer.beta1, "decay of the first moment")->group("Optimizer");
+  app.add_option("--beta2", t.optimizer.beta2, "decay of the second moment")->group("Optimizer");
+  app.add_option("--epsilon", t.optimizer.epsilon, "beside the root of the second moment")->group("Optimizer");
+  app.add_option("--weight-decay", t.optimizer.weight_decay, "decoupled, of every weight")->group("Optimizer");
   app.add_option("--clip", t.optimizer.clip, "of the gradient's norm; 0: none")->group("Optimizer");
   app.add_option("--spike-factor", t.optimizer.spike_factor, "norms beyond this many medians are dumped; 0: never")
       ->group("Optimizer");
 
-  app.add_option("--epochs", t.epochs, "")->group("Run")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", t.epochs, "times through the data")->group("Run")->check(CLI::PositiveNumber);
   app.add_option("--steps", t.steps, "optimizer steps; 0: as many as the epochs have")->group("Run");
   app.add_option("--token-budget", t.token_budget, "tokens of one packed batch")
       ->group("Run")
       ->check(CLI::PositiveNumber);
   app.add_option("--accumulate", t.accumulate, "packed batches of one step")->group("Run")->check(CLI::PositiveNumber);
-  app.add_option("--seed", t.seed, "")->group("Run");
+  app.add_option("--seed", t.seed, "of the order of the data and the new weights")->group("Run");
   app.add_option("--output", t.output, "run directory: checkpoints, metrics, dumps")->group("Run");
   app.add_flag("--resume", t.resume, "go on from the newest checkpoint of --output")->group("Run");
   app.add_option("--evaluate-every", t.evaluate_every, "steps; 0: at the end")->group("Run");
@@ -118,19 +125,19 @@ void bind(CLI::App& app, TrainCommand& o) {
   app.add_option("--chain", t.chain, "drafts per verify of the accept length")->group("Run");
   app.add_option("--prompts", o.prompts, "prompts for the generated accept length")->group("Run");
   app.add_option("--prompt-count", o.prompt_count, "how many of them")->group("Run");
-  app.add_option("--dump-steps", t.dump_steps, "steps to dump, counted from 0")->group("Run")->delimiter(',');
+  add_list(app, "--dump-steps", t.dump_steps, "steps to dump, counted from 0")->group("Run");
 }
 
 void bind(CLI::App& app, ExportCommand& o) {
   app.add_option("--checkpoint", o.checkpoint, "a checkpoint of a run, or any draft directory")->required();
   app.add_option("--output", o.output, "directory to write")->required();
   app.add_option("--for", o.reader, "whose conventions")->check(CLI::IsMember({"sglang", "vllm"}));
-  app.add_option("--dtype", o.dtype, "")->check(CLI::IsMember({"bf16", "f32"}));
+  app.add_option("--dtype", o.dtype, "of the weights")->check(CLI::IsMember({"bf16", "f32"}));
 }
 
 void bind(CLI::App& app, ReplayCommand& o) {
   app.add_option("DUMP", o.replay.directory, "directory with batch.safetensors and draft/")->required();
-  app.add_option("--attention", o.replay.attention, "backends; each is compared with the first")->delimiter(',');
+  add_list(app, "--attention", o.replay.attention, "backends, each compared with the first; default: auto");
   app.add_option("--normalize", o.normalize, "default: as the dump says")
       ->check(CLI::IsMember({"step", "micro-batch"}));
   app.add_option("--ttt-steps", o.ttt_steps, "depths; default: as the dump says")->check(CLI::Range(1, 17));
@@ -151,22 +158,82 @@ void bind(CLI::App& app, DemoCommand& o) {
   app.add_option("--output", o.output, "directory for the run, the draft and report.html");
 }
 
+class HelpFormatter : public CLI::Formatter {
+  // "FLOAT", "a|b" for a choice; CLI11 writes "TEXT:{a,b}" and "INT:INT in [1 - 17]".
+  static std::string value_of(const CLI::Option* option) {
+    std::string type = option->get_type_name();
+    const size_t colon = type.find(':');
+    if (option->get_type_size() == 0 || type.empty()) return "";
+    if (colon == std::string::npos || type[colon + 1] != '{') return " " + type.substr(0, colon);
+    type = type.substr(colon + 2, type.size() - colon - 3);
+    std::replace(type.begin(), type.end(), ',', '|');
+    return " " + type;
+  }
+
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    std::string description = option->get_description();
+    const std::string standard = option->get_default_str();
+    const bool told = description.find("default:") != std::string::npos;
+    if (option->get_required())
+      description += " (required)";
+    else if (option->get_type_size() != 0 && !told && !standard.empty() && standard != "[]")
+      description += " (default " + standard + ")";
+    const std::string value = is_positional ? "" : value_of(option);
+    return help_entry("  " + make_option_name(option, is_positional) + value, description, 30, 80);
+  }
+
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    return CLI::detail::find_and_replace(CLI::Formatter::make_help(app, name, mode), "\n\n\n", "\n\n");
+  }
+};
+
+std::vector<std::string> names_of(const CLI::App& app, const std::string& dashes) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back(dashes + name);
+  return names;
+}
+
+// The first word of the command line that this command does not know.
+void refuse_unknown(const CLI::App& app, const std::string& command) {
+  if (app.remaining_size() == 0) return;
+  const std::string word = app.remaining()[0], flag = word.substr(0, word.find('='));
+  if (!flag.starts_with('-')) throw Error(ErrorKind::usage, command, "\"" + word + "\" is one argument too many");
+  throw Error(ErrorKind::usage, command, "there is no option " + flag + suggestion(flag, names_of(app, "--")));
+}
+
+[[noreturn]] void refuse_config(const CLI::App& app, const std::string& command, std::string message) {
+  const std::string unknown_key = "INI was not able to parse ";  // CLI11's words
+  if (message.starts_with(unknown_key)) {
+    const std::string key = message.substr(unknown_key.size());
+    if (const size_t section = key.find(".++"); section != std::string::npos)
+      message = "there is no section [" + key.substr(0, section) + "]";
+    else
+      message = "there is no key \"" + key + "\"" + suggestion(key, names_of(app, ""));
+  }
+  throw Error(ErrorKind::usage, command, "--config: " + message);
+}
+
 template <typename Options, void (*Run)(const Options&)>
 void parse_and_run(int argc, char** argv) {
-  const std::string name = std::string("eyrie ") + argv[0];
   Options options;
-  CLI::App app("", name);
+  CLI::App app("", std::string("eyrie ") + argv[0]);
   app.option_defaults()->always_capture_default();
-  app.get_formatter()->column_width(30);
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.allow_extras();
   bind(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return;
+  } catch (const CLI::ConfigError& error) {
+    refuse_config(app, argv[0], error.what());
   } catch (const CLI::ParseError& error) {
-    throw Error(ErrorKind::usage, name, error.what());
+    refuse_unknown(app, argv[0]);
+    throw Error(ErrorKind::usage, argv[0], error.what());
   }
+  refuse_unknown(app, argv[0]);
   Run(options);
 }
 

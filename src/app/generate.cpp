@@ -37,10 +37,14 @@ std::string describe(const GenerateResult& result) {
   return text + fmt::format(", ended by {}", name(result.finish));
 }
 
+void stop_if_asked(std::string_view) {
+  if (stop_requested()) throw Error(ErrorKind::interrupted, "generate", "interrupted");
+}
+
 void write_to_terminal(std::string_view bytes) {
   std::fwrite(bytes.data(), 1, bytes.size(), stdout);
   std::fflush(stdout);
-  if (stop_requested()) throw Error(ErrorKind::interrupted, "generate", "interrupted");
+  stop_if_asked(bytes);
 }
 
 void answer_one(Generator& generator, const ServedModels& models, const Prompt& prompt, GenerateOptions options) {
@@ -48,7 +52,7 @@ void answer_one(Generator& generator, const ServedModels& models, const Prompt& 
   const GenerateResult result = generator.generate(prompt.ids, options);
   if (!models.reader.tokenizer)
     for (const int32_t id : result.ids) fmt::print("{} ", id);
-  fmt::print("\n");
+  write_to_terminal("\n");
   log_info(describe(result));
 }
 
@@ -68,9 +72,8 @@ void answer_file(Generator& generator, const ServedModels& models, const Generat
   std::string lines;
   for (const Prompt& prompt : read_prompts(command.input, models.reader)) {
     GenerateOptions one = options;
-    if (models.reader.tokenizer) one.text = text_stream(*models.reader.tokenizer);
+    if (models.reader.tokenizer) one.text = text_stream(*models.reader.tokenizer, stop_if_asked);
     const std::string line = line_of(prompt, generator.generate(prompt.ids, one)).dump() + "\n";
-    if (stop_requested()) throw Error(ErrorKind::interrupted, "generate", "interrupted");
     if (command.output.empty())
       write_to_terminal(line);
     else
@@ -83,7 +86,9 @@ void answer_file(Generator& generator, const ServedModels& models, const Generat
 
 void run_generate(const GenerateCommand& command) {
   if (command.prompt.empty() == command.input.empty())
-    throw Error(ErrorKind::usage, "eyrie generate", "expected one of --prompt and --input");
+    throw Error(ErrorKind::usage, "generate", "expected one of --prompt and --input");
+  if (!command.output.empty() && command.input.empty())
+    throw Error(ErrorKind::usage, "generate", "--output takes the lines of --input; an answer to --prompt is printed");
   stop_requested();
   ServedModels models = load_served_models(command.model, command.draft, command.chat_template, command.tap_ids);
   if (command.raw) models.reader.chat_template = nullptr;

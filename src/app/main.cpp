@@ -1,11 +1,17 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <filesystem>
+#include <iostream>
 #include <string>
 
 #include "app/flags.h"
+#include "app/usage.h"
 #include "base/error.h"
 
 namespace eyrie {
@@ -29,23 +35,41 @@ void dispatch(int argc, char** argv) {
   if (name == "--version") return fmt::print("eyrie {}\n", EYRIE_VERSION);
   const auto found =
       std::find_if(commands().begin(), commands().end(), [&](const Command& c) { return c.name == name; });
-  if (found == commands().end())
-    throw Error(ErrorKind::usage, std::string(name), "no such command; `eyrie --help` lists them");
+  if (found == commands().end()) {
+    std::vector<std::string> names;
+    for (const Command& command : commands()) names.emplace_back(command.name);
+    throw Error(ErrorKind::usage, std::string(name),
+                "no such command" + suggestion(name, names) + " (`eyrie --help` lists them)");
+  }
   found->parse_and_run(argc - 1, argv + 1);
 }
 
-}  // namespace
-}  // namespace eyrie
+// What was printed has reached its reader, or it is an error.
+void finish_output() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout.flush()) return;
+  throw Error(ErrorKind::file, "standard output", errno ? std::strerror(errno) : "not everything could be written");
+}
 
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error of write(), which says which file
   try {
-    eyrie::dispatch(argc, argv);
-    return std::fflush(stdout) == 0 ? 0 : 1;
-  } catch (const eyrie::Error& error) {
+    dispatch(argc, argv);
+    finish_output();
+    return 0;
+  } catch (const Error& error) {
     std::fprintf(stderr, "eyrie: %s\n", error.what());
-    return eyrie::exit_code(error.kind());
+    return exit_code(error.kind());
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::fprintf(stderr, "eyrie: %s: %s\n", error.path1().c_str(), error.code().message().c_str());
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "eyrie: internal error: %s\n", error.what());
     return 1;
   }
 }
+
+}  // namespace
+}  // namespace eyrie
+
+int main(int argc, char** argv) { return eyrie::run(argc, argv); }

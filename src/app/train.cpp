@@ -48,11 +48,11 @@ std::string describe(const TrainProgress& now) {
 }
 
 void run_train(const TrainCommand& command) {
+  if (command.train.output.empty() && !command.plan) throw Error(ErrorKind::usage, "train", "--output is required");
   const auto inputs = load_inputs(command.train);
   const TrainPlan plan = plan_training(command.train, *inputs);
   if (command.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
-  if (command.train.output.empty()) throw Error(ErrorKind::usage, "eyrie train", "--output is required");
 
   Exec exec;
   TrainHooks hooks;

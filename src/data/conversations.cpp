@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "io/descriptor.h"
 
 namespace eyrie {
 namespace {
@@ -75,22 +76,26 @@ void add(TokenSequence sequence, int64_t max_tokens, Conversations& out) {
 
 }  // namespace
 
-void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorKind::file, path, "cannot be opened");
+void for_each_json_line(std::istream& lines, const std::string& place, const std::function<void(const Json&)>& visit) {
   std::string text;
-  for (int64_t line = 1; std::getline(file, text); ++line) {
+  for (int64_t line = 1; std::getline(lines, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Json json = Json::parse(text, path, line);
+    const Json json = Json::parse(text, place, line);
     try {
       visit(json);
     } catch (const Error& error) {
       const std::string what = error.what();
-      throw Error(ErrorKind::file, place_of_line(path, line),
-                  what.starts_with(path + ": ") ? what.substr(path.size() + 2) : what);
+      throw Error(ErrorKind::file, place_of_line(place, line),
+                  what.starts_with(place + ": ") ? what.substr(place.size() + 2) : what);
     }
   }
-  if (file.bad()) throw Error(ErrorKind::file, path, "cannot be read");
+  if (lines.bad()) throw system_error(place, "cannot be read");
+}
+
+void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw system_error(path, "cannot be opened");
+  for_each_json_line(file, path, visit);
 }
 
 ConversationReader ConversationReader::of_model(const std::string& directory, const std::string& template_name) {

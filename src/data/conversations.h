@@ -5,6 +5,7 @@
 // Errors: Error{file} at "path:line".
 #pragma once
 #include <functional>
+#include <istream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 namespace eyrie {
 
 // Calls visit(line as JSON) for each line that is not blank; an Error that visit throws gets the place "path:line".
+void for_each_json_line(std::istream& lines, const std::string& place, const std::function<void(const Json&)>& visit);
 void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit);
 
 // The messages of a line in either conversation form; nothing when it has neither. Roles are user, assistant, system,

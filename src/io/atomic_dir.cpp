@@ -78,7 +78,7 @@ void with_file_errors(const std::string& path, const Work& work) {
   try {
     work();
   } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorKind::file, path, error.code().message());
+    throw Error(ErrorKind::file, path, "cannot be written: " + error.code().message());
   }
 }
 
@@ -102,7 +102,7 @@ void recover_directory(const std::string& final_path) {
 AtomicDirectory::AtomicDirectory(std::string final_path) : final_(without_trailing_slash(std::move(final_path))) {
   recover_directory(final_);
   temporary_ = name_beside(final_, kTemporary);
-  with_file_errors(temporary_, [&] { fs::create_directories(temporary_); });
+  with_file_errors(final_, [&] { fs::create_directories(temporary_); });
 }
 
 AtomicDirectory::~AtomicDirectory() {
@@ -124,7 +124,7 @@ void AtomicDirectory::commit() {
 AtomicFile::AtomicFile(std::string final_path)
     : final_(std::move(final_path)),
       temporary_(name_beside(final_, kTemporary)),
-      file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {}
+      file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC, final_) {}
 
 AtomicFile::~AtomicFile() {
   if (!committed_) remove_quietly(temporary_);

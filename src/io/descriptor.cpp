@@ -12,9 +12,9 @@ Error system_error(const std::string& path, std::string_view what) {
   return {ErrorKind::file, path, std::string(what) + ": " + std::strerror(errno)};
 }
 
-Descriptor::Descriptor(const std::string& path, int flags)
-    : path_(path), number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-  if (number_ < 0) throw system_error(path, "cannot be opened");
+Descriptor::Descriptor(const std::string& path, int flags, const std::string& shown)
+    : path_(shown.empty() ? path : shown), number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+  if (number_ < 0) throw system_error(path_, flags & O_CREAT ? "cannot be written" : "cannot be opened");
 }
 
 Descriptor::~Descriptor() {

@@ -12,7 +12,8 @@ Error system_error(const std::string& path, std::string_view what);
 
 class Descriptor {
  public:
-  Descriptor(const std::string& path, int flags);  // created files get mode 0666 less the umask
+  // Created files get mode 0666 less the umask. Errors name `shown` where it is given: what the user knows the file as.
+  Descriptor(const std::string& path, int flags, const std::string& shown = "");
   ~Descriptor();
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;

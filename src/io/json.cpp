@@ -3,11 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/error.h"
+#include "io/atomic_dir.h"
 
 namespace eyrie {
 namespace {
@@ -104,14 +103,7 @@ Json Json::parse(std::string_view text, const std::string& place, int64_t line) 
   return builder.take();
 }
 
-Json Json::parse_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw file_error(path, "cannot be opened");
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file && !file.eof()) throw file_error(path, "cannot be read");
-  return parse(std::move(text).str(), path);
-}
+Json Json::parse_file(const std::string& path) { return parse(read_file(path), path); }
 
 namespace {
 

@@ -132,7 +132,7 @@ DraftConfig draft_config_of(const Json& config, const std::string& path) {
   if (const std::string type = text_or(layer, "model_type", "llama"); type != "llama")
     refuse(path, fmt::format("model_type: a draft is a \"llama\" layer, found \"{}\"", type));
   if (const int64_t layers = integer_or(layer, "num_hidden_layers", 1, 1, kMaxLayers); layers != 1)
-    refuse(path, fmt::format("num_hidden_layers: expected 1, found {}", layers));
+    refuse(path, fmt::format("num_hidden_layers: a draft has 1, found {}", layers));
   draft.decoder = read_decoder_config(layer, path, llama);
   draft.decoder.input_width = 2 * draft.decoder.hidden;
   draft.target_hidden = integer_or(config, "target_hidden_size", draft.decoder.hidden, 1, kMaxWidth);

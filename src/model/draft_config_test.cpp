@@ -75,7 +75,7 @@ TEST(DraftConfig, SaysWhatIsWrong) {
        "norm_output"},
       {R"({"fc_norm": true, "norm_before_fc": true})", "fc_norm and norm_before_fc exclude each other"},
       {R"({"norm_output": 1})", "norm_output: expected true or false, found 1"},
-      {R"({"num_hidden_layers": 2})", "num_hidden_layers: expected 1, found 2"},
+      {R"({"num_hidden_layers": 2})", "num_hidden_layers: a draft has 1, found 2"},
       {R"({"model_type": "qwen3"})", "model_type: a draft is a \"llama\" layer, found \"qwen3\""},
       {R"({"draft_vocab_size": 12})", "draft_vocab_size: expected an integer from 1 to 11, found 12"},
       {R"({"eagle_aux_hidden_state_layer_ids": [0, 3, 4]})",

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "io/atomic_dir.h"
 #include "io/json.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
@@ -56,12 +55,7 @@ Tokenizer Tokenizer::from_text(std::string_view tokenizer_json, const std::strin
 }
 
 Tokenizer Tokenizer::from_file(const std::string& tokenizer_json_path) {
-  std::ifstream file(tokenizer_json_path, std::ios::binary);
-  if (!file) throw Error(ErrorKind::file, tokenizer_json_path, "cannot be opened");
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw Error(ErrorKind::file, tokenizer_json_path, "cannot be read");
-  return from_text(text.view(), tokenizer_json_path);
+  return from_text(read_file(tokenizer_json_path), tokenizer_json_path);
 }
 
 Tokenizer Tokenizer::from_directory(const std::string& directory) {

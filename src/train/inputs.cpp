@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "attention/suffix_attention.h"
 #include "base/log.h"
 #include "data/vocabulary.h"
 #include "model/rope_frequencies.h"
 #include "train/initial_draft.h"
+#include "train/loss.h"
 
 namespace eyrie {
 namespace {
@@ -20,6 +22,8 @@ constexpr int64_t kUsualDraftVocabulary = 32000;
 }
 
 void check_options(const TrainOptions& options) {
+  find_backend(options.attention);
+  find_normalize(options.normalize);
   if (options.data.empty() == options.features.empty()) usage("data", "expected either data or features, and not both");
   if (!options.data.empty() && options.model.empty()) usage("model", "conversations need the target itself");
   if (options.model.empty() && options.target_weights.empty())
