@@ -78,6 +78,15 @@ foreach(room ops attention)
 endforeach()
 
 if(EYRIE_TESTS)
+  # End to end: the program itself as a child process.
+  file(GLOB end_to_end CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*.cpp)
+  add_executable(end_to_end_test ${end_to_end})
+  add_dependencies(end_to_end_test eyrie)
+  target_link_libraries(end_to_end_test PRIVATE eyrie_data eyrie_testing GTest::gtest_main)
+  target_compile_definitions(
+    end_to_end_test PRIVATE EYRIE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" EYRIE_PROGRAM="$<TARGET_FILE:eyrie>")
+  gtest_discover_tests(end_to_end_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS e2e TIMEOUT 600)
+
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME rooms COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_rooms.py ${CMAKE_SOURCE_DIR})
   add_test(NAME docs COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_docs.py ${CMAKE_SOURCE_DIR})
