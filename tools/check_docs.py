@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that what the documents name exists: `path/file.h:function`, `path` and tests (`file_test.cpp: Suite.Name`).
+"""Checks that what the documents name exists: `path/file.h:function`, `path`, [links](path) and tests (`file_test.cpp: Suite.Name`).
 
 Usage: check_docs.py [REPOSITORY]. Prints one line per name that does not exist; exit 1 when there is one.
 """
@@ -53,8 +53,10 @@ def main():
         if not path.exists():
             continue
         text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
-        for quoted in re.findall(r"`([^`\n]+)`", text):
-            what = problem(root, quoted)
+        named = [(quoted, problem(root, quoted)) for quoted in re.findall(r"`([^`\n]+)`", text)]
+        for link in re.findall(r"\]\(([^)#:]+)\)", text):
+            named.append((link, None if (path.parent / link).exists() else f"no file {link}"))
+        for _, what in named:
             if what:
                 print(f"{document}: {what}")
                 found += 1

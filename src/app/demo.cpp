@@ -123,7 +123,7 @@ void fill_table(Demo& demo, const SpeculationReport& result, const std::vector<P
   for (const auto& [phase, seconds] : demo.seconds) table.emplace_back(phase, fmt::format("{:.1f} s", seconds));
 }
 
-// The answer of a few steps that the draft helped with most, its tokens coloured.
+// The longest answer, its accepted draft tokens coloured.
 void fill_sample(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts,
                  const Tokenizer& tokenizer) {
   size_t best = 0;

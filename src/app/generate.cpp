@@ -91,7 +91,7 @@ void run_generate(const GenerateCommand& command) {
     throw Error(ErrorKind::usage, "generate", "--output takes the lines of --input; an answer to --prompt is printed");
   stop_requested();
   ServedModels models = load_served_models(command.model, command.draft, command.chat_template, command.tap_ids);
-  if (command.raw) models.reader.chat_template = nullptr;
+  models.reader.raw_prompts = command.raw;
   Exec exec;
   Generator generator(exec, models.target, models.draft ? &*models.draft : nullptr);
   const GenerateOptions options = options_for(command, models);

@@ -33,8 +33,10 @@ void inspect_against(const InspectCommand& command, Draft draft) {
   ServedModels models = load_served_models(command.against, "", command.chat_template);
   const Fit found = fit(draft.config, models.target.config);
   print_fit(found);
-  if (!found.mismatches.empty() || command.prompts.empty()) return;
+  if (!found.mismatches.empty()) throw Error(ErrorKind::input, command.directory, "does not fit the target");
+  if (command.prompts.empty()) return;
   draft = load_draft(command.directory, heads_of(models.target));
+  resolve_tap_ids(draft.config, models.target.config);
   std::vector<std::vector<int32_t>> prompts;
   for (Prompt& prompt : read_prompts(command.prompts, models.reader)) prompts.push_back(std::move(prompt.ids));
   Exec exec;

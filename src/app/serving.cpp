@@ -3,19 +3,23 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "base/error.h"
 #include "base/log.h"
-#include "speculative/cached_models.h"
+#include "model/fit.h"
 
 namespace eyrie {
 namespace {
 
 Draft load_served_draft(const std::string& directory, const Target& target, const std::vector<int64_t>& tap_ids) {
+  DraftConfig config = read_draft_config(directory);
+  if (!tap_ids.empty()) override_tap_ids(config, tap_ids);
+  const Fit found = fit(config, target.config);
+  if (!found.mismatches.empty())
+    throw Error(ErrorKind::input, directory,
+                fmt::format("does not fit the target: {}", fmt::join(found.mismatches, "; ")));
+  resolve_tap_ids(config, target.config);
   Draft draft = load_draft(directory, heads_of(target));
-  if (!tap_ids.empty()) {
-    draft.config.tap_ids = tap_ids;
-    draft.config.tap_rule = "named on the command line";
-  }
-  resolve_tap_ids(draft.config, target.config);
+  draft.config = std::move(config);
   log_info(fmt::format("draft: taps leave target layers {} ({})", fmt::join(draft.config.tap_ids, ", "),
                        draft.config.tap_rule));
   return draft;

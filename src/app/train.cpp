@@ -1,5 +1,8 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/progress.h"
@@ -43,6 +46,7 @@ double generated_accept_length(Exec& exec, const Target& target, const Draft& dr
 }
 
 std::string describe(const TrainProgress& now) {
+  if (!std::isfinite(now.loss)) return fmt::format("step {}/{}  loss not finite, skipped", now.step, now.steps);
   return fmt::format("step {}/{}  loss {:.3f}  acc {:.3f}  {:.0f} tok/s  {} left", now.step, now.steps, now.loss,
                      now.accuracy, now.tokens_per_second, format_duration(now.seconds_left));
 }
@@ -71,7 +75,7 @@ void run_train(const TrainCommand& command) {
                        result.tokens, format_duration(result.seconds), result.checkpoint));
   if (result.best_step > 0)
     log_info(fmt::format("walked accept length {:.3f} (chain {}), best at step {}", result.best_accept_length,
-                         command.train.chain, result.best_step));
+                         std::min(command.train.chain, command.train.ttt_steps), result.best_step));
   if (result.generated_accept_length)
     log_info(
         fmt::format("generated accept length {:.3f} over {} prompts", *result.generated_accept_length, prompts.size()));

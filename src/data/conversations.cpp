@@ -28,6 +28,7 @@ TokenSequence read_tokens(const Json& line) {
     sequence.input_ids.push_back(static_cast<int32_t>(id.as_integer(0, INT32_MAX)));
   for (const Json& bit : line.array("loss_mask"))
     sequence.loss_mask.push_back(static_cast<uint8_t>(bit.as_integer(0, 1)));
+  if (sequence.input_ids.empty()) throw Error(ErrorKind::file, "input_ids", "the sequence is empty");
   if (sequence.input_ids.size() != sequence.loss_mask.size())
     throw Error(ErrorKind::file, "loss_mask",
                 fmt::format("expected {} entries, found {}", sequence.input_ids.size(), sequence.loss_mask.size()));
@@ -35,7 +36,8 @@ TokenSequence read_tokens(const Json& line) {
 }
 
 TokenSequence encode(const std::vector<Message>& messages, const ConversationReader& reader) {
-  if (!reader.tokenizer || !reader.chat_template)
+  if (reader.tokenizer && !reader.chat_template) throw Error(ErrorKind::file, "", reader.template_rule);
+  if (!reader.tokenizer)
     throw Error(ErrorKind::file, "",
                 "expected \"input_ids\" and \"loss_mask\" (no tokenizer is at hand), found a conversation");
   if (messages.empty()) throw Error(ErrorKind::file, "", "the conversation is empty");
@@ -103,9 +105,13 @@ ConversationReader ConversationReader::of_model(const std::string& directory, co
   if (!std::filesystem::exists(directory + "/tokenizer.json")) return reader;
   reader.tokenizer = Tokenizer::from_directory(directory);
   if (template_name.empty()) {
-    GuessedTemplate guess = guess_chat_template(*reader.tokenizer, directory);
-    reader.chat_template = guess.chat_template;
-    reader.template_rule = std::move(guess.rule);
+    try {
+      GuessedTemplate guess = guess_chat_template(*reader.tokenizer, directory);
+      reader.chat_template = guess.chat_template;
+      reader.template_rule = std::move(guess.rule);
+    } catch (const Error& error) {
+      reader.template_rule = error.what();  // lines of token ids need none
+    }
   } else {
     reader.chat_template = &find_chat_template(template_name);
     reader.template_rule = "named on the command line";

@@ -28,6 +28,7 @@ struct ConversationReader {
   std::optional<Tokenizer> tokenizer;  // absent: only lines with input_ids are taken
   const ChatTemplate* chat_template = nullptr;
   std::string template_rule;  // why that template, for the log
+  bool raw_prompts = false;   // prompts are plain text: no template
   int64_t vocabulary = 0;     // ids must lie below it
   int64_t max_tokens = 0;     // longer sequences are cut there; 0: never
 

@@ -108,6 +108,9 @@ TEST(Prompts, EveryFormGivesThePromptOfTheTurnToWrite) {
   EXPECT_EQ(with.tokenizer->decode(prompts[0].ids, false), "<|bos|><|user|>\nHi<|end|>\n<|assistant|>\n");
   EXPECT_EQ(prompts[0].answer, "#### 3");
   EXPECT_EQ(prompts[1].id, "7");
+  const auto cut =
+      read_prompts(write_lines("cut_prompt", R"({"input_ids":[1,7,8,9,4],"loss_mask":[0,1,0,1,0]})"), with);
+  EXPECT_EQ(cut[0].ids, (std::vector<int32_t>{1, 7, 8}));
   EXPECT_THROW(read_prompts(write_lines("vocabulary", R"({"input_ids":[1,2048]})"), with), Error);
   EXPECT_THROW(read_prompts(write_lines("no_turn", R"({"messages":[{"role":"assistant","content":"x"}]})"), with),
                Error);

@@ -27,12 +27,12 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return add(Json(value)); }
   bool number_integer(int64_t value) override { return add(Json(value)); }
   bool number_unsigned(uint64_t value) override {
-    if (value > INT64_MAX) throw file_error(*place_, fmt::format("integer {} does not fit 64 bits", value));
+    if (value > INT64_MAX) throw file_error(here(), fmt::format("integer {} does not fit 64 bits", value));
     return add(Json(static_cast<int64_t>(value)));
   }
   bool number_float(double value, const std::string& text) override {
     if (text.find_first_of(".eE") == std::string::npos)
-      throw file_error(*place_, fmt::format("integer {} does not fit 64 bits", text));
+      throw file_error(here(), fmt::format("integer {} does not fit 64 bits", text));
     return add(Json(value));
   }
   bool string(std::string& value) override { return add(Json(std::move(value))); }
@@ -49,13 +49,15 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     const auto end = text_.begin() + static_cast<std::ptrdiff_t>(std::min(position, text_.size()));
     std::string message = error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: reason"
     const size_t reason = message.find(": ");
-    throw file_error(place_of_line(*place_, line_ + std::count(text_.begin(), end, '\n')),
+    throw file_error(place_of_line(*place_, std::max<int64_t>(line_, 1) + std::count(text_.begin(), end, '\n')),
                      "malformed JSON: " + (reason == std::string::npos ? message : message.substr(reason + 2)));
   }
 
   Json take() { return std::move(root_); }
 
  private:
+  // A line of JSONL has its number; within a longer text nlohmann tells no position but that of a syntax error.
+  std::string here() const { return line_ > 0 ? place_of_line(*place_, line_) : *place_; }
   bool add(Json value) {
     if (open_.empty()) {
       root_ = std::move(value);
@@ -67,7 +69,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool open(Json container) {
-    if (open_.size() >= kMaxDepth) throw file_error(*place_, fmt::format("JSON nested deeper than {}", kMaxDepth));
+    if (open_.size() >= kMaxDepth) throw file_error(here(), fmt::format("JSON nested deeper than {}", kMaxDepth));
     open_.push_back(std::move(container));
     keys_.emplace_back();
     return true;
@@ -84,7 +86,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     for (const auto& [key, value] : members) keys.push_back(key);
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
-    if (twice != keys.end()) throw file_error(*place_, fmt::format("key \"{}\" stands twice in one object", *twice));
+    if (twice != keys.end()) throw file_error(here(), fmt::format("key \"{}\" stands twice in one object", *twice));
   }
 
   std::string_view text_;

@@ -18,8 +18,8 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Members = std::vector<Member>;  // in the order of the text
 
-  // `place` names the source in errors; `line` is the line of the source that `text` begins on (JSONL).
-  static Json parse(std::string_view text, const std::string& place, int64_t line = 1);
+  // `place` names the source in errors; `line` is the line of JSONL that `text` is.
+  static Json parse(std::string_view text, const std::string& place, int64_t line = 0);
   static Json parse_file(const std::string& path);
 
   Json() = default;  // null

@@ -56,9 +56,10 @@ struct DraftConfig {
   int64_t taps() const { return tap_ids.empty() ? 3 : static_cast<int64_t>(tap_ids.size()); }
 };
 
-// Each reads config.json (and generation_config.json beside it) of a directory. Errors: Error{file} with the key,
-// expected and found; an unknown model_type names the supported ones; unknown norm_* / fc_* keys of a draft are
-// refused. A draft file with both lists of tap ids is an export of ours (write_draft_config): the top-level one counts.
+// Each reads config.json (its directory or the file itself; and generation_config.json beside it) of a directory.
+// Errors: Error{file} with the key, expected and found; an unknown model_type names the supported ones; unknown norm_*
+// / fc_* keys of a draft are refused. A draft file with both lists of tap ids is an export of ours
+// (write_draft_config): the top-level one counts.
 TargetConfig read_target_config(const std::string& directory);
 DraftConfig read_draft_config(const std::string& directory);
 // The config.json of a draft (spec §2 "Writing"). Tap ids are written as input ids, at the top and in eagle_config:

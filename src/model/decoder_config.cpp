@@ -61,6 +61,7 @@ void refuse_others(const Json& config, const std::string& place) {
 }  // namespace
 
 std::string config_path(const std::string& directory) {
+  if (directory.ends_with(".json")) return directory;
   return (std::filesystem::path(directory) / "config.json").string();
 }
 

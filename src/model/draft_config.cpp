@@ -190,7 +190,7 @@ void resolve_tap_ids(DraftConfig& draft, const TargetConfig& target) {
   if (draft.tap_ids.empty()) draft.tap_ids = default_tap_ids(target.layers);
   for (const int64_t id : draft.tap_ids)
     if (id < 0 || id >= target.layers)
-      throw Error(ErrorKind::usage, "tap ids",
+      throw Error(ErrorKind::input, "tap ids",
                   fmt::format("expected ids of the target's layers, 0 to {}, found {}", target.layers - 1, id));
 }
 
