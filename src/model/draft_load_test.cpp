@@ -165,6 +165,16 @@ TEST_F(DraftWrite, RoundsToBf16) {
   EXPECT_TRUE(testing::compare("fc", again.tensors.fc, draft.tensors.fc, {5e-3, 5e-3}).passed());
 }
 
+TEST_F(DraftWrite, WritesAnEmbeddingWhenGivenOne) {
+  load(kSmallDraft);
+  const Tensor embedding = heads.embedding;
+  embedding.as<float>()[3] = 7;
+  write("", DType::f32, embedding);
+  const Draft again = load_draft(out.path(), {});
+  EXPECT_TRUE(again.own_embedding);
+  EXPECT_TRUE(testing::compare_bits("embedding", again.embedding, embedding).passed());
+}
+
 TEST_F(DraftWrite, FitsItsReaders) {
   load(kSmallDraft);
   for (const std::string reader : {"sglang", "vllm"}) {

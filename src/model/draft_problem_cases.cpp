@@ -14,6 +14,7 @@ DraftConfig config_of(const DraftVariant& variant) {
   layer.q_heads = 4, layer.kv_heads = 2, layer.head_dim = 6;
   layer.norm_eps = 1e-2f;  // large enough that leaving it out shows
   layer.qkv_bias = layer.o_bias = layer.mlp_bias = variant.biases;
+  layer.qk_norm = variant.qk_norm;
   layer.max_positions = 64;
   config.target_hidden = 5, config.vocabulary = kVocabulary, config.draft_vocabulary = 4;
   config.tap_ids = {1, 3, 4};

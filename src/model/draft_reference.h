@@ -99,8 +99,11 @@ struct DraftReference {
   }
   Vector residual() const { return config.norm_before_residual ? norm(at("h"), "midlayer.hidden_norm") : at("h"); }
 
-  Vector q(const Vector& x) const { return turned(linear(x, "midlayer.self_attn.q_proj")); }
-  Vector k(const Vector& x) const { return turned(linear(x, "midlayer.self_attn.k_proj")); }
+  Vector q(const Vector& x) const { return turned(head_norms(linear(x, "midlayer.self_attn.q_proj"), "q_norm")); }
+  Vector k(const Vector& x) const { return turned(head_norms(linear(x, "midlayer.self_attn.k_proj"), "k_norm")); }
+  Vector head_norms(const Vector& heads, const std::string& name) const {
+    return config.decoder.qk_norm ? norm(heads, "midlayer.self_attn." + name) : heads;
+  }
   Vector v(const Vector& x) const { return linear(x, "midlayer.self_attn.v_proj"); }
 
   Vector h2(const Vector& residual_in, const Vector& attention) const {

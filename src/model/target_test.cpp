@@ -109,6 +109,21 @@ TEST(Target, PackedSequencesDoNotSeeEachOther) {
   }
 }
 
+// Positions count from the start of a sequence, so a batch may be longer than the model's positions.
+TEST(Target, ABatchMayBeLongerThanASequence) {
+  Exec exec;
+  const fs::path directory = kModels / "llama-2";
+  const Target target = load_target(directory);
+  const Expected expected(directory);
+  std::vector<int32_t> ids, ends = {0};
+  while (static_cast<int64_t>(ids.size()) <= target.config.decoder.max_positions) {
+    ids.insert(ids.end(), expected.token_ids.begin(), expected.token_ids.end());
+    ends.push_back(static_cast<int32_t>(ids.size()));
+  }
+  const Outputs out = run(exec, target, ids, ends, expected.tap_ids);
+  expect_close("logits", out.logits.tensor().slice(ends[ends.size() - 2], ends.back()), expected.file.at("logits"));
+}
+
 // Rows handed over in two calls, keys kept by the caller, as a server does.
 TEST(Target, RowsMayComeInPieces) {
   Exec exec;
