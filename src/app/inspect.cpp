@@ -35,8 +35,10 @@ void inspect_against(const InspectCommand& command, Draft draft) {
   print_fit(found);
   if (!found.mismatches.empty()) throw Error(ErrorKind::input, command.directory, "does not fit the target");
   if (command.prompts.empty()) return;
-  draft = load_draft(command.directory, heads_of(models.target));
   resolve_tap_ids(draft.config, models.target.config);
+  DraftConfig config = std::move(draft.config);
+  draft = load_draft(command.directory, heads_of(models.target));
+  draft.config = std::move(config);
   std::vector<std::vector<int32_t>> prompts;
   for (Prompt& prompt : read_prompts(command.prompts, models.reader)) prompts.push_back(std::move(prompt.ids));
   Exec exec;
@@ -47,16 +49,17 @@ void inspect_against(const InspectCommand& command, Draft draft) {
 
 void run_inspect(const InspectCommand& command) {
   if (!is_draft(command.directory)) {
-    if (!command.against.empty())
-      throw Error(ErrorKind::usage, command.directory, "expected a draft (its weights have fc.weight) with --against");
+    if (!command.against.empty() || !command.prompts.empty() || !command.tap_ids.empty())
+      throw Error(ErrorKind::usage, command.directory,
+                  "expected a draft (its weights have fc.weight) with --against, --prompts and --tap-ids");
     return print(describe(load_target(command.directory)));
   }
+  if (command.against.empty() && !command.prompts.empty())
+    throw Error(ErrorKind::usage, "inspect", "--prompts needs --against");
   Draft draft = load_draft_alone(command.directory);
+  if (!command.tap_ids.empty()) override_tap_ids(draft.config, command.tap_ids);
   print(describe(draft));
-  if (!command.against.empty())
-    inspect_against(command, std::move(draft));
-  else if (!command.prompts.empty())
-    throw Error(ErrorKind::usage, "eyrie inspect", "--prompts needs --against");
+  if (!command.against.empty()) inspect_against(command, std::move(draft));
 }
 
 }  // namespace eyrie
