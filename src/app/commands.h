@@ -67,14 +67,12 @@ void run_replay(const ReplayCommand&);
 
 struct InspectCommand {
   std::string directory, against, prompts, chat_template;
-  std::vector<int64_t> tap_ids;  // of the draft, instead of what its config says
   int64_t max_new_tokens = 64;  // per prompt of the probe
 };
 void run_inspect(const InspectCommand&);
 
 struct DemoCommand {
   std::string target = "assets/fledgling", output = "demo";
-  double build_seconds = 0;  // what ./run took before; shown in the table
 };
 void run_demo(const DemoCommand&);
 

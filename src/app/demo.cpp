@@ -10,11 +10,9 @@
 #include "app/serving.h"
 #include "app/training.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "eval/accept_length.h"
 #include "eval/tasks.h"
 #include "io/atomic_dir.h"
-#include "train/run_plan.h"
 
 namespace eyrie {
 namespace {
@@ -57,7 +55,6 @@ void train_draft(Demo& demo) {
   const TrainOptions options = training_options(demo);
   std::filesystem::remove_all(options.output);
   const auto inputs = load_inputs(options);
-  log_info(plan_training(options, *inputs).text);
   ProgressBar bar("train");
   TrainHooks hooks;
   hooks.stop = &stop_requested();
@@ -156,7 +153,6 @@ void write_demo_report(Demo& demo, const SpeculationReport& result) {
 void run_demo(const DemoCommand& command) {
   stop_requested();
   Demo demo{command};
-  if (command.build_seconds > 0) demo.seconds.emplace_back("install and build", command.build_seconds);
   std::filesystem::create_directories(command.output);
   write_demo_config(demo, load_target(command.target));
   train_draft(demo);

@@ -149,7 +149,6 @@ void bind(CLI::App& app, InspectCommand& o) {
   app.add_option("DIR", o.directory, "a model or a draft")->required();
   app.add_option("--against", o.against, "the target that the draft should fit");
   app.add_option("--prompts", o.prompts, "JSONL: probe the acceptance under each reading of the draft");
-  add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers, instead of the draft's");
   app.add_option("--chat-template", o.chat_template, "name; default: guessed from the target");
   app.add_option("--max-new-tokens", o.max_new_tokens, "per prompt of the probe")->check(CLI::PositiveNumber);
 }
@@ -157,7 +156,6 @@ void bind(CLI::App& app, InspectCommand& o) {
 void bind(CLI::App& app, DemoCommand& o) {
   app.add_option("--target", o.target, "the bundled target");
   app.add_option("--output", o.output, "directory for the run, the draft and report.html");
-  app.add_option("--build-seconds", o.build_seconds, "shown among the seconds of the phases");
 }
 
 class HelpFormatter : public CLI::Formatter {

@@ -35,10 +35,8 @@ void inspect_against(const InspectCommand& command, Draft draft) {
   print_fit(found);
   if (!found.mismatches.empty()) throw Error(ErrorKind::input, command.directory, "does not fit the target");
   if (command.prompts.empty()) return;
-  resolve_tap_ids(draft.config, models.target.config);
-  DraftConfig config = std::move(draft.config);
   draft = load_draft(command.directory, heads_of(models.target));
-  draft.config = std::move(config);
+  resolve_tap_ids(draft.config, models.target.config);
   std::vector<std::vector<int32_t>> prompts;
   for (Prompt& prompt : read_prompts(command.prompts, models.reader)) prompts.push_back(std::move(prompt.ids));
   Exec exec;
@@ -49,17 +47,16 @@ void inspect_against(const InspectCommand& command, Draft draft) {
 
 void run_inspect(const InspectCommand& command) {
   if (!is_draft(command.directory)) {
-    if (!command.against.empty() || !command.prompts.empty() || !command.tap_ids.empty())
-      throw Error(ErrorKind::usage, command.directory,
-                  "expected a draft (its weights have fc.weight) with --against, --prompts and --tap-ids");
+    if (!command.against.empty())
+      throw Error(ErrorKind::usage, command.directory, "expected a draft (its weights have fc.weight) with --against");
     return print(describe(load_target(command.directory)));
   }
-  if (command.against.empty() && !command.prompts.empty())
-    throw Error(ErrorKind::usage, "inspect", "--prompts needs --against");
   Draft draft = load_draft_alone(command.directory);
-  if (!command.tap_ids.empty()) override_tap_ids(draft.config, command.tap_ids);
   print(describe(draft));
-  if (!command.against.empty()) inspect_against(command, std::move(draft));
+  if (!command.against.empty())
+    inspect_against(command, std::move(draft));
+  else if (!command.prompts.empty())
+    throw Error(ErrorKind::usage, "eyrie inspect", "--prompts needs --against");
 }
 
 }  // namespace eyrie

@@ -59,6 +59,18 @@ FeatureInfo read_info(const SafetensorsFile& file) {
   return info;
 }
 
+std::vector<int32_t> read_cu_seqlens(const SafetensorsFile& file, int64_t tokens) {
+  const ConstTensor& tensor = checked(file, "cu_seqlens", {-1}, {DType::i32});
+  const std::vector<int32_t> offsets(tensor.as<int32_t>(), tensor.as<int32_t>() + tensor.dim(0));
+  const bool ends_fit = !offsets.empty() && offsets.front() == 0 && offsets.back() == tokens;
+  if (!ends_fit || !std::is_sorted(offsets.begin(), offsets.end()))
+    throw Error(ErrorKind::file, file.path(),
+                fmt::format("cu_seqlens: expected ascending offsets from 0 to {}, found {}", tokens,
+                            offsets.size() > 16 ? fmt::format("{} others", offsets.size())
+                                                : fmt::format("[{}]", fmt::join(offsets, ", "))));
+  return offsets;
+}
+
 }  // namespace
 
 FeatureBatch read_features(const std::string& path) {
@@ -71,8 +83,7 @@ FeatureBatch read_features(const std::string& path) {
   const auto* mask = checked(batch.file, "loss_mask", {tokens}, {DType::u8, DType::boolean}).data;
   const auto* mask_bytes = static_cast<const uint8_t*>(mask);
   batch.tokens.loss_mask.assign(mask_bytes, mask_bytes + tokens);
-  const ConstTensor& offsets = checked(batch.file, "cu_seqlens", {-1}, {DType::i32});
-  batch.tokens.cu_seqlens.assign(offsets.as<int32_t>(), offsets.as<int32_t>() + offsets.dim(0));
+  batch.tokens.cu_seqlens = read_cu_seqlens(batch.file, tokens);
   batch.info = read_info(batch.file);
   return batch;
 }

@@ -51,6 +51,24 @@ TEST(Features, ShapesThatDisagreeAreRefusedByName) {
   }
 }
 
+TEST(Features, OffsetsThatDoNotCoverTheTokensAreRefused) {
+  const Buffer taps = random_buffer({5, 12}, DType::f32, "taps"), hidden = random_buffer({5, 4}, DType::f32, "hidden");
+  const std::string path = temporary("offsets");
+  for (const std::vector<int32_t>& offsets :
+       std::vector<std::vector<int32_t>>{{}, {0}, {0, 3}, {1, 5}, {0, 6}, {0, 4, 3, 5}, {0, -1, 5}}) {
+    const PackedBatch batch{kBatch.input_ids, kBatch.loss_mask, offsets};
+    write_features(path, {batch, taps, hidden}, {});
+    try {
+      read_features(path);
+      FAIL() << "accepted " << offsets.size();
+    } catch (const Error& error) {
+      EXPECT_TRUE(
+          std::string(error.what()).starts_with(path + ": cu_seqlens: expected ascending offsets from 0 to 5, found ["))
+          << error.what();
+    }
+  }
+}
+
 TEST(Features, ADirectoryWithoutFilesIsNamed) {
   EXPECT_THROW(feature_files("/nonexistent"), Error);
   EXPECT_THROW(feature_files(EYRIE_SOURCE_DIR), Error);

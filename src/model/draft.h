@@ -18,9 +18,6 @@ struct DraftVocabulary {
   }
 };
 
-// From ascending target ids; all V of them: empty.
-DraftVocabulary make_draft_vocabulary(const std::vector<int64_t>& ids, int64_t vocabulary);
-
 struct Draft {
   DraftConfig config;
   DraftTensors<ConstTensor> tensors;

@@ -12,7 +12,7 @@ using Strings = std::vector<std::string>;
 
 // Embeddings of the small target.
 struct Heads {
-  Heads() : embedding(DType::f32, {11, 8}), heads{embedding, embedding, nullptr} { fill_zero(embedding); }
+  Heads() : embedding(DType::f32, {11, 8}), heads{embedding, embedding, {}, nullptr} { fill_zero(embedding); }
   Buffer embedding;
   TargetHeads heads;
 };

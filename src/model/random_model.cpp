@@ -63,11 +63,16 @@ std::shared_ptr<const WeightStorage> keep(std::shared_ptr<RandomWeights> weights
   return {std::move(weights), nullptr};
 }
 
-// Ids spread over the whole vocabulary.
 DraftVocabulary spread_vocabulary(int64_t draft_vocabulary, int64_t vocabulary) {
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < draft_vocabulary; ++i) ids.push_back(i * vocabulary / draft_vocabulary);
-  return make_draft_vocabulary(ids, vocabulary);
+  DraftVocabulary made;
+  if (draft_vocabulary == vocabulary) return made;
+  made.t2d.assign(static_cast<size_t>(vocabulary), 0);
+  for (int64_t i = 0; i < draft_vocabulary; ++i) {
+    const int64_t target_id = i * vocabulary / draft_vocabulary;
+    made.d2t.push_back(target_id - i);
+    made.t2d[static_cast<size_t>(target_id)] = 1;
+  }
+  return made;
 }
 
 }  // namespace

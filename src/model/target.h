@@ -26,9 +26,11 @@ Target load_target(const std::string& directory);
 struct TargetHeads {
   ConstTensor embedding;  // [V, H]
   ConstTensor lm_head;    // [V, Ht]
+  ConstTensor norm;       // [Ht], f32, the last one; undefined in a family that we do not know
   std::shared_ptr<const WeightStorage> storage;
 };
 TargetHeads heads_of(const Target&);
+// Where the config ties them, a missing lm_head is the embedding.
 TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key,
                               const std::string& embedding_key);
 

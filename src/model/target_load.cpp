@@ -1,10 +1,26 @@
-#include <fmt/core.h>
+#include <algorithm>
+#include <filesystem>
 
+#include "model/config_keys.h"
+#include "model/decoder_config.h"
 #include "model/rope_frequencies.h"
 #include "model/target.h"
 #include "model/weights.h"
 
 namespace eyrie {
+namespace {
+
+Json config_if_any(const std::string& directory) {
+  const std::string path = config_path(directory);
+  return std::filesystem::exists(path) ? read_config_file(path) : Json::object();
+}
+
+bool known_family(const Json& config) {
+  const auto known = supported_model_types();
+  return std::find(known.begin(), known.end(), text_or(config, "model_type", "")) != known.end();
+}
+
+}  // namespace
 
 Target load_target(const std::string& directory) {
   Target target;
@@ -23,7 +39,7 @@ Target load_target(const std::string& directory) {
 }
 
 TargetHeads heads_of(const Target& target) {
-  return {target.tensors.embedding, target.tensors.lm_head, target.storage};
+  return {target.tensors.embedding, target.tensors.lm_head, target.tensors.norm, target.storage};
 }
 
 TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key,
@@ -31,7 +47,12 @@ TargetHeads load_target_heads(const std::string& directory, const std::string& l
   const auto storage = std::make_shared<WeightStorage>(directory);
   TargetHeads heads;
   heads.embedding = storage->take(embedding_key, {-1, -1});
-  heads.lm_head = storage->take(lm_head_key, {heads.embedding.dim(0), -1});
+  const auto holds = [&](const std::string& name) { return storage->find(std::span(&name, 1)) != nullptr; };
+  const Json config = config_if_any(directory);
+  const bool tied = !holds(lm_head_key) && boolean_or(config, "tie_word_embeddings", false);
+  heads.lm_head = tied ? heads.embedding : storage->take(lm_head_key, {heads.embedding.dim(0), -1});
+  const std::string norm = "model.norm.weight";
+  if (known_family(config) && holds(norm)) heads.norm = storage->take(norm, {heads.lm_head.dim(1)});
   heads.storage = storage;
   return heads;
 }

@@ -114,6 +114,12 @@ TEST(TargetLoad, HeadsOfAnyModel) {
   EXPECT_EQ(heads.embedding.dim(1), 8);
   EXPECT_EQ(error_of(directory, [&] { load_target_heads(directory.path(), "lm_head.weight", "an.embedding"); }),
             "DIR: lm_head.weight: missing tensor; expected one of shape [11, any]");
+
+  const ModelDirectory tied(R"({"model_type": "never heard of", "tie_word_embeddings": true})");
+  file.write(tied);
+  const TargetHeads same = load_target_heads(tied.path(), "lm_head.weight", "an.embedding");
+  EXPECT_EQ(same.lm_head.data, same.embedding.data);
+  EXPECT_EQ(load_target_heads(tied.path(), "a.head", "an.embedding").lm_head.dim(1), 6);
 }
 
 }  // namespace

@@ -52,10 +52,14 @@ inline DecoderConfig tiny_decoder(int64_t hidden, int64_t input_width, int64_t p
   return config;
 }
 
-inline DraftVocabulary spread_vocabulary(int64_t draft_size, int64_t size) {
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < draft_size; ++i) ids.push_back(i * size / draft_size);
-  return make_draft_vocabulary(ids, size);
+inline void fill_draft_vocabulary(DraftVocabulary& vocabulary, int64_t draft_size, int64_t size) {
+  if (draft_size == size) return;
+  vocabulary.t2d.assign(static_cast<size_t>(size), 0);
+  for (int64_t i = 0; i < draft_size; ++i) {  // spread over the whole vocabulary
+    const int64_t target_id = i * size / draft_size;
+    vocabulary.d2t.push_back(target_id - i);
+    vocabulary.t2d[static_cast<size_t>(target_id)] = 1;
+  }
 }
 
 inline TinyModels make_tiny_models(std::string_view name, const TinyOptions& options = {}) {
@@ -81,7 +85,7 @@ inline TinyModels make_tiny_models(std::string_view name, const TinyOptions& opt
   fill("embed_tokens", Shape{options.vocabulary, 12}, draft.embedding);
   draft.own_embedding = true;
   draft.rope = tiny_rope(config.decoder);
-  draft.vocabulary = spread_vocabulary(options.draft_vocabulary, options.vocabulary);
+  fill_draft_vocabulary(draft.vocabulary, options.draft_vocabulary, options.vocabulary);
   return models;
 }
 

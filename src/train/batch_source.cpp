@@ -33,6 +33,7 @@ class ConversationSource : public BatchSource {
   }
 
   FeatureInfo info() const override { return {target_.fingerprint, tap_ids_, ""}; }
+  int64_t taps() const override { return static_cast<int64_t>(tap_ids_.size()); }
 
  private:
   const std::vector<std::vector<int64_t>>& plan(int64_t epoch) const {
@@ -54,9 +55,10 @@ class ConversationSource : public BatchSource {
 
 class FeatureSource : public BatchSource {
  public:
-  FeatureSource(const std::string& directory, uint64_t seed) : seed_(seed) {
+  FeatureSource(const std::string& directory, uint64_t seed, int64_t vocabulary, int64_t hidden) : seed_(seed) {
     for (const std::string& path : feature_files(directory)) {
       files_.push_back(read_features(path));
+      check_fit(files_.back(), vocabulary, hidden);
       check_alike(files_.front(), files_.back());
     }
   }
@@ -69,8 +71,20 @@ class FeatureSource : public BatchSource {
     copy(file(epoch, index).last_hidden, last_hidden);
   }
   FeatureInfo info() const override { return files_.front().info; }
+  int64_t taps() const override { return files_.front().taps.dim(1) / files_.front().last_hidden.dim(1); }
 
  private:
+  static void check_fit(const FeatureBatch& batch, int64_t vocabulary, int64_t hidden) {
+    const auto refuse = [&](const std::string& message) { throw Error(ErrorKind::file, batch.file.path(), message); };
+    const int64_t found = batch.last_hidden.dim(1), taps_width = batch.taps.dim(1);
+    if (found != hidden)
+      refuse(fmt::format("last_hidden_states: expected width {} as the target's, found {}", hidden, found));
+    if (taps_width % hidden != 0)
+      refuse(fmt::format("aux_hidden_states: expected a multiple of the width {}, found {}", hidden, taps_width));
+    for (const int32_t id : batch.tokens.input_ids)
+      if (id >= vocabulary) refuse(fmt::format("input_ids: expected ids below {}, found {}", vocabulary, id));
+  }
+
   static void check_alike(const FeatureBatch& first, const FeatureBatch& other) {
     const auto differs = [&](const char* what, const std::string& expected, const std::string& found) {
       if (expected != found)
@@ -79,8 +93,6 @@ class FeatureSource : public BatchSource {
     };
     differs("target fingerprint", first.info.target_fingerprint, other.info.target_fingerprint);
     differs("aux_hidden_states width", std::to_string(first.taps.dim(1)), std::to_string(other.taps.dim(1)));
-    differs("last_hidden_states width", std::to_string(first.last_hidden.dim(1)),
-            std::to_string(other.last_hidden.dim(1)));
     if (first.info.tap_ids != other.info.tap_ids)
       throw Error(ErrorKind::file, other.file.path(), "tap ids differ from those of " + first.file.path());
   }
@@ -110,8 +122,9 @@ std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vect
   return std::make_unique<ConversationSource>(target, std::move(tap_ids), sequences, token_budget, seed);
 }
 
-std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed) {
-  return std::make_unique<FeatureSource>(directory, seed);
+std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed, int64_t vocabulary,
+                                            int64_t hidden) {
+  return std::make_unique<FeatureSource>(directory, seed, vocabulary, hidden);
 }
 
 void BatchOrder::know_epoch(int64_t epoch) {

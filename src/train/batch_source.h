@@ -20,6 +20,7 @@ class BatchSource {
   virtual void read_states(Exec&, int64_t epoch, int64_t index, const PackedBatch& tokens, const Tensor& taps,
                            const Tensor& last_hidden) const = 0;
   virtual FeatureInfo info() const = 0;
+  virtual int64_t taps() const = 0;  // m
 };
 
 // `sequences` must outlive the source. A held-out source is asked for epoch 0 alone.
@@ -27,8 +28,9 @@ std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vect
                                                  const std::vector<TokenSequence>& sequences, int64_t token_budget,
                                                  uint64_t seed);
 // Feature files, each one batch, shuffled per epoch. Errors: Error{file} when two files differ in target, tap ids or
-// widths.
-std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed);
+// number of taps, or one does not fit a target of this vocabulary and hidden size.
+std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed, int64_t vocabulary,
+                                            int64_t hidden);
 
 // The micro-batches of a run in order: epoch after epoch.
 struct BatchPlace {

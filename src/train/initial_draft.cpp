@@ -48,4 +48,15 @@ DraftTensors<Buffer> initial_draft(const InitialDraft& initial) {
   return draft;
 }
 
+DraftVocabulary make_draft_vocabulary(const std::vector<int64_t>& ids, int64_t vocabulary) {
+  DraftVocabulary made;
+  if (static_cast<int64_t>(ids.size()) == vocabulary) return made;
+  made.t2d.assign(static_cast<size_t>(vocabulary), 0);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    made.d2t.push_back(ids[i] - static_cast<int64_t>(i));
+    made.t2d[static_cast<size_t>(ids[i])] = 1;
+  }
+  return made;
+}
+
 }  // namespace eyrie

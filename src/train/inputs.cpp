@@ -102,7 +102,7 @@ void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& co
                                   .seed = options.seed,
                                   .head = find_initial_head(options.init),
                                   .target_lm_head = inputs.heads.lm_head,
-                                  .target_norm = inputs.target ? inputs.target->tensors.norm : ConstTensor()});
+                                  .target_norm = inputs.heads.norm});
 }
 
 void begin_with(const TrainOptions& options, TrainInputs& inputs) {
@@ -115,6 +115,13 @@ std::vector<int64_t> ids_of(const Draft& draft) {
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < draft.config.draft_vocabulary; ++i) ids.push_back(draft.vocabulary.target_id(i));
   return ids;
+}
+
+void check_taps(const BatchSource* source, const std::string& directory, const DraftConfig& config) {
+  if (source && source->taps() != config.taps())
+    throw Error(
+        ErrorKind::file, directory,
+        fmt::format("expected features with {} taps, as the draft reads, found {}", config.taps(), source->taps()));
 }
 
 void count_data(const Conversations& data, const std::vector<int64_t>& counts, TrainInputs& inputs) {
@@ -136,8 +143,9 @@ std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
   } else {
     const std::string& weights = options.target_weights.empty() ? options.model : options.target_weights;
     inputs->heads = load_target_heads(weights, options.lm_head_key, options.embedding_key);
-    inputs->train = feature_source(options.features, options.seed);
-    if (!options.held_out.empty()) inputs->held_out = feature_source(options.held_out, options.seed);
+    const Shape& head = inputs->heads.lm_head.shape;
+    inputs->train = feature_source(options.features, options.seed, head[0], head[1]);
+    if (!options.held_out.empty()) inputs->held_out = feature_source(options.held_out, options.seed, head[0], head[1]);
     inputs->info = inputs->train->info();
     features = tokens_of(*inputs->train);
   }
@@ -149,6 +157,8 @@ std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
     begin_with(options, *inputs);
   inputs->draft.tensors = views(inputs->draft.config, inputs->weights);
   count_data(data, counts, *inputs);
+  check_taps(inputs->train.get(), options.features, inputs->draft.config);
+  check_taps(inputs->held_out.get(), options.held_out, inputs->draft.config);
   if (!inputs->target) return inputs;
   inputs->info.tap_ids = inputs->draft.config.tap_ids;
   inputs->train = conversation_source(*inputs->target, inputs->info.tap_ids, inputs->data.sequences,
