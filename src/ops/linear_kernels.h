@@ -8,7 +8,7 @@ namespace eyrie {
 // y = x Wᵀ (+ bias) (+ y) for a few rows. Each y(r, o) is one chain of multiply-adds over `in`, cut into the same lanes
 // and summed by the same tree whatever the rows and outputs computed beside it: a row's bits do not depend on them.
 struct FewRows {
-  const float* packed;  // the rows of x as pack_rows left them
+  const float* packed;  // the rows of x as pack_row left them, aligned like scratch
   const void* weight;   // [out, in]
   DType dtype;
   int64_t in, weight_stride, packed_stride;
