@@ -28,11 +28,13 @@ struct TargetHeads {
   ConstTensor lm_head;    // [V, Ht]
   ConstTensor norm;       // [Ht], f32, the last one; undefined in a family that we do not know
   std::shared_ptr<const WeightStorage> storage;
+  std::string fingerprint = {};  // as of Target
 };
+inline constexpr const char *kLmHeadKey = "lm_head.weight", *kEmbeddingKey = "model.embed_tokens.weight";
 TargetHeads heads_of(const Target&);
-// Where the config ties them, a missing lm_head is the embedding.
-TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key,
-                              const std::string& embedding_key);
+// Where the config ties them, lm_head is the embedding, unless it is asked for under another key than the usual one.
+TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key = kLmHeadKey,
+                              const std::string& embedding_key = kEmbeddingKey);
 
 // Called once per layer with that layer's rows: q [rows, q_heads, head_dim], k v [rows, kv_heads, head_dim];
 // writes out [rows, q_heads, head_dim]. It may keep k and v.

@@ -39,7 +39,7 @@ Target load_target(const std::string& directory) {
 }
 
 TargetHeads heads_of(const Target& target) {
-  return {target.tensors.embedding, target.tensors.lm_head, target.tensors.norm, target.storage};
+  return {target.tensors.embedding, target.tensors.lm_head, target.tensors.norm, target.storage, target.fingerprint};
 }
 
 TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key,
@@ -49,10 +49,11 @@ TargetHeads load_target_heads(const std::string& directory, const std::string& l
   heads.embedding = storage->take(embedding_key, {-1, -1});
   const auto holds = [&](const std::string& name) { return storage->find(std::span(&name, 1)) != nullptr; };
   const Json config = config_if_any(directory);
-  const bool tied = !holds(lm_head_key) && boolean_or(config, "tie_word_embeddings", false);
+  const bool tied = lm_head_key == kLmHeadKey && boolean_or(config, "tie_word_embeddings", false);
   heads.lm_head = tied ? heads.embedding : storage->take(lm_head_key, {heads.embedding.dim(0), -1});
   const std::string norm = "model.norm.weight";
   if (known_family(config) && holds(norm)) heads.norm = storage->take(norm, {heads.lm_head.dim(1)});
+  heads.fingerprint = fingerprint(storage->files());
   heads.storage = storage;
   return heads;
 }

@@ -120,6 +120,22 @@ TEST(TargetLoad, HeadsOfAnyModel) {
   const TargetHeads same = load_target_heads(tied.path(), "lm_head.weight", "an.embedding");
   EXPECT_EQ(same.lm_head.data, same.embedding.data);
   EXPECT_EQ(load_target_heads(tied.path(), "a.head", "an.embedding").lm_head.dim(1), 6);
+  EXPECT_THROW(load_target_heads(tied.path(), "another.head", "an.embedding"), Error);
+}
+
+TEST(TargetLoad, HeadsAreThoseOfTheWholeModel) {
+  for (const char* tied : {"false", "true"}) {
+    const ModelDirectory directory(changed(kSmallTarget, std::string(R"({"tie_word_embeddings": )") + tied + "}"));
+    TensorFile file = target_file(directory, "TargetLoad");
+    file.add(kLmHeadKey, {11, 8});  // not read when tied
+    file.write(directory);
+    const Target target = load_target(directory.path());
+    const TargetHeads whole = heads_of(target), heads = load_target_heads(directory.path());
+    EXPECT_TRUE(testing::compare_bits("lm_head", heads.lm_head, whole.lm_head).passed()) << tied;
+    EXPECT_TRUE(testing::compare_bits("embedding", heads.embedding, whole.embedding).passed()) << tied;
+    EXPECT_TRUE(testing::compare_bits("norm", heads.norm, whole.norm).passed()) << tied;
+    EXPECT_EQ(heads.fingerprint, whole.fingerprint);
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "model/target.h"
 #include "train/optimizer.h"
 
 namespace eyrie {
@@ -16,7 +17,7 @@ struct TrainOptions {
   std::string held_out;        // conversations for evaluation; with features: their directory
   std::string features;        // directory of captured features, instead of data
   std::string target_weights;  // directory with the target's weights; empty: model
-  std::string lm_head_key = "lm_head.weight", embedding_key = "model.embed_tokens.weight";
+  std::string lm_head_key = kLmHeadKey, embedding_key = kEmbeddingKey;
   std::string chat_template;  // by name; empty: guessed from the model
   int64_t max_tokens = 2048;  // of one sequence; longer ones are cut
 

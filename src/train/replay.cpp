@@ -38,11 +38,11 @@ std::vector<int64_t> read_step_rows(const SafetensorsFile& file) {
 
 TargetHeads dump_heads(const FeatureBatch& batch, const std::string& model) {
   if (!model.empty()) {
-    const Target target = load_target(model);
-    if (!batch.info.target_fingerprint.empty() && batch.info.target_fingerprint != target.fingerprint)
+    TargetHeads heads = load_target_heads(model);
+    if (!batch.info.target_fingerprint.empty() && batch.info.target_fingerprint != heads.fingerprint)
       log_warning(fmt::format("{} was made with target {}, {} is {}", batch.file.path(), batch.info.target_fingerprint,
-                              model, target.fingerprint));
-    return heads_of(target);
+                              model, heads.fingerprint));
+    return heads;
   }
   TargetHeads heads;
   heads.lm_head = batch.file.at("target.lm_head.weight");
@@ -76,8 +76,8 @@ void read_settings(const ReplayOptions& options, const Dump& dump, Replay& resul
 }
 
 // n_k for the depths asked for: a dump that counts fewer depths cannot say what the rest would have been.
-std::span<const int64_t> step_rows_of(const Dump& dump, int64_t depths) {
-  if (dump.step_rows.empty()) return {};
+std::span<const int64_t> step_rows_of(const Dump& dump, Normalize normalize, int64_t depths) {
+  if (dump.step_rows.empty() || normalize == Normalize::micro_batch) return {};
   if (static_cast<int64_t>(dump.step_rows.size()) < depths)
     throw Error(ErrorKind::input, "n_k",
                 fmt::format("expected at least {} entries (one per depth), found {}", depths, dump.step_rows.size()));
@@ -108,13 +108,14 @@ Replay replay(Exec& exec, const ReplayOptions& options) {
   const PackedBatch& tokens = dump.batch.tokens;
   const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, result.ttt_steps);
   const TttBatch batch{tokens.input_ids, dump.taps, dump.last_hidden, supervision};
-  const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.ttt_steps)};
+  const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.normalize, result.ttt_steps)};
   for (const std::string& name : options.attention) {
     const AttentionBackend backend = find_backend(name);
     DraftTensors<Buffer> gradients = make_draft_tensors(result.config);
     TttOutcome outcome = ttt_step(exec, {dump.draft, dump.heads.lm_head, backend}, batch, rule, &gradients);
     const std::vector<Parameter> list = parameters(result.config, gradients);
-    ReplayRun run{name, outcome.loss, l2_norm(list), std::move(outcome.figures), {}};
+    ReplayRun run{
+        std::string(eyrie::name(outcome.attention)), outcome.loss, l2_norm(list), std::move(outcome.figures), {}};
     if (result.runs.empty())
       result.gradients = std::move(gradients);
     else

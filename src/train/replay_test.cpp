@@ -99,6 +99,7 @@ TEST_P(ReplayVectors, AgreeWithTheIndependentStep) {
       SafetensorsFile::open(kCases / case_name / fmt::format("expected.{}.safetensors", name(normalize)));
   const Replay found = replay_case(case_name, normalize, {"auto", "dense"});
   ASSERT_EQ(found.runs.size(), 2u);
+  EXPECT_NE(found.runs[0].attention, "auto") << "the backend that ran";
   for (const ReplayRun& run : found.runs) expect_figures(expected, run);
   for (const TensorDifference& one : found.runs[1].differences) EXPECT_LE(one.relative_l2, 5e-6) << one.tensor;
 
@@ -143,6 +144,9 @@ TEST(Replay, RefusesWhatIsNotADump) {
   EXPECT_THROW(replay(exec, {.directory = kCases / "no-such-case"}), Error);
   EXPECT_THROW(replay(exec, {.directory = kCases / "plain", .attention = {"magic"}}), Error);
   EXPECT_THROW(replay(exec, {.directory = kCases / "plain", .ttt_steps = 8}), Error) << "n_k names seven depths";
+  EXPECT_EQ(
+      replay(exec, {.directory = kCases / "plain", .normalize = Normalize::micro_batch, .ttt_steps = 8}).ttt_steps, 8)
+      << "which counts rows itself";
 }
 
 }  // namespace

@@ -100,6 +100,7 @@ class TttPass {
   void backward(DraftTensors<Buffer>& gradients);
 
   WorkShares seconds;
+  AttentionBackend attention = AttentionBackend::automatic;  // of the last depth that ran
 
  private:
   void take_shared();
@@ -224,7 +225,8 @@ void TttPass::forward_depth(int64_t k) {
   depth.lse = take({rows_, layer_.q_heads});
   lap(Work::layer);
   const SuffixAttention problem = attention_of(k);
-  eyrie::forward(exec_, choose_backend(model_.backend, problem), problem, depth.o, depth.lse);
+  attention = choose_backend(model_.backend, problem);
+  eyrie::forward(exec_, attention, problem, depth.o, depth.lse);
   lap(Work::attention);
   depth.saved = take_after_attention(scratch_, layer_, rows_);
   depth.h2 = take({rows_, layer_.hidden});
@@ -369,7 +371,7 @@ TttOutcome ttt_step(Exec& exec, const TttModel& model, const TttBatch& batch, co
   pass.forward();
   outcome = pass.loss(rule, gradients);
   if (gradients) pass.backward(*gradients);
-  outcome.seconds = pass.seconds;
+  outcome.seconds = pass.seconds, outcome.attention = pass.attention;
   return outcome;
 }
 

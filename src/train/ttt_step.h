@@ -38,6 +38,7 @@ struct TttOutcome {
   double loss = 0;  // L over this micro-batch's rows
   StepFigures figures;
   WorkShares seconds;
+  AttentionBackend attention = AttentionBackend::automatic;  // the one that ran; automatic: there were no rows
 };
 
 // gradients += dL; null: the loss alone. All memory comes from exec.scratch, which stops growing after the first steps.
