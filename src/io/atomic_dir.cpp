@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 
 #include "io/descriptor.h"
 #include "io/mapped_file.h"
@@ -97,6 +98,17 @@ void recover_directory(const std::string& final_path) {
     else
       rename_or_throw(entry.path(), path);
   }
+}
+
+void recover_all(const std::string& parent) {
+  std::set<std::string> bases;
+  std::error_code problem;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent, problem)) {
+    const std::string name = entry.path().filename();
+    for (const std::string_view mark : {kTemporary, kReplaced})
+      if (const size_t at = name.rfind(mark); at != std::string::npos) bases.insert(name.substr(0, at));
+  }
+  for (const std::string& base : bases) recover_directory(parent + "/" + base);
 }
 
 AtomicDirectory::AtomicDirectory(std::string final_path) : final_(without_trailing_slash(std::move(final_path))) {

@@ -28,6 +28,8 @@ class AtomicDirectory {
 // a writer that died between its two renames left the old directory under another name: it gets its name back, so call
 // this before reading a directory that may have been written so.
 void recover_directory(const std::string& final_path);
+// The same for everything that dead writers left in `parent`.
+void recover_all(const std::string& parent);
 
 // One file, the same promise. Error{file} with the system's reason; the old file stays whole then.
 class AtomicFile {

@@ -2,12 +2,13 @@
 //   learning rate   warm-up: base (s+1) / W for s < W;  then base (1 + cos(pi (s-W) / (S-W))) / 2;  W = ceil(warm-up S)
 //   clip            gradient *= min(1, clip / |gradient|), the norm over all tensors together
 //   AdamW           ops/adamw.h, bias correction by the count of steps applied
-// A step whose loss or gradient is not finite is not applied. A step whose norm exceeds `spike_factor` times the median
-// of the last norms is applied, clipped, and reported.
+// A step whose loss or gradient is not finite, or whose update would leave such weights or moments, is not applied. A
+// step whose norm exceeds `spike_factor` times the median of the last norms is applied, clipped, and reported.
 #pragma once
 #include <cstdint>
 #include <vector>
 
+#include "ops/adamw.h"
 #include "tensor/exec.h"
 #include "train/parameters.h"
 
@@ -45,6 +46,10 @@ class Optimizer {
 
   // To be asked before apply(): a spike or a bad step is dumped with the weights before it.
   StepVerdict judge(double loss, double gradient_norm) const;
+  // Whether weights and moments would be finite after apply(). Only settings that bound no update (no clip, a tiny
+  // epsilon, a huge learning rate) cost a rehearsal on copies.
+  bool stays_finite(Exec& exec, DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
+                    double learning_rate);
   // weights -= update; `gradients` are left as they are. Not for a step that is not finite.
   void apply(Exec& exec, DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
              double learning_rate);
@@ -55,6 +60,8 @@ class Optimizer {
   NormHistory norms;
 
  private:
+  std::vector<AdamW> updates(DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
+                             double learning_rate);
   const DraftConfig config_;
   const OptimizerOptions options_;
 };

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/random.h"
+#include "ops/linear.h"
 #include "train/loss.h"
 #include "train/ttt_step.h"
 
@@ -52,7 +53,7 @@ MemoryPlan largest_batch(const TrainOptions& options, const TrainInputs& inputs)
 int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
   expect_range("ttt-steps", options.ttt_steps, 1, kMaxDepths);
   expect_range("accumulate", options.accumulate, 1, INT32_MAX);
-  expect_range("chain", options.chain, 1, kMaxDepths);
+  expect_range("chain", options.chain, 1, kGemvRows - 1);  // one verify reads a draft and its last token in one kernel
   expect_range("keep", options.keep, 1, INT32_MAX);
   if (source.batches(0) == 0) throw Error(ErrorKind::input, "data", "expected sequences to train on, found none");
   if (options.steps > 0) return options.steps;
@@ -74,6 +75,7 @@ RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs,
           {"loss-decay", fmt::format("{}", options.loss_decay)},
           {"normalize", options.normalize},
           {"attention", options.attention},
+          {"chain", std::to_string(options.chain)},
           {"learning-rate", fmt::format("{}", o.learning_rate)},
           {"warmup-share", fmt::format("{}", o.warmup_share)},
           {"adam", fmt::format("{} {} {} {}", o.beta1, o.beta2, o.epsilon, o.weight_decay)},

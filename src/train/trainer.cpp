@@ -69,6 +69,7 @@ class Trainer {
   void run_batch(const MicroBatch& batch, StepRecord& record);
   void update(StepRecord& record);
   void report(const StepRecord& record);
+  bool asked_for() const;  // a dump of this step
   void dump(const StepRecord& record, const std::string& why);
   void evaluate_now(bool last);
   void save();
@@ -95,7 +96,10 @@ class Trainer {
 
 void Trainer::begin() {
   std::filesystem::create_directories(options_.output);
+  recover_all(options_.output);
   const std::vector<std::string> found = list_checkpoints(options_.output);
+  if (found.empty() && options_.resume)
+    log_info(fmt::format("{} holds no checkpoint to resume from: the run starts afresh", options_.output));
   if (!found.empty() && !options_.resume)
     throw Error(ErrorKind::usage, options_.output, "holds a run already: resume it, or name another output");
   if (!found.empty()) {
@@ -140,14 +144,19 @@ void Trainer::update(StepRecord& record) {
   record.grad_norm = l2_norm(parameters(inputs_.draft.config, gradients_));
   record.learning_rate = learning_rate_at(options_.optimizer, position_.step, steps_);
   const StepVerdict verdict = optimizer_.judge(record.outcome.loss, record.grad_norm);
-  record.applied = verdict != StepVerdict::not_finite;
+  record.applied = verdict != StepVerdict::not_finite &&
+                   optimizer_.stays_finite(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
   if (verdict == StepVerdict::not_finite)
     dump(record,
          fmt::format("loss {} or gradient norm {} is not finite: not applied", record.outcome.loss, record.grad_norm));
+  else if (!record.applied)
+    dump(record,
+         fmt::format("gradient norm {:.4g} at learning rate {:.4g} leaves weights that are not finite: not applied",
+                     record.grad_norm, record.learning_rate));
   else if (verdict == StepVerdict::spike)
     dump(record, fmt::format("gradient norm {:.4g} is {:.1f} times the usual {:.4g}", record.grad_norm,
                              record.grad_norm / optimizer_.norms.median(), optimizer_.norms.median()));
-  else if (std::count(options_.dump_steps.begin(), options_.dump_steps.end(), position_.step))
+  else if (asked_for())
     dump(record, "");
   if (record.applied)
     optimizer_.apply(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
@@ -170,10 +179,14 @@ StepRecord Trainer::step() {
   return record;
 }
 
-// `why` is empty for a step that was asked for; others are named, and no more than a few are written.
+bool Trainer::asked_for() const {
+  return std::count(options_.dump_steps.begin(), options_.dump_steps.end(), position_.step) > 0;
+}
+
+// `why` is empty when the step was only asked for. Of the others no more than a few are written.
 void Trainer::dump(const StepRecord& record, const std::string& why) {
   if (!why.empty()) log_warning(fmt::format("step {}: {}", position_.step, why));
-  if (!why.empty() && automatic_dumps_++ >= kMostAutomaticDumps) return;
+  if (!asked_for() && automatic_dumps_++ >= kMostAutomaticDumps) return;
   rule_.step_rows = record.rows;
   for (size_t i = 0; i < record.batches.size(); ++i) {
     const MicroBatch& batch = record.batches[i];
@@ -229,6 +242,7 @@ void Trainer::evaluate_now(bool last) {
   const double length = result_.last.walked[chain].accept_length();
   if (position_.best_step > 0 && length <= position_.best_accept_length) return;
   position_.best_accept_length = length, position_.best_step = position_.step;
+  saved_step_ = -1;  // what stands there knows nothing of this evaluation
   save();
   const std::string path = checkpoint_path(options_.output, position_.step);
   const Json best = Json::object({{"step", position_.step}, {"walked_accept_length", length}, {"checkpoint", path}});
@@ -250,8 +264,9 @@ TrainResult Trainer::run() {
     ++position_.step;
     report(record);
     const bool last = position_.step == steps_;
+    if (last) save();  // whatever happens to the evaluation, the run is done
     if (last || due(options_.evaluate_every)) evaluate_now(last);
-    if (last || due(options_.checkpoint_every) || stopped()) save();
+    if (due(options_.checkpoint_every) || stopped()) save();
     if (stopped() && !last)
       throw Error(ErrorKind::interrupted, options_.output,
                   fmt::format("stopped after step {} of {}; resume goes on from there", position_.step, steps_));

@@ -144,6 +144,9 @@ TEST_F(RunTest, RefusesToResumeUnderOtherSettings) {
   run_until(o, 2);
   EXPECT_THROW(run(o), Error) << "a run stands there and resume was not asked for";
   o.resume = true;
+  o.chain = 2;
+  EXPECT_THROW(run(o), Error) << "the best so far went by another accept length";
+  o.chain = 4;
   o.optimizer.learning_rate = 3e-3;
   try {
     run(o);
@@ -250,6 +253,54 @@ TEST_F(RunTest, ASpikeIsDumpedWithTheWeightsBeforeIt) {
   const std::string first = o.output + "/dump-" + fmt::format("{:06}", NormHistory::kFewest);
   ASSERT_TRUE(fs::exists(first));
   EXPECT_EQ(replay(exec, {.directory = first}).runs[0].loss, Json::parse_file(first + "/step.json").number("loss"));
+}
+
+TEST_F(RunTest, AStepAskedForIsDumpedAfterManyOthers) {
+  TrainOptions o = options("run");
+  o.steps = 25, o.optimizer.spike_factor = 0.001, o.held_out = "", o.dump_steps = {23, 24};
+  run(o);
+  EXPECT_TRUE(fs::exists(o.output + "/dump-000023"));
+  EXPECT_FALSE(fs::exists(o.output + "/dump-000022"));
+}
+
+TEST_F(RunTest, AnUpdateThatLeavesNoFiniteWeightsIsNotApplied) {
+  TrainOptions o = options("run");
+  o.held_out = "", o.steps = 3, o.optimizer.learning_rate = 1e200, o.optimizer.warmup_share = 0;
+  const TrainResult result = run(o);
+  EXPECT_GE(result.skipped, 1);
+  const SafetensorsFile weights = SafetensorsFile::open(result.checkpoint + "/model.safetensors");
+  for (const auto& [tensor_name, tensor] : weights.tensors())
+    for (const double value : tensor.dtype == DType::f32 ? testing::to_doubles(tensor) : std::vector<double>())
+      ASSERT_TRUE(std::isfinite(value)) << tensor_name;
+}
+
+TEST_F(RunTest, AnEvaluationThatFailsLosesNothing) {
+  TrainOptions o = options("run");
+  EXPECT_THROW(run(o, {.progress = {},
+                       .generate = [](const Draft&) -> double { throw Error(ErrorKind::input, "generate", "failed"); },
+                       .stop = nullptr}),
+               Error);
+  EXPECT_EQ(list_checkpoints(o.output), std::vector<std::string>{checkpoint_path(o.output, 6)});
+}
+
+TEST_F(RunTest, WhatDeadWritersLeftIsSweptAtTheStart) {
+  TrainOptions o = options("run");
+  const std::string dead = o.output + "/checkpoint-000002.tmp-999999999-0",
+                    dump = o.output + "/dump-000007.tmp-999999999-3",
+                    mine = o.output + fmt::format("/notes.tmp-{}-0", ::getpid());
+  for (const std::string& path : {dead, dump, mine}) fs::create_directories(path);
+  run_until(o, 1);
+  EXPECT_FALSE(fs::exists(dead));
+  EXPECT_FALSE(fs::exists(dump));
+  EXPECT_TRUE(fs::exists(mine)) << "its writer lives";
+}
+
+TEST_F(RunTest, ResumingWhereNothingStandsSaysThatItStartsAfresh) {
+  TrainOptions o = options("run");
+  o.resume = true, o.steps = 1, o.held_out = "";
+  ::testing::internal::CaptureStderr();
+  run(o);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("starts afresh"), std::string::npos);
 }
 
 // The largest file a process may write, for as long as this lives.
@@ -399,6 +450,9 @@ TEST_F(RunTest, OptionsThatContradictAreRefused) {
   TrainOptions deep = options("run");
   deep.ttt_steps = 18;
   EXPECT_THROW(run(deep), Error);
+  TrainOptions chain = options("run");
+  chain.chain = 16;
+  EXPECT_THROW(run(chain), Error) << "a verify of 17 rows";
   TrainOptions init = options("run");
   init.init = "zeros";
   EXPECT_THROW(load_inputs(init), Error);
