@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include <map>
+#include <set>
 
 #include "model/rope_config.h"
 
@@ -14,21 +14,6 @@ std::string joined(const auto& items) {
   for (const auto& item : items) text += fmt::format("{}{}", text.empty() ? "" : ", ", item);
   return text.empty() ? "none" : text;
 }
-
-// "5,838,080 in bf16; 2,304 in f32"
-struct Count {
-  void add(const ConstTensor& stored) { by_dtype[stored.dtype] += stored.elements(); }
-  std::string text() const {
-    std::string list;
-    int64_t all = 0;
-    for (const auto& [dtype, elements] : by_dtype) {
-      list += fmt::format("{}{} in {}", list.empty() ? "" : ", ", elements, name(dtype));
-      all += elements;
-    }
-    return fmt::format("{} ({})", all, list);
-  }
-  std::map<DType, int64_t> by_dtype = {};
-};
 
 void describe_layer(const DecoderConfig& layer, Description& lines) {
   lines.emplace_back("heads",
@@ -43,12 +28,16 @@ void describe_layer(const DecoderConfig& layer, Description& lines) {
   lines.emplace_back("positions", std::to_string(layer.max_positions));
 }
 
+// "5771520, matrices in bf16": vectors are f32 once loaded, whatever the file stores.
 template <typename Model>
 std::string parameters(const Model& model) {
-  Count count;
-  for_each_tensor(model.config, model.tensors,
-                  [&](const std::string&, const Shape&, const ConstTensor& tensor) { count.add(tensor); });
-  return count.text();
+  int64_t count = 0;
+  std::set<std::string> dtypes;
+  for_each_tensor(model.config, model.tensors, [&](const std::string&, const Shape& shape, const ConstTensor& tensor) {
+    count += tensor.elements();
+    if (shape.rank == 2) dtypes.insert(name(tensor.dtype));
+  });
+  return fmt::format("{}, matrices in {}", count, joined(dtypes));
 }
 
 std::string vocabulary_of(const Draft& draft) {

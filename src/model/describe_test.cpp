@@ -23,7 +23,7 @@ TEST(Describe, Target) {
   EXPECT_EQ(value(lines, "layer"), "biases on q, k, v, o");
   EXPECT_EQ(value(lines, "RoPE"), "default, theta 5000");
   // 2 x 11·8 embeddings and head, 8 norm; a layer: 2·8 norms, q 8·8+8, k and v 4·8+4, o 8·8+8, MLP 3·12·8
-  EXPECT_EQ(value(lines, "parameters"), "3824 (3824 in f32)");
+  EXPECT_EQ(value(lines, "parameters"), "3824, matrices in f32");
   EXPECT_EQ(value(lines, "default taps"), "1, 2, 3");
   EXPECT_EQ(value(lines, "fingerprint"), target.fingerprint);
 }

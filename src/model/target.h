@@ -49,8 +49,7 @@ struct TargetRows {
 };
 void forward(Exec&, const Target&, const TargetRows&, const Attend&);
 
-// Packed sequences (spec §1): token_ids [T] i32, cu_seqlens [B+1] i32; causal within each sequence, `backend` of suffix
-// attention.
+// Packed sequences (spec §1): token_ids [T] i32, cu_seqlens [B+1] i32; causal within each sequence.
 struct PackedTokens {
   ConstTensor token_ids, cu_seqlens;
 };

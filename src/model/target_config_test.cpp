@@ -30,7 +30,8 @@ TEST(TargetConfig, ReadsWhatIsWritten) {
 
 TEST(TargetConfig, FamiliesDifferInWhatAbsenceMeans) {
   const std::string sizes =
-      R"("hidden_size": 256, "intermediate_size": 12, "num_hidden_layers": 7, "num_attention_heads": 32, "vocab_size": 11})";
+      R"("hidden_size": 256, "intermediate_size": 12, "num_hidden_layers": 7, "num_attention_heads": 32,
+         "vocab_size": 11})";
   const TargetConfig llama = read(R"({"model_type": "llama", )" + sizes),
                      mistral = read(R"({"model_type": "mistral", )" + sizes);
   const TargetConfig qwen2 = read(R"({"model_type": "qwen2", )" + sizes),
