@@ -4,7 +4,7 @@
 
 namespace eyrie {
 
-// How often each target token occurs with loss_mask = 1. [V]
+// How often each target token occurs with loss_mask = 1; ids must lie below `vocabulary`. [V]
 std::vector<int64_t> count_supervised_tokens(const std::vector<TokenSequence>& sequences, int64_t vocabulary);
 
 // The `size` most frequent ids (ties, and the fill when fewer occur: lowest id first), ascending.

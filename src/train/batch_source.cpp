@@ -34,6 +34,7 @@ class ConversationSource : public BatchSource {
 
   FeatureInfo info() const override { return {target_.fingerprint, tap_ids_, ""}; }
   int64_t taps() const override { return static_cast<int64_t>(tap_ids_.size()); }
+  std::string place(int64_t, int64_t) const override { return "data"; }
 
  private:
   const std::vector<std::vector<int64_t>>& plan(int64_t epoch) const {
@@ -71,6 +72,7 @@ class FeatureSource : public BatchSource {
     copy(file(epoch, index).last_hidden, last_hidden);
   }
   FeatureInfo info() const override { return files_.front().info; }
+  std::string place(int64_t epoch, int64_t index) const override { return file(epoch, index).file.path(); }
   int64_t taps() const override { return files_.front().taps.dim(1) / files_.front().last_hidden.dim(1); }
 
  private:
@@ -81,8 +83,10 @@ class FeatureSource : public BatchSource {
       refuse(fmt::format("last_hidden_states: expected width {} as the target's, found {}", hidden, found));
     if (taps_width % hidden != 0)
       refuse(fmt::format("aux_hidden_states: expected a multiple of the width {}, found {}", hidden, taps_width));
-    for (const int32_t id : batch.tokens.input_ids)
-      if (id >= vocabulary) refuse(fmt::format("input_ids: expected ids below {}, found {}", vocabulary, id));
+    const std::vector<int32_t>& ids = batch.tokens.input_ids;
+    for (size_t t = 0; t < ids.size(); ++t)
+      if (ids[t] >= vocabulary)
+        refuse(fmt::format("input_ids[{}]: expected an id below {}, found {}", t, vocabulary, ids[t]));
   }
 
   static void check_alike(const FeatureBatch& first, const FeatureBatch& other) {

@@ -20,7 +20,8 @@ class BatchSource {
   virtual void read_states(Exec&, int64_t epoch, int64_t index, const PackedBatch& tokens, const Tensor& taps,
                            const Tensor& last_hidden) const = 0;
   virtual FeatureInfo info() const = 0;
-  virtual int64_t taps() const = 0;  // m
+  virtual int64_t taps() const = 0;                                   // m
+  virtual std::string place(int64_t epoch, int64_t index) const = 0;  // the file of a batch, for errors
 };
 
 // `sequences` must outlive the source. A held-out source is asked for epoch 0 alone.

@@ -4,13 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 
-#include "attention/suffix_attention.h"
 #include "base/log.h"
+#include "data/supervision.h"
 #include "data/vocabulary.h"
 #include "model/rope_frequencies.h"
+#include "train/check_options.h"
 #include "train/initial_draft.h"
-#include "train/loss.h"
 
 namespace eyrie {
 namespace {
@@ -21,24 +22,51 @@ constexpr int64_t kUsualDraftVocabulary = 32000;
   throw Error(ErrorKind::usage, option, message);
 }
 
-void check_options(const TrainOptions& options) {
-  find_backend(options.attention);
-  find_normalize(options.normalize);
-  if (options.data.empty() == options.features.empty()) usage("data", "expected either data or features, and not both");
-  if (!options.data.empty() && options.model.empty()) usage("model", "conversations need the target itself");
-  if (options.model.empty() && options.target_weights.empty())
-    usage("target-weights", "expected the directory of the target's weights, or model");
-  if (!options.draft_config.empty() && !options.init_draft.empty())
-    usage("draft-config", "a draft to begin with brings its own config");
+// No sequence may be longer than target and draft have positions.
+int64_t most_tokens(const TrainOptions& options, const TargetConfig& target) {
+  int64_t most = std::min(options.max_tokens, target.decoder.max_positions);
+  for (const std::string& draft : {options.draft_config, options.init_draft})
+    if (!draft.empty()) most = std::min(most, read_draft_config(draft).decoder.max_positions);
+  return most;
 }
 
 void load_data(const TrainOptions& options, TrainInputs& inputs) {
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat_template);
   reader.vocabulary = inputs.target->config.vocabulary;
-  reader.max_tokens = options.max_tokens;
+  reader.max_tokens = most_tokens(options, inputs.target->config);
   inputs.data = read_conversations(options.data, reader);
   if (!options.held_out.empty()) inputs.held_out_data = read_conversations(options.held_out, reader);
   inputs.info = {inputs.target->fingerprint, {}, reader.tokenizer ? reader.tokenizer->hash() : ""};
+}
+
+// What is evaluated on must come from the same target, the same layers.
+void expect_alike(const TrainOptions& options, const FeatureInfo& train, const FeatureInfo& held_out) {
+  const auto differs = [&](const char* what, const std::string& expected, const std::string& found) {
+    if (expected != found)
+      throw Error(ErrorKind::file, options.held_out,
+                  fmt::format("{}: expected {} as in {}, found {}", what, expected, options.features, found));
+  };
+  differs("target fingerprint", train.target_fingerprint, held_out.target_fingerprint);
+  differs("tap ids", fmt::format("[{}]", fmt::join(train.tap_ids, ", ")),
+          fmt::format("[{}]", fmt::join(held_out.tap_ids, ", ")));
+}
+
+void load_features(const TrainOptions& options, TrainInputs& inputs) {
+  const std::string& weights = options.target_weights.empty() ? options.model : options.target_weights;
+  inputs.heads = load_target_heads(weights, options.lm_head_key, options.embedding_key);
+  const Shape& head = inputs.heads.lm_head.shape;
+  inputs.train = feature_source(options.features, options.seed, head[0], head[1]);
+  inputs.info = inputs.train->info();
+  if (!options.held_out.empty()) {
+    inputs.held_out = feature_source(options.held_out, options.seed, head[0], head[1]);
+    expect_alike(options, inputs.info, inputs.held_out->info());
+  }
+  const std::string& captured = inputs.info.target_fingerprint;
+  if (options.target_weights.empty() && !captured.empty() && captured != inputs.heads.fingerprint)
+    log_warning(fmt::format("{} was captured from target {}, {} is {}", options.features, captured, options.model,
+                            inputs.heads.fingerprint));
+  if (options.init_draft.empty() && !inputs.heads.norm.defined())
+    log_info(fmt::format("{}: no last norm of a known family: a new draft's begins with ones", weights));
 }
 
 // The tokens of captured batches as one sequence each: their counts and shares are all that is asked of them.
@@ -53,6 +81,34 @@ Conversations tokens_of(const BatchSource& source) {
   return found;
 }
 
+// What config.json beside the target's weights says, if there is one: of any family.
+Json target_json(const TrainOptions& options) {
+  const std::string path = (options.model.empty() ? options.target_weights : options.model) + "/config.json";
+  return std::filesystem::exists(path) ? Json::parse_file(path) : Json::object();
+}
+
+// 0: unknown.
+int64_t count_target_layers(const TrainOptions& options, const TrainInputs& inputs) {
+  constexpr const char* kKey = "num_hidden_layers";
+  if (inputs.target) return inputs.target->config.layers;
+  const Json config = target_json(options);
+  const Json* text = config.find("text_config");  // of models that also see or hear
+  if (config.find(kKey)) return config.integer(kKey, 1);
+  return text && text->find(kKey) ? text->integer(kKey, 1) : 0;
+}
+
+TargetConfig derivable_target(const TrainOptions& options, const TrainInputs& inputs) {
+  if (inputs.target) return inputs.target->config;
+  if (!options.model.empty()) return read_target_config(options.model);
+  const std::vector<std::string> known = supported_model_types();
+  const Json config = target_json(options);
+  const Json* type = config.find("model_type");
+  if (!type || std::count(known.begin(), known.end(), type->as_text()) == 0)
+    usage("draft-config", fmt::format("needed: {} has no config.json of a family that a draft can be derived from ({})",
+                                      options.target_weights, fmt::join(known, ", ")));
+  return read_target_config(options.target_weights);
+}
+
 DraftConfig new_draft_config(const TrainOptions& options, const TrainInputs& inputs) {
   const int64_t vocabulary = inputs.heads.lm_head.dim(0);
   const int64_t wanted =
@@ -62,10 +118,11 @@ DraftConfig new_draft_config(const TrainOptions& options, const TrainInputs& inp
     config = read_draft_config(options.draft_config);
     if (options.draft_vocabulary) config.draft_vocabulary = options.draft_vocabulary;
   } else {
-    config = derive_draft_config(inputs.target ? inputs.target->config : read_target_config(options.model), wanted);
+    config = derive_draft_config(derivable_target(options, inputs), wanted,
+                                 options.tap_ids.empty() ? inputs.info.tap_ids : options.tap_ids);
   }
   if (config.vocabulary != vocabulary || config.target_hidden != inputs.heads.lm_head.dim(1))
-    throw Error(ErrorKind::input, options.draft_config.empty() ? options.model : options.draft_config,
+    throw Error(ErrorKind::input, options.draft_config.empty() ? "the target's config.json" : options.draft_config,
                 fmt::format("expected vocabulary {} and target hidden {} as in the target, found {} and {}", vocabulary,
                             inputs.heads.lm_head.dim(1), config.vocabulary, config.target_hidden));
   return config;
@@ -77,7 +134,9 @@ void resolve_taps(const TrainOptions& options, const TrainInputs& inputs, DraftC
   std::vector<int64_t>& ids = config.tap_ids;
   if (!options.tap_ids.empty()) ids = options.tap_ids;
   if (ids.empty()) ids = captured;
-  if (inputs.target) resolve_tap_ids(config, inputs.target->config);
+  TargetConfig target;
+  target.layers = count_target_layers(options, inputs);
+  if (target.layers > 0) resolve_tap_ids(config, target);
   if (!captured.empty() && ids != captured)
     throw Error(ErrorKind::input, "tap-ids",
                 fmt::format("the features were captured with [{}], the draft is to read [{}]",
@@ -130,25 +189,48 @@ void count_data(const Conversations& data, const std::vector<int64_t>& counts, T
   inputs.oov_share = out_of_vocabulary_share(counts, ids_of(inputs.draft));
 }
 
+void open_sources(const TrainOptions& options, TrainInputs& inputs) {
+  inputs.info.tap_ids = inputs.draft.config.tap_ids;
+  const auto source = [&](const Conversations& data) {
+    return conversation_source(*inputs.target, inputs.info.tap_ids, data.sequences, options.token_budget, options.seed);
+  };
+  inputs.train = source(inputs.data);
+  if (!options.held_out.empty()) inputs.held_out = source(inputs.held_out_data);
+}
+
+void expect_positions(const BatchSource& source, int64_t positions) {
+  for (int64_t i = 0; i < source.batches(0); ++i) {
+    const std::vector<int32_t> offsets = source.tokens(0, i).cu_seqlens;
+    for (size_t s = 1; s < offsets.size(); ++s)
+      if (offsets[s] - offsets[s - 1] > positions)
+        throw Error(ErrorKind::file, source.place(0, i),
+                    fmt::format("sequence {}: expected at most {} tokens, the draft's positions, found {}", s - 1,
+                                positions, offsets[s] - offsets[s - 1]));
+  }
+}
+
+void expect_supervision(const TrainOptions& options, const BatchSource& source) {
+  for (int64_t i = 0; i < source.batches(0); ++i) {
+    const PackedBatch batch = source.tokens(0, i);
+    if (supervise(batch.loss_mask, batch.cu_seqlens, 1).rows() > 0) return;
+  }
+  throw Error(ErrorKind::input, options.data.empty() ? options.features : options.data,
+              "nothing is supervised: expected two or more tokens in a row with loss_mask = 1 behind another token");
+}
+
 }  // namespace
 
 std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
   check_options(options);
   auto inputs = std::make_unique<TrainInputs>();
-  Conversations features;
   if (options.features.empty()) {
     inputs->target = load_target(options.model);
     inputs->heads = heads_of(*inputs->target);
     load_data(options, *inputs);
   } else {
-    const std::string& weights = options.target_weights.empty() ? options.model : options.target_weights;
-    inputs->heads = load_target_heads(weights, options.lm_head_key, options.embedding_key);
-    const Shape& head = inputs->heads.lm_head.shape;
-    inputs->train = feature_source(options.features, options.seed, head[0], head[1]);
-    if (!options.held_out.empty()) inputs->held_out = feature_source(options.held_out, options.seed, head[0], head[1]);
-    inputs->info = inputs->train->info();
-    features = tokens_of(*inputs->train);
+    load_features(options, *inputs);
   }
+  const Conversations features = inputs->train ? tokens_of(*inputs->train) : Conversations();
   const Conversations& data = options.features.empty() ? inputs->data : features;
   const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, inputs->heads.lm_head.dim(0));
   if (options.init_draft.empty())
@@ -157,15 +239,12 @@ std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
     begin_with(options, *inputs);
   inputs->draft.tensors = views(inputs->draft.config, inputs->weights);
   count_data(data, counts, *inputs);
+  if (inputs->target) open_sources(options, *inputs);
+  for (const BatchSource* source : {inputs->train.get(), inputs->held_out.get()})
+    if (source) expect_positions(*source, inputs->draft.config.decoder.max_positions);
   check_taps(inputs->train.get(), options.features, inputs->draft.config);
   check_taps(inputs->held_out.get(), options.held_out, inputs->draft.config);
-  if (!inputs->target) return inputs;
-  inputs->info.tap_ids = inputs->draft.config.tap_ids;
-  inputs->train = conversation_source(*inputs->target, inputs->info.tap_ids, inputs->data.sequences,
-                                      options.token_budget, options.seed);
-  if (!options.held_out.empty())
-    inputs->held_out = conversation_source(*inputs->target, inputs->info.tap_ids, inputs->held_out_data.sequences,
-                                           options.token_budget, options.seed);
+  expect_supervision(options, *inputs->train);
   return inputs;
 }
 

@@ -23,7 +23,7 @@ struct TrainInputs {
 };
 
 // Loads and checks everything. Errors: Error{usage} for options that contradict each other, Error{file} and
-// Error{input} for what they name.
+// Error{input} for what they name; Error{input} when nothing is supervised.
 std::unique_ptr<TrainInputs> load_inputs(const TrainOptions&);
 
 }  // namespace eyrie

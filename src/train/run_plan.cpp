@@ -4,17 +4,11 @@
 #include <fmt/ranges.h>
 
 #include "base/random.h"
-#include "ops/linear.h"
 #include "train/loss.h"
 #include "train/ttt_step.h"
 
 namespace eyrie {
 namespace {
-
-void expect_range(const char* option, int64_t value, int64_t least, int64_t most) {
-  if (value < least || value > most)
-    throw Error(ErrorKind::usage, option, fmt::format("expected {} to {}, found {}", least, most, value));
-}
 
 uint64_t mix(uint64_t hash, uint64_t value) { return philox(hash, value)[0] | uint64_t{philox(hash, value)[1]} << 32; }
 
@@ -51,13 +45,8 @@ MemoryPlan largest_batch(const TrainOptions& options, const TrainInputs& inputs)
 }  // namespace
 
 int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
-  expect_range("ttt-steps", options.ttt_steps, 1, kMaxDepths);
-  expect_range("accumulate", options.accumulate, 1, INT32_MAX);
-  expect_range("chain", options.chain, 1, kGemvRows - 1);  // one verify reads a draft and its last token in one kernel
-  expect_range("keep", options.keep, 1, INT32_MAX);
   if (source.batches(0) == 0) throw Error(ErrorKind::input, "data", "expected sequences to train on, found none");
   if (options.steps > 0) return options.steps;
-  expect_range("epochs", options.epochs, 1, INT32_MAX);
   return std::max<int64_t>(BatchOrder(source).micro_batches(options.epochs) / options.accumulate, 1);
 }
 
@@ -96,6 +85,10 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
   text += fmt::format(
       "data       {} sequences ({} cut), {} tokens, {:.1f} % supervised, {:.2f} % of those out of vocabulary\n",
       inputs.sequences, inputs.cut, inputs.tokens, 100 * plan.supervised_share, 100 * plan.oov_share);
+  const Conversations& held_out = inputs.held_out_data;
+  if (!held_out.sequences.empty())
+    text += fmt::format("held out   {} sequences ({} cut), {} tokens\n", held_out.sequences.size(), held_out.cut,
+                        held_out.tokens);
   text += fmt::format("run        {} steps of {} x {} tokens at most, {} batches an epoch, seed {}\n", plan.steps,
                       options.accumulate, options.token_budget, plan.micro_batches_per_epoch, options.seed);
   text += fmt::format("objective  {} depths, decay {}, normalised by {}; attention {}\n", options.ttt_steps,

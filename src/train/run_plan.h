@@ -7,7 +7,7 @@
 
 namespace eyrie {
 
-// Error{input} when there is nothing to train on, Error{usage} for numbers out of range.
+// Error{input} when there is nothing to train on.
 int64_t count_steps(const TrainOptions& options, const BatchSource& source);
 RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs, int64_t steps);
 

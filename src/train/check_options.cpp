@@ -1,0 +1,82 @@
+#include "train/check_options.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <limits>
+
+#include "attention/suffix_attention.h"
+#include "ops/linear.h"
+#include "train/loss.h"
+#include "train/ttt_step.h"
+
+namespace eyrie {
+namespace {
+
+[[noreturn]] void usage(const std::string& option, const std::string& message) {
+  throw Error(ErrorKind::usage, option, message);
+}
+
+void check_counts(const TrainOptions& o) {
+  constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+  const struct {
+    const char* option;
+    int64_t value, least, most;
+  } table[] = {
+      {"max-tokens", o.max_tokens, 1, kAny},
+      {"draft-vocabulary", o.draft_vocabulary, 0, kAny},
+      {"ttt-steps", o.ttt_steps, 1, kMaxDepths},
+      {"epochs", o.epochs, 1, INT32_MAX},
+      {"steps", o.steps, 0, kAny},
+      {"token-budget", o.token_budget, 1, kAny},
+      {"accumulate", o.accumulate, 1, INT32_MAX},
+      {"evaluate-every", o.evaluate_every, 0, INT32_MAX},
+      {"generate-every", o.generate_every, 0, INT32_MAX},
+      {"checkpoint-every", o.checkpoint_every, 0, INT32_MAX},
+      {"keep", o.keep, 1, INT32_MAX},
+      {"chain", o.chain, 1, kGemvRows - 1},  // a verify's rows go through one kernel
+  };
+  for (const auto& [option, value, least, most] : table)
+    if (value < least || value > most)
+      usage(option, most == kAny ? fmt::format("expected {} or more, found {}", least, value)
+                                 : fmt::format("expected {} to {}, found {}", least, most, value));
+}
+
+void check_numbers(const TrainOptions& o) {
+  constexpr double kSmallest = std::numeric_limits<double>::denorm_min(), kLargest = std::numeric_limits<double>::max();
+  const double below_one = std::nextafter(1.0, 0.0);
+  const struct {
+    const char* option;
+    double value, least, most;
+    const char* range;
+  } table[] = {
+      {"loss-decay", o.loss_decay, kSmallest, kLargest, "a finite number above 0"},
+      {"learning-rate", o.optimizer.learning_rate, kSmallest, kLargest, "a finite number above 0"},
+      {"warmup-share", o.optimizer.warmup_share, 0, 1, "0 to 1"},
+      {"beta1", o.optimizer.beta1, 0, below_one, "0 or more, below 1"},
+      {"beta2", o.optimizer.beta2, 0, below_one, "0 or more, below 1"},
+      {"epsilon", o.optimizer.epsilon, kSmallest, kLargest, "a finite number above 0"},
+      {"weight-decay", o.optimizer.weight_decay, 0, kLargest, "a finite number, 0 or more"},
+      {"clip", o.optimizer.clip, 0, kLargest, "a finite number, 0 or more"},
+      {"spike-factor", o.optimizer.spike_factor, 0, kLargest, "a finite number, 0 or more"},
+  };
+  for (const auto& [option, value, least, most, range] : table)
+    if (!(value >= least && value <= most)) usage(option, fmt::format("expected {}, found {}", range, value));
+}
+
+}  // namespace
+
+void check_options(const TrainOptions& options) {
+  find_backend(options.attention);
+  find_normalize(options.normalize);
+  if (options.data.empty() == options.features.empty()) usage("data", "expected either data or features, and not both");
+  if (!options.data.empty() && options.model.empty()) usage("model", "conversations need the target itself");
+  if (options.model.empty() && options.target_weights.empty())
+    usage("target-weights", "expected the directory of the target's weights, or model");
+  if (!options.draft_config.empty() && !options.init_draft.empty())
+    usage("draft-config", "a draft to begin with brings its own config");
+  check_counts(options);
+  check_numbers(options);
+}
+
+}  // namespace eyrie
