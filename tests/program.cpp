@@ -34,6 +34,7 @@ void redirect(const std::string& path, int flags, int descriptor) {
     const rlimit limit{bytes, bytes};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+  ::signal(SIGPIPE, SIG_DFL);  // whatever this process was started with
   setenv("OMP_NUM_THREADS", std::to_string(setting.threads).c_str(), 1);
   setenv("OMP_WAIT_POLICY", "PASSIVE", 1);
   std::vector<char*> pointers{const_cast<char*>("eyrie")};

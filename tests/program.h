@@ -36,6 +36,7 @@ class Running {
   Running& operator=(const Running&) = delete;
   void signal(int number) const;
   bool ended();
+  std::string error_so_far() const { return testing::read_bytes(directory_.file("error")); }
   // Waits until `seen` holds; false when the program ended or a minute passed before.
   bool wait_until(const std::function<bool()>& seen);
   Outcome wait();  // a program that takes longer than two minutes is killed

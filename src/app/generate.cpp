@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "app/commands.h"
 #include "app/interrupt.h"
@@ -42,8 +44,8 @@ void stop_if_asked(std::string_view) {
 }
 
 void write_to_terminal(std::string_view bytes) {
-  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
-  std::fflush(stdout);
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0)
+    throw Error(ErrorKind::file, "standard output", std::strerror(errno));
   stop_if_asked(bytes);
 }
 
