@@ -9,6 +9,7 @@
 
 #include "attention/checks.h"
 #include "attention/paged/attend_block.h"
+#include "ops/parallel.h"
 
 namespace eyrie {
 namespace {
@@ -16,7 +17,6 @@ namespace {
 using paged::kBlockKeys;
 
 constexpr int64_t kRunRows = 16;               // rows of one sequence that share a walk over its keys
-constexpr int64_t kWorthThreads = 128 * 1024;  // multiply-adds below which waking a thread costs more than it brings
 
 int64_t padded(int64_t width) { return (width + paged::kWidth - 1) / paged::kWidth * paged::kWidth; }
 
@@ -229,10 +229,11 @@ void forward(Exec& exec, const PagedAttention& problem, const Tensor& o) {
   int64_t run_count = 0;
   for (int64_t row = 0; row < rows; row += runs[run_count++].rows) runs[run_count] = work.next_run(row);
   const Tensor memory = exec.scratch.take(DType::f32, {omp_get_max_threads(), work.floats()});
-#pragma omp parallel for collapse(2) schedule(dynamic) if (multiply_adds(work) > kWorthThreads)
-  for (int64_t kv_head = 0; kv_head < work.kv_heads; ++kv_head)
-    for (int64_t run = 0; run < run_count; ++run)
-      RunOfHead(work, runs[run], kv_head, memory[omp_get_thread_num()].as<float>()).attend(o);
+  // In turn: later runs of a prefill see more keys.
+  for_each_thread(exec, multiply_adds(work), [&](int64_t thread, int64_t threads) {
+    for (int64_t i = thread; i < run_count * work.kv_heads; i += threads)
+      RunOfHead(work, runs[i / work.kv_heads], i % work.kv_heads, memory[thread].as<float>()).attend(o);
+  });
 }
 
 }  // namespace eyrie

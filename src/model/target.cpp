@@ -9,6 +9,7 @@
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/parallel.h"
 
 namespace eyrie {
 namespace {
@@ -27,16 +28,17 @@ void check(const Target& target, const TargetRows& in) {
 }
 
 // Copies the residual stream leaving `layer` to the places of the taps that ask for it.
-void keep_taps(int64_t layer, const ConstTensor& h, const TargetRows& in) {
+void keep_taps(Exec& exec, int64_t layer, const ConstTensor& h, const TargetRows& in) {
   if (!in.taps.defined()) return;
   const auto from = h.view<float, 2>();
   const auto to = in.taps.view<float, 2>();
   for (size_t tap = 0; tap < in.tap_ids.size(); ++tap) {
     if (in.tap_ids[tap] != layer) continue;
     const int64_t column = static_cast<int64_t>(tap) * from.dims[1];
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < from.dims[0]; ++row)
-      std::memcpy(to.row(row) + column, from.row(row), static_cast<size_t>(from.dims[1]) * sizeof(float));
+    for_each_range(exec, from.dims[0], 1, h.elements(), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row)
+        std::memcpy(to.row(row) + column, from.row(row), static_cast<size_t>(from.dims[1]) * sizeof(float));
+    });
   }
 }
 
@@ -84,7 +86,7 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
     before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
     attend(i, q, k, v, out);
     after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
-    keep_taps(i, h, in);
+    keep_taps(exec, i, h, in);
   }
   rms_norm(exec, h, target.tensors.norm, layer.norm_eps, in.last_hidden);
 }

@@ -6,7 +6,7 @@
 
 namespace eyrie {
 
-void embed(Exec&, ConstTensor table, ConstTensor ids, Tensor y) {
+void embed(Exec& exec, ConstTensor table, ConstTensor ids, Tensor y) {
   expect_dtype("table", table, {DType::f32, DType::bf16, DType::f16});
   expect_shape("table", table, {-1, -1});
   expect_dtype("ids", ids, {DType::i32});
@@ -18,7 +18,7 @@ void embed(Exec&, ConstTensor table, ConstTensor ids, Tensor y) {
     if (id[r] < 0 || id[r] >= table.dim(0))
       throw Error(ErrorKind::input, "ids",
                   fmt::format("row {}: expected a token id below {}, found {}", r, table.dim(0), id[r]));
-  for_each_range(ids.dim(0), 1, y.elements(), [&](int64_t begin, int64_t end) {
+  for_each_range(exec, ids.dim(0), 1, y.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) copy(table[id[r]], y[r]);
   });
 }

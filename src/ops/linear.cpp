@@ -1,6 +1,7 @@
 #include "ops/linear.h"
 
 #include <cblas.h>
+#include <omp.h>
 
 #include <algorithm>
 
@@ -25,9 +26,9 @@ void expect_weight(const ConstTensor& weight, int64_t out, int64_t in) {
   expect_shape("weight", weight, {out, in});
 }
 
-void widen_rows(const ConstTensor& weight, const Tensor& panel) {
+void widen_rows(Exec& exec, const ConstTensor& weight, const Tensor& panel) {
   const int64_t in = weight.dim(1), width = size_bytes(weight.dtype);
-  for_each_range(weight.dim(0), 1, weight.elements(), [&](int64_t begin, int64_t end) {
+  for_each_range(exec, weight.dim(0), 1, weight.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o)
       widen(static_cast<const char*>(weight.data) + o * weight.strides[0] * width, weight.dtype, in,
             panel.as<float>() + o * in);
@@ -45,15 +46,15 @@ void for_each_panel(Exec& exec, const ConstTensor& weight, const Work& work) {
   for (int64_t first = 0; first < out; first += step) {
     const int64_t end = std::min(first + step, out);
     const Tensor panel = memory.slice(0, end - first);
-    widen_rows(weight.slice(first, end), panel);
+    widen_rows(exec, weight.slice(first, end), panel);
     work(panel, first, end);
   }
 }
 
-void start_with_bias(const ConstTensor& bias, const Tensor& y, bool accumulate) {
+void start_with_bias(Exec& exec, const ConstTensor& bias, const Tensor& y, bool accumulate) {
   const auto rows = y.view<float, 2>();
   const float* added = bias.as<float>();
-  for_each_range(rows.dims[0], 1, y.elements(), [&](int64_t begin, int64_t end) {
+  for_each_range(exec, rows.dims[0], 1, y.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       float* row = rows.row(r);
 #pragma omp simd
@@ -63,36 +64,41 @@ void start_with_bias(const ConstTensor& bias, const Tensor& y, bool accumulate) 
 }
 
 // sums += the rows, in their order whatever the threads: each takes some columns.
-void add_column_sums(const View<const float, 2>& rows, float* sums) {
-  for_each_range(rows.dims[1], kOutputGrain, rows.dims[0] * rows.dims[1], [&](int64_t begin, int64_t end) {
+void add_column_sums(Exec& exec, const View<const float, 2>& rows, float* sums) {
+  for_each_range(exec, rows.dims[1], kOutputGrain, rows.dims[0] * rows.dims[1], [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < rows.dims[0]; ++r)
 #pragma omp simd
       for (int64_t c = begin; c < end; ++c) sums[c] += rows(r, c);
   });
 }
 
-// The few-row kernel: every thread takes a range of outputs, all rows at once.
+// The few-row kernel: every thread takes a range of outputs, all rows at once, and packs x for itself: it would wait
+// longer for lines that another one has just written.
 void multiply_few(Exec& exec, const ConstTensor& x, const ConstTensor& weight, const ConstTensor& bias, const Tensor& y,
                   bool accumulate) {
   const auto rows = x.view<const float, 2>();
   const auto to = y.view<float, 2>();
   const int64_t in = x.dim(1), out = weight.dim(0);
   ScratchScope scope(exec.scratch);
-  const auto packed = exec.scratch.take(DType::f32, {x.dim(0), packed_width(in)}).view<float, 2>();
-  for (int64_t r = 0; r < rows.dims[0]; ++r) pack_row(rows.row(r), in, weight.dtype, packed.row(r));
-  const FewRows problem = {.packed = packed.data,
+  const Tensor packed = exec.scratch.take(DType::f32, {omp_get_max_threads(), x.dim(0), packed_width(in)});
+  const FewRows problem = {.packed = nullptr,
                            .weight = weight.data,
                            .dtype = weight.dtype,
                            .in = in,
                            .weight_stride = weight.strides[0],
-                           .packed_stride = packed.strides[0],
+                           .packed_stride = packed.strides[1],
                            .bias = bias.defined() ? bias.as<float>() : nullptr,
                            .y = to.data,
                            .y_stride = to.strides[0],
                            .rows = static_cast<int>(x.dim(0)),
                            .accumulate = accumulate};
-  for_each_range(out, kOutputGrain, x.dim(0) * in * out,
-                 [&](int64_t begin, int64_t end) { multiply_few_rows(problem, begin, end); });
+  for_each_range(exec, out, kOutputGrain, x.dim(0) * in * out, [&](int64_t begin, int64_t end) {
+    const auto own = packed[omp_get_thread_num()].view<float, 2>();
+    for (int64_t r = 0; r < rows.dims[0]; ++r) pack_row(rows.row(r), in, weight.dtype, own.row(r));
+    FewRows share = problem;
+    share.packed = own.data;
+    multiply_few_rows(share, begin, end);
+  });
 }
 
 // y = beta y + x Wᵀ by sgemm, panel after panel of W's rows, that is of y's columns.
@@ -120,7 +126,7 @@ void linear(Exec& exec, ConstTensor x, ConstTensor weight, ConstTensor bias, Ten
   if (y.elements() == 0) return;
   const bool accumulate = into == Into::accumulate;
   if (x.dim(0) <= kGemvRows) return multiply_few(exec, x, weight, bias, y, accumulate);
-  if (bias.defined()) start_with_bias(bias, y, accumulate);
+  if (bias.defined()) start_with_bias(exec, bias, y, accumulate);
   multiply(exec, x, weight, y, accumulate || bias.defined() ? 1.0f : 0.0f);
 }
 
@@ -141,7 +147,6 @@ void linear_backward_input(Exec& exec, ConstTensor d_y, ConstTensor weight, Tens
 }
 
 void linear_backward_weight(Exec& exec, ConstTensor d_y, ConstTensor x, Tensor d_weight, Tensor d_bias) {
-  static_cast<void>(exec);
   expect_matrix("d_y", d_y, -1, -1);
   expect_matrix("x", x, d_y.dim(0), -1);
   expect_matrix("d_weight", d_weight, d_y.dim(1), x.dim(1));
@@ -155,7 +160,7 @@ void linear_backward_weight(Exec& exec, ConstTensor d_y, ConstTensor x, Tensor d
   const auto to = d_weight.view<float, 2>();
   cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, blas(d_y.dim(1)), blas(x.dim(1)), blas(x.dim(0)), 1.0f,
               from.data, blas(from.strides[0]), in.data, blas(in.strides[0]), 1.0f, to.data, blas(to.strides[0]));
-  if (d_bias.defined()) add_column_sums(from, d_bias.as<float>());
+  if (d_bias.defined()) add_column_sums(exec, from, d_bias.as<float>());
 }
 
 }  // namespace eyrie

@@ -29,13 +29,13 @@ void add_rows(const Tensor& rows, const Tensor& sums) {  // in their order
 
 }  // namespace
 
-void rms_norm(Exec&, ConstTensor x, ConstTensor weight, float eps, Tensor y) {
+void rms_norm(Exec& exec, ConstTensor x, ConstTensor weight, float eps, Tensor y) {
   expect_arguments(x, weight);
   expect_like("y", y, x);
   const auto from = x.view<const float, 2>();
   const auto to = y.view<float, 2>();
   const float* w = weight.as<float>();
-  for_each_range(from.dims[0], 1, x.elements(), [&](int64_t begin, int64_t end) {
+  for_each_range(exec, from.dims[0], 1, x.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) norm_row(from.row(r), w, eps, from.dims[1], to.row(r));
   });
 }
@@ -52,7 +52,7 @@ void rms_norm_backward(Exec& exec, ConstTensor x, ConstTensor weight, float eps,
   ScratchScope scope(exec.scratch);
   Tensor partial;
   if (d_weight.defined()) fill_zero(partial = exec.scratch.take(DType::f32, {blocks, width}));
-  for_each_range(rows, kBlockRows, 2 * x.elements(), [&](int64_t begin, int64_t end) {
+  for_each_range(exec, rows, kBlockRows, 2 * x.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
       norm_gradient_row({.x = in.row(r),
                          .weight = weight.as<float>(),

@@ -1,25 +1,34 @@
-// ops/parallel.h: a loop over 0..count cut into one contiguous range per thread; work(begin, end) each, with begin a
-// multiple of `grain`. A loop of few `operations` (multiply-adds or the like) runs on the calling thread: waking the
-// others would take longer. What is computed may not depend on the cuts. Private to the room.
+// ops/parallel.h: loops cut over the threads, of a crew when there is one. A loop of few `operations` (multiply-adds or
+// the like) runs on the calling thread: waking the others would take longer. What is computed may not depend on the
+// cuts.
 #pragma once
 #include <omp.h>
 
 #include <algorithm>
 #include <cstdint>
 
+#include "tensor/exec.h"
+
 namespace eyrie {
 
-inline constexpr int64_t kFewOperations = int64_t{1} << 16;  // about a microsecond
-
+// work(thread, threads) on each of them.
 template <typename Work>
-void for_each_range(int64_t count, int64_t grain, int64_t operations, const Work& work) {
-  if (count <= grain || operations < 2 * kFewOperations) return work(int64_t{0}, count);
+void for_each_thread(Exec& exec, int64_t operations, const Work& work) {
+  constexpr int64_t kFewOperations = int64_t{1} << 17, kFewForCrew = int64_t{1} << 14;  // a crew is awake
+  if (operations < (exec.crew ? kFewForCrew : kFewOperations)) return work(int64_t{0}, int64_t{1});
+  if (exec.crew) return exec.crew->run([&](int64_t thread) { work(thread, exec.crew->threads()); });
 #pragma omp parallel
-  {
-    const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num(), grains = (count + grain - 1) / grain;
+  work(int64_t{omp_get_thread_num()}, int64_t{omp_get_num_threads()});
+}
+
+// work(begin, end) for one contiguous range of 0..count per thread, begin a multiple of `grain`.
+template <typename Work>
+void for_each_range(Exec& exec, int64_t count, int64_t grain, int64_t operations, const Work& work) {
+  for_each_thread(exec, count <= grain ? 0 : operations, [&](int64_t thread, int64_t threads) {
+    const int64_t grains = (count + grain - 1) / grain;
     const int64_t begin = grains * thread / threads * grain, end = grains * (thread + 1) / threads * grain;
     if (begin < std::min(end, count)) work(begin, std::min(end, count));
-  }
+  });
 }
 
 }  // namespace eyrie

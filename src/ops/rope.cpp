@@ -48,13 +48,13 @@ void turn_head(const float* cosine, const float* sine, float sign, int64_t half,
 
 }  // namespace
 
-void apply_rope(Exec&, const RopeTable& table, ConstTensor positions, Tensor x, Turn turn) {
+void apply_rope(Exec& exec, const RopeTable& table, ConstTensor positions, Tensor x, Turn turn) {
   check(table, positions, x);
   const auto cosines = table.cos.tensor().view<float, 2>(), sines = table.sin.tensor().view<float, 2>();
   const auto to = x.view<float, 3>();
   const int32_t* position = positions.as<int32_t>();
   const float sign = turn == Turn::forward ? 1.0f : -1.0f;
-  for_each_range(to.dims[0], 1, 4 * x.elements(), [&](int64_t begin, int64_t end) {
+  for_each_range(exec, to.dims[0], 1, 4 * x.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
       for (int64_t h = 0; h < to.dims[1]; ++h)
         turn_head(cosines.row(position[r]), sines.row(position[r]), sign, cosines.dims[1], to.row(r, h));

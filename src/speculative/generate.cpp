@@ -75,7 +75,8 @@ struct RequestModels {
 class Request {
  public:
   Request(const RequestModels& models, PagePool& pool, std::span<const int32_t> prompt, const GenerateOptions& options)
-      : prompt_tokens_(static_cast<int64_t>(prompt.size())),
+      : exec_(models.exec),
+        prompt_tokens_(static_cast<int64_t>(prompt.size())),
         chunk_(std::min(models.prefill_chunk, prompt_tokens_)),
         chain_(options.chain),
         positions_(models.target.rope.cos.tensor().dim(0)),
@@ -101,7 +102,9 @@ class Request {
 
   GenerateResult run() {
     bool more = prefill() && output_.known() <= positions_;
-    while (more) more = cycle() && output_.known() <= positions_;
+    with_crew(exec_, [&] {
+      while (more) more = cycle() && output_.known() <= positions_;
+    });
     output_.finish();
     return std::move(result_);
   }
@@ -173,6 +176,7 @@ class Request {
     return fitting_chain(chain_, output_.known(), output_.tokens_left(), std::min(positions_, draft_positions_));
   }
 
+  Exec& exec_;
   int64_t prompt_tokens_, chunk_, chain_, positions_, draft_positions_ = 0;
   PagedSequence sequence_;
   CachedTarget target_;

@@ -45,9 +45,7 @@ std::vector<int32_t> right_depths(Exec& exec, const Target& target, const Draft&
     cached_draft.extend(cached_target.taps(), tokens_taken(text.ids, rows), rows.begin);
   }
   std::vector<int32_t> right;
-  if (text.first_row < tokens - 2) right.push_back(count_right(cached_draft, text, text.first_row));
-  for (int64_t begin = text.first_row + 1; begin < tokens - 2; begin += kGemvRows) {
-    const IndexRange rows{begin, std::min(begin + kGemvRows, tokens - 2)};
+  auto walk = [&](IndexRange rows) {
     run_target(rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const IndexRange slot{row, row + 1};
@@ -55,7 +53,12 @@ std::vector<int32_t> right_depths(Exec& exec, const Target& target, const Draft&
                           tokens_taken(text.ids, slot), row);
       right.push_back(count_right(cached_draft, text, row));
     }
-  }
+  };
+  with_crew(exec, [&] {
+    if (text.first_row < tokens - 2) right.push_back(count_right(cached_draft, text, text.first_row));
+    for (int64_t begin = text.first_row + 1; begin < tokens - 2; begin += kGemvRows)
+      walk({begin, std::min(begin + kGemvRows, tokens - 2)});
+  });
   return right;
 }
 

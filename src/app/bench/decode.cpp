@@ -28,7 +28,7 @@ void bench_decode(const BenchOptions&) {
     testing::print_measurement(name, testing::measure(bench.exec(), {.bytes = bytes, .call = [&](Exec&) { call(); }}));
   };
   testing::print_measurement_head(fmt::format("1B-shaped, bf16, {:.2f} GB", bytes * 1e-9));
-  print("linear layers, 1 row", [&] { bench.linear_layers(); });
+  print("linear layers, 1 row", [&] { bench.linear_layers(1); });
   print("decode, 1 row", [&] { bench.verify(1); });
   print("verify, 5 rows", [&] { bench.verify(5); });
 }

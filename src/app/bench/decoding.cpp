@@ -9,9 +9,7 @@ namespace {
 constexpr int64_t kPromptTokens = 128, kMostRows = 16, kPageSize = 16;
 constexpr int64_t kPositions = kPromptTokens + 2 * kMostRows;
 
-std::vector<int64_t> taps_of(const Draft* draft) {
-  return draft ? draft->config.tap_ids : std::vector<int64_t>();
-}
+std::vector<int64_t> taps_of(const Draft* draft) { return draft ? draft->config.tap_ids : std::vector<int64_t>(); }
 
 // visit(weight) for each linear layer in the order of a forward, the head last.
 template <typename Visit>
@@ -45,29 +43,37 @@ DecodingBench::DecodingBench(const Target& target, const Draft* draft)
 }
 
 void DecodingBench::verify(int64_t rows) {
-  cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
-  const Tensor logits = cached_target_.logits(0, rows);
-  for (int64_t row = 0; row < rows; ++row)
-    chosen_ = argmax({logits[row].as<float>(), static_cast<size_t>(logits.dim(1))});
+  with_crew(exec_, [&] {
+    cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
+    const Tensor logits = cached_target_.logits(0, rows);
+    for (int64_t row = 0; row < rows; ++row)
+      chosen_ = argmax({logits[row].as<float>(), static_cast<size_t>(logits.dim(1))});
+  });
 }
 
 void DecodingBench::extend(int64_t rows) {
-  const auto taken = std::span(tokens_).first(static_cast<size_t>(rows));
-  cached_draft_->extend(cached_target_.taps().slice(0, rows), taken, kPromptTokens);
-  cached_draft_->best();
+  with_crew(exec_, [&] {
+    const auto taken = std::span(tokens_).first(static_cast<size_t>(rows));
+    cached_draft_->extend(cached_target_.taps().slice(0, rows), taken, kPromptTokens);
+    cached_draft_->best();
+  });
 }
 
 void DecodingBench::step() {
-  cached_draft_->step(tokens_.front(), kPromptTokens);
-  cached_draft_->best();
+  with_crew(exec_, [&] {
+    cached_draft_->step(tokens_.front(), kPromptTokens);
+    cached_draft_->best();
+  });
 }
 
-void DecodingBench::linear_layers() {
-  for_each_linear_layer(target_, [&](const ConstTensor& weight) {
-    const ScratchScope scope(exec_.scratch);
-    const Tensor x = exec_.scratch.take(DType::f32, {1, weight.dim(1)});
-    fill_zero(x);
-    linear(exec_, x, weight, {}, exec_.scratch.take(DType::f32, {1, weight.dim(0)}));
+void DecodingBench::linear_layers(int64_t rows) {
+  with_crew(exec_, [&] {
+    for_each_linear_layer(target_, [&](const ConstTensor& weight) {
+      const ScratchScope scope(exec_.scratch);
+      const Tensor x = exec_.scratch.take(DType::f32, {rows, weight.dim(1)});
+      fill_zero(x);
+      linear(exec_, x, weight, {}, exec_.scratch.take(DType::f32, {rows, weight.dim(0)}));
+    });
   });
 }
 

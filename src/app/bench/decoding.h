@@ -21,8 +21,8 @@ class DecodingBench {
   // The draft's slots of `rows` target rows, and its best token.
   void extend(int64_t rows);
   void step();  // one chain step with its best token
-  // Every linear layer of one row alone, head included.
-  void linear_layers();
+  // Every linear layer alone, head included.
+  void linear_layers(int64_t rows);
 
   Exec& exec() { return exec_; }
 
