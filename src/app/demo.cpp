@@ -44,8 +44,8 @@ TrainOptions training_options(const Demo& demo) {
   options.output = demo.path("run");
   options.ttt_steps = 4;
   options.optimizer.learning_rate = 1e-3;
-  options.token_budget = 512;
-  options.steps = 600;
+  options.token_budget = 256;
+  options.steps = 1500;
   return options;
 }
 
