@@ -80,7 +80,7 @@ struct DraftRows {
   ConstTensor token_ids;  // [rows] i32, target ids: token i+1 at slot i
   ConstTensor positions;  // [rows] i32
   ConstTensor h;          // [rows, H]: fc(taps) or the next_h of the row before
-  Tensor next_h;          // [rows, H] written: what the next chain step receives
+  Tensor next_h;          // [rows, H] written: what the next chain step receives; may be h's own memory
   Tensor normed;          // [rows, H] written: lm_head's input
 };
 void forward(Exec&, const Draft&, const DraftRows&, const Attend&);

@@ -38,13 +38,16 @@ void CachedRows::set(std::span<const int32_t> tokens, int64_t first_position) {
   }
 }
 
+void CachedRows::keep(Exec& exec, int64_t cache_layer, ConstTensor k, ConstTensor v) {
+  append(exec, sequence_.pool().layer(cache_layer), k, v, rows_of(slots_));
+}
+
 void CachedRows::attend(Exec& exec, int64_t cache_layer, float scale, ConstTensor q, ConstTensor k, ConstTensor v,
                         Tensor out) {
-  const PagedCache& cache = sequence_.pool().layer(cache_layer);
-  append(exec, cache, k, v, rows_of(slots_));
+  keep(exec, cache_layer, k, v);
   forward(exec,
           PagedAttention{.q = q,
-                         .cache = cache,
+                         .cache = sequence_.pool().layer(cache_layer),
                          .page_table = sequence_.page_table(),
                          .row_sequence = rows_of(row_sequence_),
                          .row_position = positions(),
@@ -88,47 +91,55 @@ Tensor CachedTarget::logits(int64_t begin, int64_t end) {
 CachedDraft::CachedDraft(Exec& exec, const Draft& draft, PagedSequence& sequence, int64_t max_rows)
     : exec_(exec),
       draft_(draft),
+      cache_layer_(sequence.pool().layers() - 1),
       rows_(sequence, max_rows),
       h_(DType::f32, {max_rows, draft.config.decoder.hidden}),
-      next_h_(DType::f32, {max_rows, draft.config.decoder.hidden}),
-      normed_(DType::f32, {max_rows, draft.config.decoder.hidden}),
-      carried_(DType::f32, {1, draft.config.decoder.hidden}),
+      next_h_(DType::f32, {1, draft.config.decoder.hidden}),
+      normed_(DType::f32, {1, draft.config.decoder.hidden}),
       logits_(DType::f32, {1, draft.config.draft_vocabulary}) {
   const float scale = attention_scale(draft.config.decoder);
-  const int64_t cache_layer = sequence.pool().layers() - 1;
-  attend_ = [this, scale, cache_layer](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
-    rows_.attend(exec_, cache_layer, scale, q, k, v, out);
+  attend_ = [this, scale](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
+    rows_.attend(exec_, cache_layer_, scale, q, k, v, out);
   };
 }
 
-void CachedDraft::run(ConstTensor h) {
-  forward(exec_, draft_,
-          DraftRows{.token_ids = rows_.token_ids(),
-                    .positions = rows_.positions(),
-                    .h = h,
-                    .next_h = next_h_.tensor().slice(0, rows_.count()),
-                    .normed = normed_.tensor().slice(0, rows_.count())},
-          attend_);
+void CachedDraft::run(int32_t token, int64_t slot, ConstTensor h) {
+  rows_.set({&token, 1}, slot);
+  forward(
+      exec_, draft_,
+      DraftRows{
+          .token_ids = rows_.token_ids(), .positions = rows_.positions(), .h = h, .next_h = next_h_, .normed = normed_},
+      attend_);
+}
+
+void CachedDraft::extend_keys(std::span<const int32_t> tokens, int64_t first_slot, ConstTensor h) {
+  rows_.set(tokens, first_slot);
+  const DecoderConfig& layer = draft_.config.decoder;
+  const ScratchScope scope(exec_.scratch);
+  const auto take = [&](const Shape& shape) { return exec_.scratch.take(DType::f32, shape); };
+  const Tensor x = take({rows_.count(), layer.input_width});
+  const Tensor residual = draft_.config.norm_before_residual ? take(h.shape) : Tensor();
+  const Tensor k = take({rows_.count(), layer.kv_heads, layer.head_dim}), v = take(k.shape);
+  depth_input(exec_, draft_.config, draft_.tensors, {rows_.token_ids(), draft_.embedding, h, x, residual});
+  before_attention(exec_, layer, draft_.tensors.layer, draft_.rope, {x, rows_.positions(), {}, k, v});
+  rows_.keep(exec_, cache_layer_, k, v);
 }
 
 void CachedDraft::extend(ConstTensor taps, std::span<const int32_t> tokens, int64_t first_slot) {
-  rows_.set(tokens, first_slot);
-  const Tensor h = h_.tensor().slice(0, rows_.count());
+  const auto last = static_cast<int64_t>(tokens.size()) - 1;
+  const Tensor h = h_.tensor().slice(0, last + 1);
   {
     const ScratchScope scope(exec_.scratch);
-    fc(exec_, draft_.config, draft_.tensors, taps, take_fc(exec_.scratch, draft_.config, rows_.count()), h);
+    fc(exec_, draft_.config, draft_.tensors, taps, take_fc(exec_.scratch, draft_.config, last + 1), h);
   }
-  run(h);
+  if (last > 0) extend_keys(tokens.first(static_cast<size_t>(last)), first_slot, h.slice(0, last));
+  run(tokens.back(), first_slot + last, h.slice(last, last + 1));
 }
 
-void CachedDraft::step(int32_t token, int64_t slot) {
-  copy(next_h(), carried_);
-  rows_.set({&token, 1}, slot);
-  run(carried_);
-}
+void CachedDraft::step(int32_t token, int64_t slot) { run(token, slot, next_h_); }
 
 int32_t CachedDraft::best() {
-  draft_logits(exec_, draft_, normed_.tensor().slice(rows_.count() - 1, rows_.count()), logits_);
+  draft_logits(exec_, draft_, normed_, logits_);
   const auto size = static_cast<size_t>(draft_.config.draft_vocabulary);
   return static_cast<int32_t>(draft_.vocabulary.target_id(argmax({logits_.tensor().as<float>(), size})));
 }

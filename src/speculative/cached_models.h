@@ -21,7 +21,9 @@ class CachedRows {
   ConstTensor token_ids() const { return rows_of(token_ids_); }
   ConstTensor positions() const { return rows_of(positions_); }
   int64_t count() const { return rows_; }
-  // Writes k and v of the rows into the cache layer, then attends.
+  // Writes k and v of the rows into the cache layer.
+  void keep(Exec& exec, int64_t cache_layer, ConstTensor k, ConstTensor v);
+  // The same, then attends.
   void attend(Exec& exec, int64_t cache_layer, float scale, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out);
 
  private:
@@ -61,6 +63,7 @@ class CachedDraft {
   CachedDraft& operator=(const CachedDraft&) = delete;
 
   // Slots first_slot .. from the taps of the same target rows; tokens: those the slots take (chain.h, tokens_taken).
+  // All but the last are there for their keys and values alone: nothing more of them is computed.
   void extend(ConstTensor taps, std::span<const int32_t> tokens, int64_t first_slot);
   // One chain step: `slot` takes `token` and what the row before handed on.
   void step(int32_t token, int64_t slot);
@@ -68,17 +71,19 @@ class CachedDraft {
   // Of the last row: the target id of the highest draft logit; its logits [Vd] of that call; what it hands on [1, H].
   int32_t best();
   ConstTensor last_logits() const { return logits_; }  // [1, Vd], valid after best()
-  ConstTensor next_h() const { return next_h_.tensor().slice(rows_.count() - 1, rows_.count()); }
+  ConstTensor next_h() const { return next_h_; }
   int64_t positions() const { return draft_.rope.cos.tensor().dim(0); }  // its RoPE table's
 
  private:
-  void run(ConstTensor h);
+  void run(int32_t token, int64_t slot, ConstTensor h);
+  void extend_keys(std::span<const int32_t> tokens, int64_t first_slot, ConstTensor h);
   Exec& exec_;
   const Draft& draft_;
+  int64_t cache_layer_;
   CachedRows rows_;
-  Buffer h_, next_h_, normed_;  // [max_rows, H]
-  Buffer carried_;              // [1, H]
-  Buffer logits_;               // [1, Vd]
+  Buffer h_;                // [max_rows, H]
+  Buffer next_h_, normed_;  // [1, H]
+  Buffer logits_;           // [1, Vd]
   Attend attend_;
 };
 
