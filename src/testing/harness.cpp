@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <utility>
 
 #include "base/time.h"
 #include "testing/machine_peak.h"
@@ -22,6 +21,14 @@ double limit_of(const Workload& work) {
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values.empty() ? 0 : values[values.size() / 2];
+}
+
+// What stands in the first column: text too long for it gets a line of its own.
+std::string_view first_column(std::string_view text) {
+  constexpr size_t kWidth = 36;
+  if (text.size() <= kWidth) return text;
+  fmt::print("{}\n", text);
+  return "";
 }
 
 // Cases of one operation stand in one table under its name.
@@ -88,14 +95,13 @@ Measurement measure(Exec& exec, const Workload& work) {
 }
 
 void print_measurement_head(std::string_view title) {
-  fmt::print("\n{:<36}{:>9}{:>8} {:<7}{:>7}{:>6}{:>6}\n", title, "ms", "rate", "", "of", "share", "MiB");
+  fmt::print("\n");
+  fmt::print("{:<36}{:>9}{:>8} {:<7}{:>7}{:>6}{:>6}\n", first_column(title), "ms", "rate", "", "of", "share", "MiB");
 }
 
 void print_measurement(std::string_view name, const Measurement& found) {
-  constexpr size_t kNameWidth = 36;
-  if (name.size() > kNameWidth) fmt::print("{}\n", std::exchange(name, ""));
-  fmt::print("{:<36}{:>9.3f}{:>8.1f} {:<7}{:>7.1f}{:>4.0f} %{:>6.1f}\n", name, found.median_ms, found.rate * 1e-9,
-             found.reads ? "GB/s" : "GFLOP/s", found.limit * 1e-9, 100 * found.share,
+  fmt::print("{:<36}{:>9.3f}{:>8.1f} {:<7}{:>7.1f}{:>4.0f} %{:>6.1f}\n", first_column(name), found.median_ms,
+             found.rate * 1e-9, found.reads ? "GB/s" : "GFLOP/s", found.limit * 1e-9, 100 * found.share,
              static_cast<double>(found.scratch_bytes) / (1 << 20));
   std::fflush(stdout);
 }
