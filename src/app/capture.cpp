@@ -9,6 +9,7 @@
 #include "data/features.h"
 #include "io/atomic_dir.h"
 #include "model/target.h"
+#include "train/batch_source.h"
 
 namespace eyrie {
 namespace {
@@ -20,9 +21,7 @@ void capture_batch(Exec& exec, const Target& target, const PackedBatch& batch, c
   const ScratchScope scope(exec.scratch);
   const Tensor taps = exec.scratch.take(DType::f32, {tokens, hidden * static_cast<int64_t>(info.tap_ids.size())});
   const Tensor last_hidden = exec.scratch.take(DType::f32, {tokens, hidden});
-  const PackedTokens packed{{batch.input_ids.data(), DType::i32, {tokens}},
-                            {batch.cu_seqlens.data(), DType::i32, {batch.sequences() + 1}}};
-  forward_packed(exec, target, packed, info.tap_ids, taps, last_hidden);
+  forward_packed(exec, target, packed_tokens(batch), info.tap_ids, taps, last_hidden);
   const Buffer stored_taps = Buffer::copy_of(taps, dtype), stored_hidden = Buffer::copy_of(last_hidden, dtype);
   write_features(path, {batch, stored_taps, stored_hidden}, info);
 }

@@ -37,12 +37,17 @@ std::vector<int64_t> file_order(const std::vector<TokenSequence>& sequences) {
   return order;
 }
 
-std::vector<std::vector<int64_t>> plan_batches(const std::vector<TokenSequence>& sequences, int64_t token_budget,
-                                               uint64_t seed, int64_t epoch) {
-  std::vector<int64_t> order = file_order(sequences);
+std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch) {
+  std::vector<int64_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
   RandomStream stream(hash_name("batches") ^ philox(seed, static_cast<uint64_t>(epoch))[0]);
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[stream.below(i)]);
-  return group_batches(sequences, order, token_budget);
+  return order;
+}
+
+std::vector<std::vector<int64_t>> plan_batches(const std::vector<TokenSequence>& sequences, int64_t token_budget,
+                                               uint64_t seed, int64_t epoch) {
+  return group_batches(sequences, epoch_order(static_cast<int64_t>(sequences.size()), seed, epoch), token_budget);
 }
 
 }  // namespace eyrie

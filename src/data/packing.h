@@ -26,6 +26,8 @@ PackedBatch pack(const std::vector<const TokenSequence*>& sequences);
 std::vector<std::vector<int64_t>> group_batches(const std::vector<TokenSequence>& sequences,
                                                 const std::vector<int64_t>& order, int64_t token_budget);
 std::vector<int64_t> file_order(const std::vector<TokenSequence>& sequences);  // 0, 1, 2, …
+// 0 .. count-1 shuffled, by (seed, epoch) alone.
+std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
 
 // Which sequences form each batch of an epoch: a seeded shuffle per epoch, then consecutive sequences up to
 // `token_budget` tokens each (at least one sequence). Depends on (seed, epoch) alone, so a resumed run sees the same

@@ -33,6 +33,7 @@ struct DecoderConfig {
   bool qk_norm = false;  // RMSNorm over head_dim on q and k before RoPE (Qwen3)
   RopeConfig rope;
   int64_t max_positions = 0;
+  float softmax_scale() const;  // head_dim^-1/2
 };
 
 struct TargetConfig {

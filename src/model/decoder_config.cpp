@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "base/error.h"
@@ -59,6 +60,8 @@ void refuse_others(const Json& config, const std::string& place) {
 }
 
 }  // namespace
+
+float DecoderConfig::softmax_scale() const { return 1 / std::sqrt(static_cast<float>(head_dim)); }
 
 std::string config_path(const std::string& directory) {
   if (directory.ends_with(".json")) return directory;

@@ -105,7 +105,7 @@ void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, st
                                   .prefix_v = v,
                                   .token = packing.token,
                                   .start = packing.start,
-                                  .scale = 1 / std::sqrt(static_cast<float>(layer.head_dim))};
+                                  .scale = layer.softmax_scale()};
     forward(exec, AttentionBackend::automatic, problem, out, lse);
   };
   forward(exec, target, {in.token_ids, packing.position, tap_ids, taps, last_hidden}, attend);

@@ -7,11 +7,7 @@
 #include "speculative/sampler.h"
 
 namespace eyrie {
-namespace {
-
-float attention_scale(const DecoderConfig& config) { return 1 / std::sqrt(static_cast<float>(config.head_dim)); }
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<CacheLayer> cache_layers(const TargetConfig& target, const DraftConfig* draft) {
   std::vector<CacheLayer> layers(static_cast<size_t>(target.layers),
@@ -65,7 +61,7 @@ CachedTarget::CachedTarget(Exec& exec, const Target& target, PagedSequence& sequ
       logits_(DType::f32, {logit_rows, target.config.vocabulary}) {
   const auto taps_width = static_cast<int64_t>(tap_ids_.size()) * target.config.decoder.hidden;
   if (!tap_ids_.empty()) taps_ = Buffer(DType::f32, {max_rows, taps_width});
-  const float scale = attention_scale(target.config.decoder);
+  const float scale = target.config.decoder.softmax_scale();
   attend_ = [this, scale](int64_t layer, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
     rows_.attend(exec_, layer, scale, q, k, v, out);
   };
@@ -97,7 +93,7 @@ CachedDraft::CachedDraft(Exec& exec, const Draft& draft, PagedSequence& sequence
       next_h_(DType::f32, {1, draft.config.decoder.hidden}),
       normed_(DType::f32, {1, draft.config.decoder.hidden}),
       logits_(DType::f32, {1, draft.config.draft_vocabulary}) {
-  const float scale = attention_scale(draft.config.decoder);
+  const float scale = draft.config.decoder.softmax_scale();
   attend_ = [this, scale](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
     rows_.attend(exec_, cache_layer_, scale, q, k, v, out);
   };

@@ -27,9 +27,7 @@ class ConversationSource : public BatchSource {
 
   void read_states(Exec& exec, int64_t, int64_t, const PackedBatch& tokens, const Tensor& taps,
                    const Tensor& last_hidden) const override {
-    const PackedTokens packed{{tokens.input_ids.data(), DType::i32, {tokens.tokens()}},
-                              {tokens.cu_seqlens.data(), DType::i32, {tokens.sequences() + 1}}};
-    forward_packed(exec, target_, packed, tap_ids_, taps, last_hidden);
+    forward_packed(exec, target_, packed_tokens(tokens), tap_ids_, taps, last_hidden);
   }
 
   FeatureInfo info() const override { return {target_.fingerprint, tap_ids_, ""}; }
@@ -103,22 +101,24 @@ class FeatureSource : public BatchSource {
 
   const FeatureBatch& file(int64_t epoch, int64_t index) const {
     if (epoch != ordered_epoch_) {
-      order_.resize(files_.size());
-      std::iota(order_.begin(), order_.end(), size_t{0});
-      RandomStream stream(hash_name("features") ^ philox(seed_, static_cast<uint64_t>(epoch))[0]);
-      for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[stream.below(i)]);
+      order_ = epoch_order(static_cast<int64_t>(files_.size()), seed_, epoch);
       ordered_epoch_ = epoch;
     }
-    return files_[order_[static_cast<size_t>(index)]];
+    return files_[static_cast<size_t>(order_[static_cast<size_t>(index)])];
   }
 
   std::vector<FeatureBatch> files_;
   const uint64_t seed_;
   mutable int64_t ordered_epoch_ = -1;
-  mutable std::vector<size_t> order_;
+  mutable std::vector<int64_t> order_;
 };
 
 }  // namespace
+
+PackedTokens packed_tokens(const PackedBatch& tokens) {
+  return {{tokens.input_ids.data(), DType::i32, {tokens.tokens()}},
+          {tokens.cu_seqlens.data(), DType::i32, {tokens.sequences() + 1}}};
+}
 
 std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vector<int64_t> tap_ids,
                                                  const std::vector<TokenSequence>& sequences, int64_t token_budget,

@@ -11,6 +11,9 @@
 
 namespace eyrie {
 
+// The batch as the target's forward reads it; `tokens` must outlive it.
+PackedTokens packed_tokens(const PackedBatch& tokens);
+
 class BatchSource {
  public:
   virtual ~BatchSource() = default;

@@ -214,7 +214,7 @@ SuffixAttention TttPass::attention_of(int64_t k) const {
     problem.suffix_row = row_;
   }
   problem.token = row_prefix_, problem.start = row_start_;
-  problem.scale = 1.0f / std::sqrt(static_cast<float>(layer_.head_dim));
+  problem.scale = layer_.softmax_scale();
   return problem;
 }
 
