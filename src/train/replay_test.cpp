@@ -10,6 +10,7 @@
 
 #include "io/safetensors.h"
 #include "testing/compare.h"
+#include "testing/temporary_directory.h"
 
 namespace eyrie {
 namespace {
@@ -103,7 +104,8 @@ TEST_P(ReplayVectors, AgreeWithTheIndependentStep) {
   for (const ReplayRun& run : found.runs) expect_figures(expected, run);
   for (const TensorDifference& one : found.runs[1].differences) EXPECT_LE(one.relative_l2, 5e-6) << one.tensor;
 
-  const std::string path = ::testing::TempDir() + "/replay-" + case_name + ".safetensors";
+  const testing::TemporaryDirectory directory;  // the two normalisations of a case may run side by side
+  const std::string path = directory.file("replay.safetensors");
   write_replay(path, found);
   const SafetensorsFile written = SafetensorsFile::open(path);
   size_t gradients = 0;
