@@ -2,23 +2,22 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "base/error.h"
 #include "base/random.h"
 #include "data/prompts.h"
+#include "testing/temporary_directory.h"
 
 namespace eyrie {
 namespace {
 
 const std::string kModel = std::string(EYRIE_SOURCE_DIR) + "/assets/fledgling";
 
-std::string write_lines(const std::string& name, const std::string& text) {
-  const std::string path = (std::filesystem::temp_directory_path() / ("eyrie_" + name + ".jsonl")).string();
-  std::ofstream(path, std::ios::binary) << text;
-  return path;
-}
+// A file `lines.jsonl`, gone with the value.
+struct Lines {
+  explicit Lines(std::string_view text) { testing::write_bytes(path, text); }
+  testing::TemporaryDirectory directory;
+  std::string path = directory.file("lines.jsonl");
+};
 
 ConversationReader reader() {
   ConversationReader made = ConversationReader::of_model(kModel, "fledgling");
@@ -26,24 +25,23 @@ ConversationReader reader() {
   return made;
 }
 
-std::string error_of(const std::string& name, const std::string& text, const ConversationReader& with) {
-  const std::string path = write_lines(name, text);
+std::string error_of(std::string_view text, const ConversationReader& with) {
+  const Lines lines(text);
   try {
-    read_conversations(path, with);
+    read_conversations(lines.path, with);
   } catch (const Error& error) {
     const std::string what = error.what();
-    return what.substr(what.find("eyrie_"));
+    return what.substr(what.find("lines.jsonl"));
   }
   return "no error";
 }
 
 TEST(Conversations, TheThreeFormsGiveTheSameTokens) {
-  const std::string path =
-      write_lines("forms", R"({"conversations":[{"from":"human","value":"Hi"},{"from":"gpt","value":"Yes."}]}
+  const Lines lines(R"({"conversations":[{"from":"human","value":"Hi"},{"from":"gpt","value":"Yes."}]}
 
 {"id":"b","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes."}]}
 )");
-  const Conversations read = read_conversations(path, reader());
+  const Conversations read = read_conversations(lines.path, reader());
   ASSERT_EQ(read.sequences.size(), 2u);
   EXPECT_EQ(read.sequences[0].input_ids, read.sequences[1].input_ids);
   EXPECT_EQ(read.sequences[1].id, "b");
@@ -56,10 +54,10 @@ TEST(Conversations, TheThreeFormsGiveTheSameTokens) {
     if (chat.loss_mask[t]) supervised += reader().tokenizer->token_text(chat.input_ids[t]);
   }
   EXPECT_EQ(supervised, "Yes.<|end|>");
-  const std::string tokens = write_lines("tokens", "{\"input_ids\":[" + ids + "],\"loss_mask\":[" + mask + "]}");
+  const Lines tokens("{\"input_ids\":[" + ids + "],\"loss_mask\":[" + mask + "]}");
   ConversationReader no_tokenizer;
   no_tokenizer.vocabulary = 2048;
-  const Conversations again = read_conversations(tokens, no_tokenizer);
+  const Conversations again = read_conversations(tokens.path, no_tokenizer);
   EXPECT_EQ(again.sequences[0].input_ids, chat.input_ids);
   EXPECT_EQ(again.sequences[0].loss_mask, chat.loss_mask);
 }
@@ -67,10 +65,10 @@ TEST(Conversations, TheThreeFormsGiveTheSameTokens) {
 TEST(Conversations, LongOnesAreCutAtTheTokenAndCounted) {
   ConversationReader cutting = reader();
   cutting.max_tokens = 5;
-  const Conversations read =
-      read_conversations(write_lines("cut", R"({"input_ids":[1,2,3,4,5,6,7],"loss_mask":[0,0,1,1,1,1,1]}
-{"input_ids":[1,2,3,4,5],"loss_mask":[0,0,1,1,1]})"),
-                         cutting);
+  const Conversations read = read_conversations(Lines(R"({"input_ids":[1,2,3,4,5,6,7],"loss_mask":[0,0,1,1,1,1,1]}
+{"input_ids":[1,2,3,4,5],"loss_mask":[0,0,1,1,1]})")
+                                                    .path,
+                                                cutting);
   EXPECT_EQ(read.cut, 1);
   EXPECT_EQ(read.tokens, 10);
   EXPECT_EQ(read.supervised_tokens, 6);
@@ -79,41 +77,36 @@ TEST(Conversations, LongOnesAreCutAtTheTokenAndCounted) {
 
 TEST(Conversations, ErrorsNameTheLine) {
   const std::string good = "{\"input_ids\":[1],\"loss_mask\":[1]}\n";
-  EXPECT_EQ(error_of("vocab", good + R"({"input_ids":[1,2048],"loss_mask":[1,1]})", reader()),
-            "eyrie_vocab.jsonl:2: token 1: expected an id below 2048, found 2048");
-  EXPECT_EQ(error_of("mask", good + good + R"({"input_ids":[1,2],"loss_mask":[1]})", reader()),
-            "eyrie_mask.jsonl:3: loss_mask: expected 2 entries, found 1");
-  EXPECT_EQ(error_of("empty", good + R"({"messages":[]})", reader()), "eyrie_empty.jsonl:2: the conversation is empty");
-  EXPECT_NE(error_of("json", good + "{\"messages\":", reader()).find("eyrie_json.jsonl:2: malformed JSON"),
+  EXPECT_EQ(error_of(good + R"({"input_ids":[1,2048],"loss_mask":[1,1]})", reader()),
+            "lines.jsonl:2: token 1: expected an id below 2048, found 2048");
+  EXPECT_EQ(error_of(good + good + R"({"input_ids":[1,2],"loss_mask":[1]})", reader()),
+            "lines.jsonl:3: loss_mask: expected 2 entries, found 1");
+  EXPECT_EQ(error_of(good + R"({"messages":[]})", reader()), "lines.jsonl:2: the conversation is empty");
+  EXPECT_NE(error_of(good + "{\"messages\":", reader()).find("lines.jsonl:2: malformed JSON"), std::string::npos);
+  EXPECT_NE(error_of(R"({"messages":[{"role":"assistant","content":"x"}]})", reader()).find("lines.jsonl:1: "),
             std::string::npos);
-  EXPECT_NE(
-      error_of("roles", R"({"messages":[{"role":"assistant","content":"x"}]})", reader()).find("eyrie_roles.jsonl:1: "),
-      std::string::npos);
-  EXPECT_NE(error_of("form", "[1]", reader()).find("eyrie_form.jsonl:1: expected an object"), std::string::npos);
-  EXPECT_EQ(error_of("none", "\n\n", reader()), "eyrie_none.jsonl: holds no conversation");
-  EXPECT_NE(error_of("text", R"({"messages":[{"role":"user","content":7}]})", reader()).find("content"),
-            std::string::npos);
+  EXPECT_NE(error_of("[1]", reader()).find("lines.jsonl:1: expected an object"), std::string::npos);
+  EXPECT_EQ(error_of("\n\n", reader()), "lines.jsonl: holds no conversation");
+  EXPECT_NE(error_of(R"({"messages":[{"role":"user","content":7}]})", reader()).find("content"), std::string::npos);
 }
 
 TEST(Prompts, EveryFormGivesThePromptOfTheTurnToWrite) {
   const ConversationReader with = reader();
-  const std::string path = write_lines("prompts", R"({"question":"Hi","answer":"#### 3"}
+  const Lines lines(R"({"question":"Hi","answer":"#### 3"}
 {"prompt":"Hi","id":7}
 {"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes."}]}
 {"conversations":[{"from":"human","value":"Hi"}]}
 )");
-  const auto prompts = read_prompts(path, with);
+  const auto prompts = read_prompts(lines.path, with);
   ASSERT_EQ(prompts.size(), 4u);
   for (const Prompt& prompt : prompts) EXPECT_EQ(prompt.ids, make_prompt(with, "Hi").ids);
   EXPECT_EQ(with.tokenizer->decode(prompts[0].ids, false), "<|bos|><|user|>\nHi<|end|>\n<|assistant|>\n");
   EXPECT_EQ(prompts[0].answer, "#### 3");
   EXPECT_EQ(prompts[1].id, "7");
-  const auto cut =
-      read_prompts(write_lines("cut_prompt", R"({"input_ids":[1,7,8,9,4],"loss_mask":[0,1,0,1,0]})"), with);
+  const auto cut = read_prompts(Lines(R"({"input_ids":[1,7,8,9,4],"loss_mask":[0,1,0,1,0]})").path, with);
   EXPECT_EQ(cut[0].ids, (std::vector<int32_t>{1, 7, 8}));
-  EXPECT_THROW(read_prompts(write_lines("vocabulary", R"({"input_ids":[1,2048]})"), with), Error);
-  EXPECT_THROW(read_prompts(write_lines("no_turn", R"({"messages":[{"role":"assistant","content":"x"}]})"), with),
-               Error);
+  EXPECT_THROW(read_prompts(Lines(R"({"input_ids":[1,2048]})").path, with), Error);
+  EXPECT_THROW(read_prompts(Lines(R"({"messages":[{"role":"assistant","content":"x"}]})").path, with), Error);
 }
 
 // Seeded mutations: a line is read or refused with an Error, nothing else happens.
@@ -133,7 +126,7 @@ TEST(Conversations, MutatedLinesNeverCrash) {
         line[at] = static_cast<char>(stream.below(256));
     }
     try {
-      read_conversations(write_lines("mutated", line), with);
+      read_conversations(Lines(line).path, with);
     } catch (const Error&) {
       ++refused;
     }

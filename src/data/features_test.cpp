@@ -2,18 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "base/error.h"
 #include "base/random.h"
 #include "tensor/buffer.h"
+#include "testing/temporary_directory.h"
 
 namespace eyrie {
 namespace {
-
-std::string temporary(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / ("eyrie_" + name + ".safetensors")).string();
-}
 
 Buffer random_buffer(const Shape& shape, DType dtype, std::string_view seed) {
   RandomStream stream(seed);
@@ -26,7 +21,8 @@ const PackedBatch kBatch{{5, 6, 7, 8, 9}, {0, 1, 1, 0, 1}, {0, 3, 5}};
 
 TEST(Features, WhatIsWrittenIsRead) {
   const Buffer taps = random_buffer({5, 12}, DType::bf16, "taps"), hidden = random_buffer({5, 4}, DType::f32, "hidden");
-  const std::string path = temporary("features");
+  const testing::TemporaryDirectory directory;
+  const std::string path = directory.file("features.safetensors");
   write_features(path, {kBatch, taps, hidden}, {"abc", {1, 3, 4}, "def"});
   const FeatureBatch read = read_features(path);
   EXPECT_EQ(read.tokens.input_ids, kBatch.input_ids);
@@ -41,7 +37,8 @@ TEST(Features, WhatIsWrittenIsRead) {
 
 TEST(Features, ShapesThatDisagreeAreRefusedByName) {
   const Buffer taps = random_buffer({4, 12}, DType::f32, "taps"), hidden = random_buffer({5, 4}, DType::f32, "hidden");
-  const std::string path = temporary("misshapen");
+  const testing::TemporaryDirectory directory;
+  const std::string path = directory.file("misshapen.safetensors");
   write_features(path, {kBatch, taps, hidden}, {});
   try {
     read_features(path);
@@ -53,7 +50,8 @@ TEST(Features, ShapesThatDisagreeAreRefusedByName) {
 
 TEST(Features, OffsetsThatDoNotCoverTheTokensAreRefused) {
   const Buffer taps = random_buffer({5, 12}, DType::f32, "taps"), hidden = random_buffer({5, 4}, DType::f32, "hidden");
-  const std::string path = temporary("offsets");
+  const testing::TemporaryDirectory directory;
+  const std::string path = directory.file("offsets.safetensors");
   for (const std::vector<int32_t>& offsets :
        std::vector<std::vector<int32_t>>{{}, {0}, {0, 3}, {1, 5}, {0, 6}, {0, 4, 3, 5}, {0, -1, 5}}) {
     const PackedBatch batch{kBatch.input_ids, kBatch.loss_mask, offsets};

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "io/json.h"
+#include "testing/temporary_directory.h"
 
 namespace eyrie {
 namespace {
@@ -57,7 +58,7 @@ std::vector<std::pair<int64_t, int64_t>> spans_of(const std::vector<uint8_t>& ma
   return spans;
 }
 
-class ChatVectors : public testing::TestWithParam<std::string> {};
+class ChatVectors : public ::testing::TestWithParam<std::string> {};
 
 TEST(ChatVectors, AreThereForEveryTemplate) {
   std::vector<std::string> names;
@@ -164,20 +165,18 @@ TEST(Chat, SpelledTokensBecomeTokens) {
             3);  // system, spelled, user
 }
 
-class GuessedTemplates : public testing::Test {
+class GuessedTemplates : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(directory_); }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   std::string guess(const std::string& tokenizer, const std::string& file, const std::string& text) {
     for (const char* old : {"chat_template.jinja", "tokenizer_config.json"})
-      std::filesystem::remove(directory_ + "/" + old);
-    if (!file.empty()) std::ofstream(directory_ + "/" + file) << text;
+      std::filesystem::remove(directory_.file(old));
+    if (!file.empty()) testing::write_bytes(directory_.file(file), text);
     const GuessedTemplate guessed =
-        guess_chat_template(Tokenizer::from_directory(data_path("tokenizer/" + tokenizer)), directory_);
+        guess_chat_template(Tokenizer::from_directory(data_path("tokenizer/" + tokenizer)), directory_.path());
     EXPECT_FALSE(guessed.rule.empty());
     return std::string(guessed.chat_template->name);
   }
-  std::string directory_ = testing::TempDir() + "eyrie_guessed_template";
+  testing::TemporaryDirectory directory_;
 };
 
 TEST_F(GuessedTemplates, FollowTokensAndWords) {
@@ -201,7 +200,7 @@ TEST_F(GuessedTemplates, TheBundledTargetIsFledgling) {
   EXPECT_EQ(guess_chat_template(Tokenizer::from_directory(directory), directory).chat_template->name, "fledgling");
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, ChatVectors, testing::ValuesIn(template_files()), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(Text, ChatVectors, ::testing::ValuesIn(template_files()), [](const auto& test) {
   std::string name = test.param;
   std::replace_if(
       name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "testing/temporary_directory.h"
+
 namespace eyrie {
 namespace {
 
@@ -16,8 +18,8 @@ std::vector<std::string> names(const std::string& run) {
 }
 
 TEST(Checkpoints, TheNewestAndTheBestAreKept) {
-  const std::string run = ::testing::TempDir() + "/eyrie-checkpoints";
-  fs::remove_all(run);
+  const testing::TemporaryDirectory directory;
+  const std::string& run = directory.path();
   for (const int64_t step : {5, 40, 300, 2000, 1000000}) fs::create_directories(checkpoint_path(run, step));
   fs::create_directories(run + "/checkpoint-x7");
   fs::create_directories(run + "/.checkpoint-000050.tmp");
@@ -27,7 +29,6 @@ TEST(Checkpoints, TheNewestAndTheBestAreKept) {
   prune_checkpoints(run, 2, 40);
   EXPECT_EQ(names(run), (std::vector<std::string>{"checkpoint-000040", "checkpoint-002000", "checkpoint-1000000"}));
   EXPECT_TRUE(fs::exists(run + "/checkpoint-x7")) << "not ours";
-  fs::remove_all(run);
 }
 
 }  // namespace

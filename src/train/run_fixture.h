@@ -2,7 +2,6 @@
 #pragma once
 #include <fmt/core.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "base/random.h"
 #include "data/features.h"
+#include "testing/temporary_directory.h"
 #include "train/trainer.h"
 
 namespace eyrie {
@@ -19,21 +19,9 @@ namespace fs = std::filesystem;
 inline const std::string kTarget = std::string(EYRIE_SOURCE_DIR) + "/tests/data/models/llama-3.1";
 inline constexpr int64_t kVocabulary = 131;
 
-// A directory of the test's own, gone with it.
-class Directory {
- public:
-  Directory()
-      : path_(fs::path(::testing::TempDir()) /
-              fmt::format("eyrie-train-{}-{}", ::testing::UnitTest::GetInstance()->current_test_info()->name(),
-                          ::getpid())) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~Directory() { fs::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
+// `directory / "name"` is a path.
+struct Directory : testing::TemporaryDirectory {
+  std::string operator/(const std::string& name) const { return file(name); }
 };
 
 // Sequences that count up from a random token, so that there is something to learn; most of each is supervised.
