@@ -20,27 +20,32 @@ struct AttentionSizes {
         depth(problem.depth()) {}
 };
 
-struct BackendEntry {
-  AttentionBackend id;
-  const char* name;
+// A backend on one device.
+struct DeviceFunctions {
   std::string (*why_not)(const SuffixAttention&);  // one sentence, or empty: it takes the problem
   int64_t (*scratch_bytes)(const SuffixAttention&);
   void (*forward)(Exec&, const SuffixAttention&, const Tensor& o, const Tensor& lse);
   void (*backward)(Exec&, const SuffixAttention&, const SuffixAttentionBackward&);
 };
 
-namespace dense {
-std::string why_not(const SuffixAttention& problem);
-int64_t scratch_bytes(const SuffixAttention& problem);
-void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
-void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
-}  // namespace dense
-
+// Each backend's folder defines these.
 namespace fused {
-std::string why_not(const SuffixAttention& problem);
-int64_t scratch_bytes(const SuffixAttention& problem);
-void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
-void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
-}  // namespace fused
+extern const DeviceFunctions kCpu, kCuda;
+}
+namespace merge {
+extern const DeviceFunctions kCpu, kCuda;
+}
+namespace masked {
+extern const DeviceFunctions kCpu, kCuda;
+}
+namespace dense {
+extern const DeviceFunctions kCpu, kCuda;
+}
+
+struct BackendEntry {
+  AttentionBackend id;
+  const char* name;
+  const DeviceFunctions *cpu, *cuda;  // null: not there (yet)
+};
 
 }  // namespace eyrie

@@ -8,20 +8,25 @@ void expect(bool right, const char* argument, const std::string& message) {
   if (!right) throw Error(ErrorKind::input, argument, message);
 }
 
-void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape) {
-  expect_dtype(argument, found, {DType::f32});
+void expect_device(const char* argument, const ConstTensor& found, Device device) {
+  if (found.device == device) return;
+  expect(false, argument, fmt::format("expected a tensor on {}, found one on {}", name(device), name(found.device)));
+}
+
+void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape, const Kind& kind) {
+  expect_dtype(argument, found, {kind.dtype});
   expect_shape(argument, found, shape);
-  if (found.device != Device::cpu) expect(false, argument, "expected a tensor on the CPU");
+  expect_device(argument, found, kind.device);
   const int64_t last = found.strides[found.rank() - 1];
   if (found.dim(-1) > 1 && last != 1)
     expect(false, argument, fmt::format("expected a contiguous last dimension, found a stride of {}", last));
 }
 
-const int32_t* expect_indices(const char* argument, const ConstTensor& found, int64_t count) {
+const int32_t* expect_indices(const char* argument, const ConstTensor& found, int64_t count, Device device) {
   expect_dtype(argument, found, {DType::i32});
   expect_shape(argument, found, {count});
-  if (!found.contiguous() || found.device != Device::cpu)
-    expect(false, argument, "expected contiguous elements on the CPU");
+  expect_device(argument, found, device);
+  if (!found.contiguous()) expect(false, argument, "expected contiguous elements");
   return found.as<int32_t>();
 }
 

@@ -7,10 +7,16 @@
 namespace eyrie {
 
 void expect(bool right, const char* argument, const std::string& message);
-// f32 on the CPU, of this shape (-1 fits any), rows of the last dimension contiguous.
-void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape);
-// i32 [count] on the CPU, contiguous.
-const int32_t* expect_indices(const char* argument, const ConstTensor& found, int64_t count);
+// What a tensor holds, and where.
+struct Kind {
+  DType dtype = DType::f32;
+  Device device = Device::cpu;
+};
+// Of this kind and shape (-1 fits any), rows of the last dimension contiguous.
+void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape, const Kind& kind = {});
+// i32 [count] on this device, contiguous. The indices may be read where that is the CPU.
+const int32_t* expect_indices(const char* argument, const ConstTensor& found, int64_t count,
+                              Device device = Device::cpu);
 void expect_heads(int64_t q_heads, int64_t kv_heads);  // grouped-query attention: a whole number of query heads each
 
 }  // namespace eyrie

@@ -16,7 +16,7 @@ namespace {
 
 using paged::kBlockKeys;
 
-constexpr int64_t kRunRows = 16;               // rows of one sequence that share a walk over its keys
+constexpr int64_t kRunRows = 16;  // rows of one sequence that share a walk over its keys
 
 int64_t padded(int64_t width) { return (width + paged::kWidth - 1) / paged::kWidth * paged::kWidth; }
 

@@ -184,15 +184,22 @@ TEST(SuffixAttention, BackendsGoByName) {
   EXPECT_NE(message.find("dense"), std::string::npos) << message;
 }
 
-TEST(SuffixAttention, AutoFallsBackAndTheOthersSayWhyNot) {
+TEST(SuffixAttention, ABackendThatRefusesNamesOneThatTakesIt) {
   SuffixProblem odd("odd", {.lengths = {5}, .q_heads = 2, .kv_heads = 1, .dim = 20, .depth = 1});
-  EXPECT_EQ(choose_backend(AttentionBackend::automatic, odd.problem), AttentionBackend::dense);
-  EXPECT_EQ(
-      error_of([&] { choose_backend(AttentionBackend::fused, odd.problem); }),
-      "attention: fused does not take this problem (fused: head dimension 20 is not a multiple of the 16 floats of a "
-      "vector; dense: takes it)");
+  EXPECT_EQ(error_of([&] { choose_backend(AttentionBackend::fused, odd.problem); }),
+            "attention: fused does not take this problem: head dimension 20 is not a multiple of the 16 floats of a "
+            "vector; dense would");
   SuffixProblem even("even", {.lengths = {5}, .q_heads = 2, .kv_heads = 1, .dim = 80, .depth = 1});
   EXPECT_EQ(choose_backend(AttentionBackend::automatic, even.problem), AttentionBackend::fused);
+}
+
+TEST(SuffixAttention, AutoFallsBackAndSaysItOnce) {
+  SuffixProblem odd("fall-back", {.lengths = {5}, .q_heads = 2, .kv_heads = 1, .dim = 36, .depth = 1});
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(choose_backend(AttentionBackend::automatic, odd.problem), AttentionBackend::dense);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "attention: dense instead of fused: head dimension 36 is not a multiple of the 16 floats of a vector\n");
 }
 
 TEST(SuffixAttention, BadInputIsNamed) {
@@ -227,6 +234,10 @@ TEST(SuffixAttention, BadInputIsNamed) {
             "start: row 2: expected a start up to its token 2, found 3");
   EXPECT_EQ(message([](SuffixAttention& p) { p.q.strides[2] = 2; }),
             "q: expected a contiguous last dimension, found a stride of 2");
+  EXPECT_EQ(message([](SuffixAttention& p) { p.prefix_v.device = Device::cuda; }),
+            "prefix_v: expected a tensor on cpu, found one on cuda");
+  EXPECT_EQ(message([](SuffixAttention& p) { p.start.device = Device::cuda; }),
+            "start: expected a tensor on cpu, found one on cuda");
 }
 
 }  // namespace

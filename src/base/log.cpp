@@ -3,6 +3,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <mutex>
+#include <set>
+#include <string>
+
 namespace eyrie {
 namespace {
 
@@ -18,6 +22,12 @@ spdlog::logger& logger() {
 }  // namespace
 
 void log_info(std::string_view line) { logger().info("{}", line); }
+void log_info_once(std::string_view line) {
+  static std::mutex mutex;
+  static std::set<std::string, std::less<>> said;
+  const std::lock_guard lock(mutex);
+  if (said.emplace(line).second) log_info(line);
+}
 void log_warning(std::string_view line) { logger().warn("warning: {}", line); }
 void set_log_quiet(bool quiet) { logger().set_level(quiet ? spdlog::level::warn : spdlog::level::info); }
 

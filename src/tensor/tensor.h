@@ -11,6 +11,7 @@
 namespace eyrie {
 
 enum class Device : uint8_t { cpu, cuda };
+constexpr const char* name(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
 
 // The typed form of a tensor inside a kernel or loop: t(i, j, k) and the pointer to a row.
 template <typename T, int Rank>

@@ -67,8 +67,6 @@ int64_t forward_bytes(const AttentionSizes& sizes) { return 8 * (sizes.tokens + 
 
 double* of_this_thread(const Tensor& room) { return reinterpret_cast<double*>(room[omp_get_thread_num()].data); }
 
-}  // namespace
-
 std::string why_not(const SuffixAttention&) { return ""; }
 
 int64_t scratch_bytes(const SuffixAttention& problem) {
@@ -134,5 +132,9 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
         round_to(sum_q, d_q.row(row, head), sizes.dim);
       }
 }
+
+}  // namespace
+
+const DeviceFunctions kCpu = {why_not, scratch_bytes, forward, backward};
 
 }  // namespace eyrie::dense

@@ -5,6 +5,7 @@
 #include "attention/fused/lane_tile.h"
 
 namespace eyrie::fused {
+namespace {
 
 std::string why_not(const SuffixAttention& problem) {
   for (const int64_t width : {problem.q.dim(2), problem.prefix_v.dim(2)})
@@ -17,5 +18,9 @@ int64_t scratch_bytes(const SuffixAttention& problem) {
   const TileSizes sizes(problem);
   return std::max(forward_bytes(sizes), backward_bytes(sizes));
 }
+
+}  // namespace
+
+const DeviceFunctions kCpu = {why_not, scratch_bytes, forward, backward};
 
 }  // namespace eyrie::fused

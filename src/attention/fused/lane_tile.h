@@ -35,6 +35,8 @@ inline int64_t list_bytes(const TileSizes& sizes) {
 
 int64_t forward_bytes(const TileSizes& sizes);  // of scratch
 int64_t backward_bytes(const TileSizes& sizes);
+void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
+void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
 
 // Hands out parts of one thread's memory.
 class FloatRoom {
