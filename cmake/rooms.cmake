@@ -1,16 +1,20 @@
 # One library per room of src/. `eyrie_room(NAME after...)`: the rooms NAME may include, as docs/architecture.md lists them
 # (tools/check_rooms.py holds the two against each other and against the #include lines).
-#   x.cpp        the room's library
+#   x.cpp        the room's library; x.cu (and x_cases.cu, x_test.cu) likewise, in a build with CUDA
 #   x_cases.cpp  what the harness runs: linked by the tests and by `eyrie bench`
 #   x_test.cpp   the room's GoogleTest binary
 function(eyrie_room name)
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cpp)
+  set(patterns ${dir}/*.cpp)
+  if(EYRIE_CUDA)
+    list(APPEND patterns ${dir}/*.cu)
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${patterns})
   set(tests ${sources})
   set(cases ${sources})
-  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
-  list(FILTER cases INCLUDE REGEX "_cases\\.cpp$")
-  list(FILTER sources EXCLUDE REGEX "_(test|cases)\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.(cpp|cu)$")
+  list(FILTER cases INCLUDE REGEX "_cases\\.(cpp|cu)$")
+  list(FILTER sources EXCLUDE REGEX "_(test|cases)\\.(cpp|cu)$")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   list(TRANSFORM ARGN PREPEND eyrie_ OUTPUT_VARIABLE after)
 
@@ -36,12 +40,17 @@ function(eyrie_room name)
     endif()
     target_compile_definitions(${name}_test PRIVATE EYRIE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     # Passive: several tests run side by side, and a thread that spins while it waits would hold up the others.
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=PASSIVE)
+    set(properties TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=PASSIVE)
+    gtest_discover_tests(${name}_test TEST_FILTER -*Gpu* DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
+    # What needs a device stands in suites named Gpu...; they skip themselves where there is none.
+    gtest_discover_tests(${name}_test TEST_FILTER *Gpu* DISCOVERY_TIMEOUT 60
+                         PROPERTIES ${properties} LABELS gpu RESOURCE_LOCK gpu)
   endif()
 endfunction()
 
 eyrie_room(base)
-eyrie_room(tensor base)
+eyrie_room(cuda base)
+eyrie_room(tensor base cuda)
 eyrie_room(testing tensor)
 eyrie_room(io tensor)
 eyrie_room(comm tensor)
@@ -89,6 +98,10 @@ if(EYRIE_TESTS)
 
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME rooms COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_rooms.py ${CMAKE_SOURCE_DIR})
+  if(EYRIE_CUDA)
+    add_test(NAME kernel_resources
+             COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/kernel_resources.py check ${CMAKE_BINARY_DIR})
+  endif()
   add_test(NAME docs COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_docs.py ${CMAKE_SOURCE_DIR})
 endif()
 

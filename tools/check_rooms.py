@@ -62,7 +62,7 @@ def sources(root):
 
 def test_files(includes):
     """Tests, cases, and the headers that only they include: these may use the room `testing` too."""
-    found = {name for name in includes if re.search(r"_(test|cases)\.(cpp|h)$", name)}
+    found = {name for name in includes if re.search(r"_(test|cases)\.(cpp|cu|cuh|h)$", name)}
     users = {}
     for name, lines in includes.items():
         for _, header in lines:

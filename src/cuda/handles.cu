@@ -1,0 +1,106 @@
+#include "cuda/check.cuh"
+#include "cuda/handles.h"
+
+namespace eyrie::cuda {
+namespace {
+
+std::string mebibytes(int64_t bytes) {
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
+}
+
+int attribute(cudaDeviceAttr wanted) {
+  int device = 0, value = 0;
+  check(cudaGetDevice(&device), "device");
+  check(cudaDeviceGetAttribute(&value, wanted, device), "device");
+  return value;
+}
+
+}  // namespace
+
+std::string find_no_device() {
+  int devices = 0;
+  const cudaError_t found = cudaGetDeviceCount(&devices);
+  if (found == cudaSuccess && devices > 0) return "";
+  cudaGetLastError();
+  return std::string("no CUDA device was found (") +
+         cudaGetErrorString(found == cudaSuccess ? cudaErrorNoDevice : found) + ")";
+}
+
+DeviceProperties device_properties() {
+  int device = 0;
+  cudaDeviceProp found;
+  check(cudaGetDevice(&device), "device");
+  check(cudaGetDeviceProperties(&found, device), "device");
+  return {.name = found.name,
+          .compute_capability = 10 * found.major + found.minor,
+          .multiprocessors = found.multiProcessorCount,
+          .shared_bytes_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin),
+          .l2_bytes = found.l2CacheSize,
+          .memory_bytes = static_cast<int64_t>(found.totalGlobalMem)};
+}
+
+int64_t free_memory_bytes() {
+  size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "device memory");
+  return static_cast<int64_t>(free);
+}
+
+void* allocate(int64_t bytes, std::string_view buffer) {
+  void* pointer = nullptr;
+  const cudaError_t found = cudaMalloc(&pointer, static_cast<size_t>(bytes > 0 ? bytes : 1));
+  if (found == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw Error(ErrorKind::device, std::string(buffer),
+                "too little device memory: asked for " + std::to_string(bytes) + " bytes (" + mebibytes(bytes) +
+                    "), free are " + mebibytes(free_memory_bytes()));
+  }
+  check(found, std::string(buffer));
+  return pointer;
+}
+
+// A destructor's failure repeats an error that a launch or a wait has reported.
+void free_memory(void* pointer) noexcept { cudaFree(pointer); }
+void destroy(CUstream_st* stream) noexcept { cudaStreamDestroy(stream); }
+void destroy(CUevent_st* event) noexcept { cudaEventDestroy(event); }
+
+void copy_bytes(void* to, const void* from, int64_t bytes) {
+  if (bytes == 0) return;
+  check(cudaMemcpy(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault), "copy to or from the device");
+}
+
+void set_bytes(void* to, unsigned char value, int64_t bytes) {
+  if (bytes == 0) return;
+  check(cudaMemset(to, value, static_cast<size_t>(bytes)), "fill of device memory");
+  check(cudaStreamSynchronize(nullptr), "fill of device memory");
+}
+
+Stream Stream::create() {
+  Stream made;
+  cudaStream_t handle = nullptr;
+  check(cudaStreamCreate(&handle), "stream");  // one that waits for the copies above, and they for it
+  made.handle_.reset(handle);
+  return made;
+}
+
+void Stream::synchronize() const { check(cudaStreamSynchronize(handle()), "work on the device"); }
+
+Event Event::create() {
+  Event made;
+  cudaEvent_t handle = nullptr;
+  check(cudaEventCreate(&handle), "event");
+  made.handle_.reset(handle);
+  return made;
+}
+
+void Event::record(const Stream& stream) { check(cudaEventRecord(handle_.get(), stream.handle()), "event"); }
+
+void Event::synchronize() const { check(cudaEventSynchronize(handle_.get()), "work on the device"); }
+
+double Event::milliseconds_since(const Event& earlier) const {
+  float elapsed = 0;
+  check(cudaEventElapsedTime(&elapsed, earlier.handle_.get(), handle_.get()), "event");
+  return elapsed;
+}
+
+}  // namespace eyrie::cuda

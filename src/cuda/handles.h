@@ -1,0 +1,87 @@
+// cuda/handles.h: CUDA as the rest of Eyrie sees it: a few owners, move-only, and plain functions. Nothing here needs a
+// CUDA header. A build without CUDA has kHasCuda false and no definitions: whoever calls stands under
+// `if constexpr (kHasCuda)`.
+//
+// Every function throws Error{device} with CUDA's own words when CUDA fails; one that runs later (a kernel that went
+// astray) is reported by the next call that waits.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+// CUDA's own names behind its handles
+struct CUstream_st;
+struct CUevent_st;
+struct CUgraphExec_st;
+
+namespace eyrie {
+inline constexpr bool kHasCuda = EYRIE_HAS_CUDA;
+}
+
+namespace eyrie::cuda {
+
+class Profile;
+
+// Empty when there is a device to run on; else one sentence that says what is missing.
+std::string find_no_device();
+inline std::string why_no_device() {
+  if constexpr (kHasCuda) return find_no_device();
+  return "this program was built without CUDA";
+}
+
+struct DeviceProperties {
+  std::string name;
+  int compute_capability = 0;  // 90 for 9.0
+  int multiprocessors = 0;
+  int64_t shared_bytes_per_block = 0;  // at most, opted in
+  int64_t l2_bytes = 0, memory_bytes = 0;
+};
+DeviceProperties device_properties();
+int64_t free_memory_bytes();
+
+// `bytes` of device memory, aligned to 256. When there is not enough: the size asked for, the size free, and `buffer`,
+// what it was for.
+void* allocate(int64_t bytes, std::string_view buffer);
+void free_memory(void* pointer) noexcept;
+
+// Either side may be host memory. These two wait for what streams did before, and are done when they return.
+void copy_bytes(void* to, const void* from, int64_t bytes);
+void set_bytes(void* to, unsigned char value, int64_t bytes);
+
+void destroy(CUstream_st* stream) noexcept;
+void destroy(CUevent_st* event) noexcept;
+void destroy(CUgraphExec_st* graph) noexcept;
+struct Destroy {
+  template <typename Handle>
+  void operator()(Handle* handle) const noexcept {
+    if constexpr (kHasCuda) destroy(handle);
+  }
+};
+
+// The order in which a device's work is done. Default-constructed: none, for a CPU. While `profile` is set, every
+// launch on it is timed.
+class Stream {
+ public:
+  static Stream create();
+  void synchronize() const;
+  CUstream_st* handle() const { return handle_.get(); }
+  Profile* profile = nullptr;
+
+ private:
+  std::unique_ptr<CUstream_st, Destroy> handle_;
+};
+
+// A moment of a stream, for timing.
+class Event {
+ public:
+  static Event create();
+  void record(const Stream& stream);
+  void synchronize() const;  // waits until the stream has reached it
+  double milliseconds_since(const Event& earlier) const;
+
+ private:
+  std::unique_ptr<CUevent_st, Destroy> handle_;
+};
+
+}  // namespace eyrie::cuda
