@@ -30,6 +30,29 @@ const int32_t* expect_indices(const char* argument, const ConstTensor& found, in
   return found.as<int32_t>();
 }
 
+void expect_ascending(const char* argument, const int32_t* index, int64_t rows, int64_t limit) {
+  for (int64_t row = 0; row < rows; ++row) {
+    if (index[row] < 0 || index[row] >= limit)
+      expect(false, argument, fmt::format("row {}: expected an index below {}, found {}", row, limit, index[row]));
+    if (row > 0 && index[row] <= index[row - 1])
+      expect(false, argument,
+             fmt::format("expected ascending values, found {} behind {} at row {}", index[row], index[row - 1], row));
+  }
+}
+
+void expect_starts(const int32_t* start, const int32_t* token, int64_t rows) {
+  const auto token_of = [&](int64_t row) { return token ? token[row] : static_cast<int32_t>(row); };
+  for (int64_t row = 0; row < rows; ++row) {
+    if (start[row] < 0 || start[row] > token_of(row))
+      expect(false, "start",
+             fmt::format("row {}: expected a start up to its token {}, found {}", row, token_of(row), start[row]));
+    if (row > 0 && start[row] != start[row - 1] && start[row] <= token_of(row - 1))
+      expect(false, "start",
+             fmt::format("row {} starts at {}, inside the sequence of the row before it (token {})", row, start[row],
+                         token_of(row - 1)));
+  }
+}
+
 void expect_heads(int64_t q_heads, int64_t kv_heads) {
   if (kv_heads > 0 && q_heads % kv_heads == 0) return;
   expect(false, "q", fmt::format("expected a multiple of {} key-value heads, found {} heads", kv_heads, q_heads));

@@ -35,31 +35,13 @@ const DeviceFunctions* functions_of(const BackendEntry& entry, Device device) {
   return device == Device::cpu ? entry.cpu : entry.cuda;
 }
 
-void expect_ascending(const char* argument, const int32_t* index, int64_t rows, int64_t limit) {
-  for (int64_t row = 0; row < rows; ++row) {
-    if (index[row] < 0 || index[row] >= limit)
-      expect(false, argument, fmt::format("row {}: expected an index below {}, found {}", row, limit, index[row]));
-    if (row > 0 && index[row] <= index[row - 1])
-      expect(false, argument,
-             fmt::format("expected ascending values, found {} behind {} at row {}", index[row], index[row - 1], row));
-  }
-}
-
 void check_positions(const SuffixAttention& problem, const AttentionSizes& sizes) {
   const Device device = problem.q.device;
   const int32_t* token = expect_indices("token", problem.token, sizes.rows, device);
   const int32_t* start = expect_indices("start", problem.start, sizes.rows, device);
   if (device != Device::cpu) return;
   expect_ascending("token", token, sizes.rows, sizes.tokens);
-  for (int64_t row = 0; row < sizes.rows; ++row) {
-    if (start[row] < 0 || start[row] > token[row])
-      expect(false, "start",
-             fmt::format("row {}: expected a start up to its token {}, found {}", row, token[row], start[row]));
-    if (row > 0 && start[row] != start[row - 1] && start[row] <= token[row - 1])
-      expect(false, "start",
-             fmt::format("row {} starts at {}, inside the sequence of the row before it (token {})", row, start[row],
-                         token[row - 1]));
-  }
+  expect_starts(start, token, sizes.rows);
 }
 
 // What every tensor of the model's dtype shares with q.

@@ -1,0 +1,271 @@
+#include "attention/block_mask.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <numeric>
+
+#include "base/random.h"
+
+namespace eyrie {
+namespace {
+
+enum TileKind : char { absent, partial, full };
+
+// A problem with the arrays it points to, and the predicate of spec §5 pair by pair.
+struct Problem {
+  std::vector<int32_t> token = {}, start = {}, suffix_row = {};
+  BlockMaskRows rows = {};
+  BlockTile tile = {};
+
+  bool sees(int64_t row, int64_t key) const {
+    if (row >= rows.valid() || key >= rows.keys()) return false;
+    const auto at = static_cast<size_t>(row);
+    const int64_t own = rows.token ? token[at] : row;
+    if (key < rows.tokens) return (rows.start ? start[at] : 0) <= key && key <= own;
+    return (key - rows.tokens) % rows.suffix_rows == (rows.suffix_row ? suffix_row[at] : row);
+  }
+  TileKind kind(int64_t row_tile, int64_t key_tile) const {
+    int64_t seen = 0;
+    for (int64_t row = row_tile * tile.rows; row < (row_tile + 1) * tile.rows; ++row)
+      for (int64_t key = key_tile * tile.keys; key < (key_tile + 1) * tile.keys; ++key) seen += sees(row, key);
+    return seen == 0 ? absent : seen == int64_t{tile.rows} * tile.keys ? full : partial;
+  }
+  int64_t row_tiles() const { return (rows.rows + tile.rows - 1) / tile.rows; }
+  int64_t key_tiles() const { return (rows.keys() + tile.keys - 1) / tile.keys; }
+  void point() {  // at the arrays that are not empty
+    rows.token = token.empty() ? nullptr : token.data();
+    rows.start = start.empty() ? nullptr : start.data();
+    rows.suffix_row = suffix_row.empty() ? nullptr : suffix_row.data();
+  }
+};
+
+std::vector<int32_t> line(const TileList& list, int64_t i) {
+  return {list.indices + list.offsets[i], list.indices + list.offsets[i + 1]};
+}
+
+std::vector<int32_t> expected_line(int64_t tiles, TileKind wanted, const std::function<TileKind(int64_t)>& kind) {
+  std::vector<int32_t> found;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    if (kind(tile) == wanted) found.push_back(static_cast<int32_t>(tile));
+  return found;
+}
+
+void expect_predicate(const Problem& problem, const BlockMask& mask) {
+  ASSERT_EQ(mask.row_tiles, problem.row_tiles());
+  ASSERT_EQ(mask.key_tiles, problem.key_tiles());
+  std::vector<std::vector<TileKind>> kinds(static_cast<size_t>(mask.row_tiles));
+  for (int64_t i = 0; i < mask.row_tiles; ++i)
+    for (int64_t n = 0; n < mask.key_tiles; ++n) kinds[static_cast<size_t>(i)].push_back(problem.kind(i, n));
+  const auto kind = [&](int64_t i, int64_t n) { return kinds[static_cast<size_t>(i)][static_cast<size_t>(n)]; };
+  for (int64_t i = 0; i < mask.row_tiles; ++i) {
+    const auto of_row = [&](int64_t n) { return kind(i, n); };
+    ASSERT_EQ(line(mask.full_keys, i), expected_line(mask.key_tiles, full, of_row)) << "FULL of row tile " << i;
+    ASSERT_EQ(line(mask.partial_keys, i), expected_line(mask.key_tiles, partial, of_row))
+        << "PARTIAL of row tile " << i;
+  }
+  for (int64_t n = 0; n < mask.key_tiles; ++n) {
+    const auto of_key = [&](int64_t i) { return kind(i, n); };
+    ASSERT_EQ(line(mask.full_rows, n), expected_line(mask.row_tiles, full, of_key)) << "FULL of key tile " << n;
+    ASSERT_EQ(line(mask.partial_rows, n), expected_line(mask.row_tiles, partial, of_key))
+        << "PARTIAL of key tile " << n;
+  }
+}
+
+void expect_right(const Problem& problem) {
+  const OwnedBlockMask made = make_block_mask(problem.rows, problem.tile);
+  expect_predicate(problem, made.mask);
+  const BlockMaskSizes most = block_mask_capacity(problem.rows, problem.tile);
+  EXPECT_EQ(made.mask.full_keys.offsets[made.mask.row_tiles], made.sizes.full);
+  EXPECT_EQ(made.mask.partial_keys.offsets[made.mask.row_tiles], made.sizes.partial);
+  EXPECT_EQ(made.mask.full_rows.offsets[made.mask.key_tiles], made.sizes.full);
+  EXPECT_EQ(made.mask.partial_rows.offsets[made.mask.key_tiles], made.sizes.partial);
+  EXPECT_LE(made.sizes.full, most.full);
+  EXPECT_LE(made.sizes.partial, most.partial);
+}
+
+class Draw {
+ public:
+  explicit Draw(std::string_view name) : stream_(name) {}
+  int64_t below(int64_t count) { return static_cast<int64_t>(stream_.below(static_cast<uint64_t>(count))); }
+  int64_t between(int64_t least, int64_t most) { return least + below(most - least + 1); }
+  template <typename T>
+  T of(std::initializer_list<T> values) {
+    return values.begin()[below(static_cast<int64_t>(values.size()))];
+  }
+
+ private:
+  RandomStream stream_;
+};
+
+// Ascending values: `count` of them below `limit`.
+std::vector<int32_t> choose(Draw& draw, int64_t count, int64_t limit) {
+  std::vector<int32_t> chosen;
+  for (int64_t value = 0; value < limit; ++value)
+    if (draw.below(limit - value) < count - static_cast<int64_t>(chosen.size()))
+      chosen.push_back(static_cast<int32_t>(value));
+  return chosen;
+}
+
+std::vector<int64_t> cut(Draw& draw, int64_t total) {  // into documents, some of a single token
+  std::vector<int64_t> lengths;
+  for (int64_t left = total; left > 0; left -= lengths.back())
+    lengths.push_back(draw.below(4) == 0 ? 1 : draw.between(1, std::min<int64_t>(left, 30)));
+  return lengths;
+}
+
+Problem random_problem(Draw& draw) {
+  Problem made;
+  made.tile = {draw.of({2, 3, 4, 8, 13, 16}), draw.of({1, 2, 3, 4, 8, 16, 29})};
+  const int64_t count = draw.of<int64_t>({0, 1, 2, draw.below(20), draw.between(20, 90), 64}),
+                rounds = draw.between(1, 8);
+  made.rows = dense_rows(count, rounds);
+  if (draw.below(2)) made.start = document_starts(cut(draw, count));
+  if (draw.below(3) == 0) {  // compacted: some of the tokens ask
+    const int64_t rows = draw.between(0, count);
+    made.token = choose(draw, rows, count);
+    if (!made.start.empty()) {
+      std::vector<int32_t> starts;
+      for (const int32_t token : made.token) starts.push_back(made.start[static_cast<size_t>(token)]);
+      made.start = starts;
+    }
+    made.rows.rows = rows;
+    made.rows.suffix_rows = rows + draw.below(2) * draw.below(40);
+    if (draw.below(2)) made.suffix_row = choose(draw, rows, made.rows.suffix_rows);
+  }
+  if (draw.below(3) == 0) made.rows.valid_rows = draw.of<int64_t>({0, 1, draw.between(0, made.rows.rows)});
+  made.rows.valid_rows = std::min(made.rows.valid_rows, made.rows.rows);
+  made.rows.tokens += draw.below(4) == 0 ? draw.below(30) : 0;
+  return made;
+}
+
+TEST(BlockMask, EqualsThePredicateTileByTile) {
+  Draw draw("block mask");
+  for (int i = 0; i < 4000; ++i) {
+    Problem problem = random_problem(draw);
+    problem.point();
+    SCOPED_TRACE(::testing::Message() << "shape " << i << ": " << problem.rows.rows << " rows, " << problem.rows.tokens
+                                      << " tokens, " << problem.rows.rounds << " rounds, tile " << problem.tile.rows
+                                      << "x" << problem.tile.keys);
+    ASSERT_NO_FATAL_FAILURE(expect_right(problem));
+  }
+}
+
+TEST(BlockMask, EqualsThePredicateAtKernelTiles) {
+  for (const BlockTile tile : {BlockTile{128, 128}, {256, 128}, {64, 128}, {128, 64}})
+    for (const int64_t count : {127, 128, 129, 300, 512})
+      for (const int64_t length : {int64_t{-1}, int64_t{0}, int64_t{1}, count - 1}) {
+        Problem problem{.rows = dense_rows(count, 3, length), .tile = tile};
+        ASSERT_NO_FATAL_FAILURE(expect_right(problem)) << count << " rows, length " << length;
+        problem.start = document_starts({100, 1, 26, count - 127}), problem.start.resize(static_cast<size_t>(count));
+        problem.point();
+        ASSERT_NO_FATAL_FAILURE(expect_right(problem)) << count << " rows in documents, length " << length;
+      }
+}
+
+// Row tile i lists FULL 0..i r - 1 and PARTIAL i r + u + p Q / tile.keys (u < r, p < rounds), where all divide.
+TEST(BlockMask, AlignedClosedForm) {
+  constexpr int32_t kRows = 4096, kRounds = 5;
+  for (const BlockTile tile : {BlockTile{128, 128}, {256, 128}, {128, 64}}) {
+    const OwnedBlockMask made = make_block_mask(dense_rows(kRows, kRounds), tile);
+    const int32_t r = tile.rows / tile.keys;
+    for (int32_t i = 0; i < kRows / tile.rows; ++i) {
+      std::vector<int32_t> fulls(static_cast<size_t>(i * r)), partials;
+      std::iota(fulls.begin(), fulls.end(), 0);
+      for (int32_t p = 0; p < kRounds; ++p)
+        for (int32_t u = 0; u < r; ++u) partials.push_back(i * r + u + p * (kRows / tile.keys));
+      EXPECT_EQ(line(made.mask.full_keys, i), fulls);
+      EXPECT_EQ(line(made.mask.partial_keys, i), partials);
+    }
+  }
+}
+
+TEST(BlockMask, Sizes) {
+  constexpr double kMB = 1e6;
+  const OwnedBlockMask small = make_block_mask(dense_rows(4096, 5), {});
+  EXPECT_LE(to_padded({small.mask}).bytes(), 0.1 * kMB);
+  const BlockMaskRows long_rows = dense_rows(49152, 5);
+  const OwnedBlockMask large = make_block_mask(long_rows, {});
+  EXPECT_LE(large.memory.tensor().bytes(), kMB);
+  EXPECT_LE(block_mask_capacity(long_rows, {}).elements() * 4, kMB);
+  EXPECT_LE(to_padded({large.mask}).bytes(), 12 * kMB);
+}
+
+// The eight tensors hold the lists, an entry per mask, and 0 behind them.
+TEST(BlockMask, Padded) {
+  constexpr int64_t kRows = 40, kRounds = 3;
+  const BlockTile tile = {8, 4};
+  std::vector<OwnedBlockMask> made;
+  std::vector<BlockMask> masks;
+  for (const int64_t length : {40, 0, 1, 23}) {
+    made.push_back(make_block_mask(dense_rows(kRows, kRounds, length), tile));
+    masks.push_back(made.back().mask);
+  }
+  const PaddedBlockMask padded = to_padded(masks);
+  EXPECT_EQ(padded.kv_indices.tensor().shape, (Shape{4, 1, 5, 30}));
+  EXPECT_EQ(padded.q_indices.tensor().shape, (Shape{4, 1, 30, 5}));
+  const auto expect_list = [&](TileList BlockMask::*list, const Buffer& counts, const Buffer& indices) {
+    const Tensor all = indices.tensor();
+    for (int64_t b = 0; b < all.dim(0); ++b)
+      for (int64_t i = 0; i < all.dim(2); ++i) {
+        std::vector<int32_t> expected = line(masks[static_cast<size_t>(b)].*list, i);
+        EXPECT_EQ(counts.tensor()[b][0].as<int32_t>()[i], static_cast<int32_t>(expected.size()));
+        expected.resize(static_cast<size_t>(all.dim(3)));
+        const int32_t* found = all[b][0][i].as<int32_t>();
+        EXPECT_EQ(std::vector<int32_t>(found, found + all.dim(3)), expected) << "mask " << b << ", line " << i;
+      }
+  };
+  expect_list(&BlockMask::partial_keys, padded.kv_num_blocks, padded.kv_indices);
+  expect_list(&BlockMask::full_keys, padded.full_kv_num_blocks, padded.full_kv_indices);
+  expect_list(&BlockMask::partial_rows, padded.q_num_blocks, padded.q_indices);
+  expect_list(&BlockMask::full_rows, padded.full_q_num_blocks, padded.full_q_indices);
+}
+
+// A mask of the bound's size: nothing is written behind its lists.
+TEST(BlockMask, BuildsInGivenMemory) {
+  constexpr int32_t kGuard = -77;
+  const BlockMaskRows rows = dense_rows(100, 4, 61);
+  const BlockTile tile = {16, 8};
+  const BlockMaskSizes most = block_mask_capacity(rows, tile);
+  std::vector<int32_t> memory(static_cast<size_t>(most.elements()) + 1, kGuard);
+  const BlockMask mask = place_block_mask(most, tile, memory.data());
+  build_block_mask(rows, mask);
+  expect_predicate({.rows = rows, .tile = tile}, mask);
+  EXPECT_EQ(memory.back(), kGuard);
+}
+
+std::string refusal(const BlockMaskRows& rows, BlockTile tile = {}) {
+  try {
+    make_block_mask(rows, tile);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(BlockMask, Refusals) {
+  EXPECT_EQ(refusal(dense_rows(4, 1), {1, 128}), "tile.rows: expected 2 to 65536, found 1");
+  EXPECT_EQ(refusal(dense_rows(4, 1), {128, 0}), "tile.keys: expected 1 to 65536, found 0");
+  EXPECT_EQ(refusal(dense_rows(4, 0)), "rounds: expected 1 to 2147483647, found 0");
+  EXPECT_EQ(refusal(dense_rows(-1, 1)).substr(0, 6), "rows: ");
+  EXPECT_EQ(refusal(dense_rows(4, 1, 5)), "valid_rows: expected -1 to 4, found 5");
+  EXPECT_EQ(refusal({.rows = 4, .tokens = 3}), "tokens: expected 4 to 2147483647, found 3");
+  EXPECT_EQ(refusal({.rows = 4, .tokens = 4, .suffix_rows = 3, .rounds = 2}).substr(0, 27),
+            "suffix_rows: expected 4 to ");
+  EXPECT_EQ(refusal(dense_rows(int64_t{1} << 30, 3)).substr(0, 13), "suffix_rows: ");
+  const std::vector<int32_t> falling = {0, 2, 1}, late = {0, 2, 2}, inside = {0, 0, 1}, high = {0, 1, 3};
+  EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .token = falling.data()}),
+            "token: expected ascending values, found 1 behind 2 at row 2");
+  EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .token = high.data()}),
+            "token: row 2: expected an index below 3, found 3");
+  EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .start = late.data()}),
+            "start: row 1: expected a start up to its token 1, found 2");
+  EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .start = inside.data()}),
+            "start: row 2 starts at 1, inside the sequence of the row before it (token 1)");
+  EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .suffix_rows = 3, .rounds = 2, .suffix_row = high.data()}),
+            "suffix_row: row 2: expected an index below 3, found 3");
+}
+
+}  // namespace
+}  // namespace eyrie
