@@ -10,14 +10,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/has_cuda.h"
+
 // CUDA's own names behind its handles
 struct CUstream_st;
 struct CUevent_st;
 struct CUgraphExec_st;
-
-namespace eyrie {
-inline constexpr bool kHasCuda = EYRIE_HAS_CUDA;
-}
 
 namespace eyrie::cuda {
 

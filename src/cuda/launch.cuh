@@ -11,6 +11,8 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <type_traits>
+
 #include "cuda/handles.h"
 
 namespace eyrie::cuda {
@@ -24,13 +26,14 @@ struct LaunchCost {  // what the call must move and multiply, whatever the kerne
   double bytes = 0, flops = 0;
 };
 
-void launch(const char* name, const void* kernel, const LaunchShape& shape, const LaunchCost& cost, void* params,
-            const Stream& stream);
+void launch(const char* name, const void* kernel, const LaunchShape& shape, const LaunchCost& cost,
+            const Stream& stream, void** params);
 
-template <typename Params>
-void launch(const char* name, void (*kernel)(Params), const LaunchShape& shape, const LaunchCost& cost,
-            const Params& params, const Stream& stream) {
-  launch(name, reinterpret_cast<const void*>(kernel), shape, cost, const_cast<Params*>(&params), stream);
+template <typename... Params>
+void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shape, const LaunchCost& cost,
+            const Stream& stream, const std::type_identity_t<Params>&... params) {
+  void* addresses[] = {const_cast<Params*>(&params)...};
+  launch(name, reinterpret_cast<const void*>(kernel), shape, cost, stream, addresses);
 }
 
 }  // namespace eyrie::cuda

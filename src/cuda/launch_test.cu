@@ -55,8 +55,8 @@ class GpuLaunch : public eyrie::testing::GpuTest {};
 
 void add_one(Values& values, const Stream& stream) {
   const AddParams params{values.device, static_cast<int64_t>(values.host.size()), 1.0f};
-  launch("add_term", add_term, {.grid = dim3(4), .block = dim3(256)}, {.bytes = 8.0 * 1000, .flops = 1000}, params,
-         stream);
+  launch("add_term", add_term, {.grid = dim3(4), .block = dim3(256)}, {.bytes = 8.0 * 1000, .flops = 1000}, stream,
+         params);
 }
 
 TEST_F(GpuLaunch, RunsAKernelWithMoreSharedMemoryThanAKernelGetsUnasked) {
@@ -64,7 +64,7 @@ TEST_F(GpuLaunch, RunsAKernelWithMoreSharedMemoryThanAKernelGetsUnasked) {
   Values values(count);
   const Stream stream = Stream::create();
   launch("reverse", reverse_through_shared, {.grid = dim3(1), .block = dim3(256), .shared_bytes = 4 * count}, {},
-         ReverseParams{values.device, count}, stream);
+         stream, {values.device, count});
   EXPECT_EQ(values.read()[0], count - 1);
   EXPECT_EQ(values.read()[count - 1], 0);
 }
@@ -73,7 +73,7 @@ TEST_F(GpuLaunch, AnErrorNamesTheKernelAndTheNextLaunchRuns) {
   Values values(1000);
   const Stream stream = Stream::create();
   try {
-    launch("too_wide", add_term, {.grid = dim3(1), .block = dim3(4096)}, {}, AddParams{values.device, 1000, 1}, stream);
+    launch("too_wide", add_term, {.grid = dim3(1), .block = dim3(4096)}, {}, stream, {values.device, 1000, 1});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::device);
@@ -81,8 +81,8 @@ TEST_F(GpuLaunch, AnErrorNamesTheKernelAndTheNextLaunchRuns) {
         << error.what();
   }
   const int64_t too_much = device_properties().shared_bytes_per_block + 1024;
-  EXPECT_THROW(launch("too_large", add_term, {.grid = dim3(1), .block = dim3(32), .shared_bytes = too_much}, {},
-                      AddParams{values.device, 1000, 1}, stream),
+  EXPECT_THROW(launch("too_large", add_term, {.grid = dim3(1), .block = dim3(32), .shared_bytes = too_much}, {}, stream,
+                      {values.device, 1000, 1}),
                Error);
   add_one(values, stream);
   EXPECT_EQ(values.read()[7], 8);
@@ -91,7 +91,7 @@ TEST_F(GpuLaunch, AnErrorNamesTheKernelAndTheNextLaunchRuns) {
 TEST_F(GpuLaunch, AGridWithoutCtasLaunchesNothing) {
   Values values(10);
   const Stream stream = Stream::create();
-  launch("add_term", add_term, {.grid = dim3(0), .block = dim3(256)}, {}, AddParams{values.device, 10, 1}, stream);
+  launch("add_term", add_term, {.grid = dim3(0), .block = dim3(256)}, {}, stream, {values.device, 10, 1});
   EXPECT_EQ(values.read()[3], 3);
 }
 
