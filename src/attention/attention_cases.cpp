@@ -254,6 +254,7 @@ void add_attention_cases(CaseList& cases) {
   add_paged_checks(cases);
   add_benches(cases);
   add_paged_benches(cases);
+  add_block_mask_cases(cases);
 }
 
 }  // namespace eyrie

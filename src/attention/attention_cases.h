@@ -4,6 +4,7 @@
 
 namespace eyrie {
 
-void add_attention_cases(testing::CaseList& cases);
+void add_attention_cases(testing::CaseList& cases);  // those below too
+void add_block_mask_cases(testing::CaseList& cases);
 
 }  // namespace eyrie

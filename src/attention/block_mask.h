@@ -90,10 +90,11 @@ struct PaddedBlockMask {
 PaddedBlockMask to_padded(const std::vector<BlockMask>& masks);
 
 namespace cuda {
-// The same lists, built on the device: rows' arrays and mask's memory lie there, mask of block_mask_capacity. Launches
-// on `stream` (a cudaStream_t) and returns: no allocation, no synchronisation, can be captured in a graph. The counts
-// are checked, the arrays trusted.
-void build_block_mask(const BlockMaskRows& rows, const BlockMask& mask, void* stream);
+class Stream;
+// The same lists, built on the device: rows' arrays and the lists lie there, which block_mask_capacity has sized.
+// Three kernels on `stream`: no allocation, no synchronisation, may be captured in a graph. The counts are checked,
+// the arrays trusted.
+void build_block_mask(const BlockMaskRows& rows, const BlockMask& mask, const Stream& stream);
 }  // namespace cuda
 
 }  // namespace eyrie

@@ -5,40 +5,10 @@
 #include <functional>
 #include <numeric>
 
-#include "base/random.h"
+#include "attention/block_mask_problem.h"
 
 namespace eyrie {
 namespace {
-
-enum TileKind : char { absent, partial, full };
-
-// A problem with the arrays it points to, and the predicate of spec §5 pair by pair.
-struct Problem {
-  std::vector<int32_t> token = {}, start = {}, suffix_row = {};
-  BlockMaskRows rows = {};
-  BlockTile tile = {};
-
-  bool sees(int64_t row, int64_t key) const {
-    if (row >= rows.valid() || key >= rows.keys()) return false;
-    const auto at = static_cast<size_t>(row);
-    const int64_t own = rows.token ? token[at] : row;
-    if (key < rows.tokens) return (rows.start ? start[at] : 0) <= key && key <= own;
-    return (key - rows.tokens) % rows.suffix_rows == (rows.suffix_row ? suffix_row[at] : row);
-  }
-  TileKind kind(int64_t row_tile, int64_t key_tile) const {
-    int64_t seen = 0;
-    for (int64_t row = row_tile * tile.rows; row < (row_tile + 1) * tile.rows; ++row)
-      for (int64_t key = key_tile * tile.keys; key < (key_tile + 1) * tile.keys; ++key) seen += sees(row, key);
-    return seen == 0 ? absent : seen == int64_t{tile.rows} * tile.keys ? full : partial;
-  }
-  int64_t row_tiles() const { return (rows.rows + tile.rows - 1) / tile.rows; }
-  int64_t key_tiles() const { return (rows.keys() + tile.keys - 1) / tile.keys; }
-  void point() {  // at the arrays that are not empty
-    rows.token = token.empty() ? nullptr : token.data();
-    rows.start = start.empty() ? nullptr : start.data();
-    rows.suffix_row = suffix_row.empty() ? nullptr : suffix_row.data();
-  }
-};
 
 std::vector<int32_t> line(const TileList& list, int64_t i) {
   return {list.indices + list.offsets[i], list.indices + list.offsets[i + 1]};
@@ -51,7 +21,7 @@ std::vector<int32_t> expected_line(int64_t tiles, TileKind wanted, const std::fu
   return found;
 }
 
-void expect_predicate(const Problem& problem, const BlockMask& mask) {
+void expect_predicate(const BlockMaskProblem& problem, const BlockMask& mask) {
   ASSERT_EQ(mask.row_tiles, problem.row_tiles());
   ASSERT_EQ(mask.key_tiles, problem.key_tiles());
   std::vector<std::vector<TileKind>> kinds(static_cast<size_t>(mask.row_tiles));
@@ -60,19 +30,21 @@ void expect_predicate(const Problem& problem, const BlockMask& mask) {
   const auto kind = [&](int64_t i, int64_t n) { return kinds[static_cast<size_t>(i)][static_cast<size_t>(n)]; };
   for (int64_t i = 0; i < mask.row_tiles; ++i) {
     const auto of_row = [&](int64_t n) { return kind(i, n); };
-    ASSERT_EQ(line(mask.full_keys, i), expected_line(mask.key_tiles, full, of_row)) << "FULL of row tile " << i;
-    ASSERT_EQ(line(mask.partial_keys, i), expected_line(mask.key_tiles, partial, of_row))
+    ASSERT_EQ(line(mask.full_keys, i), expected_line(mask.key_tiles, TileKind::full, of_row))
+        << "FULL of row tile " << i;
+    ASSERT_EQ(line(mask.partial_keys, i), expected_line(mask.key_tiles, TileKind::partial, of_row))
         << "PARTIAL of row tile " << i;
   }
   for (int64_t n = 0; n < mask.key_tiles; ++n) {
     const auto of_key = [&](int64_t i) { return kind(i, n); };
-    ASSERT_EQ(line(mask.full_rows, n), expected_line(mask.row_tiles, full, of_key)) << "FULL of key tile " << n;
-    ASSERT_EQ(line(mask.partial_rows, n), expected_line(mask.row_tiles, partial, of_key))
+    ASSERT_EQ(line(mask.full_rows, n), expected_line(mask.row_tiles, TileKind::full, of_key))
+        << "FULL of key tile " << n;
+    ASSERT_EQ(line(mask.partial_rows, n), expected_line(mask.row_tiles, TileKind::partial, of_key))
         << "PARTIAL of key tile " << n;
   }
 }
 
-void expect_right(const Problem& problem) {
+void expect_right(const BlockMaskProblem& problem) {
   const OwnedBlockMask made = make_block_mask(problem.rows, problem.tile);
   expect_predicate(problem, made.mask);
   const BlockMaskSizes most = block_mask_capacity(problem.rows, problem.tile);
@@ -84,66 +56,10 @@ void expect_right(const Problem& problem) {
   EXPECT_LE(made.sizes.partial, most.partial);
 }
 
-class Draw {
- public:
-  explicit Draw(std::string_view name) : stream_(name) {}
-  int64_t below(int64_t count) { return static_cast<int64_t>(stream_.below(static_cast<uint64_t>(count))); }
-  int64_t between(int64_t least, int64_t most) { return least + below(most - least + 1); }
-  template <typename T>
-  T of(std::initializer_list<T> values) {
-    return values.begin()[below(static_cast<int64_t>(values.size()))];
-  }
-
- private:
-  RandomStream stream_;
-};
-
-// Ascending values: `count` of them below `limit`.
-std::vector<int32_t> choose(Draw& draw, int64_t count, int64_t limit) {
-  std::vector<int32_t> chosen;
-  for (int64_t value = 0; value < limit; ++value)
-    if (draw.below(limit - value) < count - static_cast<int64_t>(chosen.size()))
-      chosen.push_back(static_cast<int32_t>(value));
-  return chosen;
-}
-
-std::vector<int64_t> cut(Draw& draw, int64_t total) {  // into documents, some of a single token
-  std::vector<int64_t> lengths;
-  for (int64_t left = total; left > 0; left -= lengths.back())
-    lengths.push_back(draw.below(4) == 0 ? 1 : draw.between(1, std::min<int64_t>(left, 30)));
-  return lengths;
-}
-
-Problem random_problem(Draw& draw) {
-  Problem made;
-  made.tile = {draw.of({2, 3, 4, 8, 13, 16}), draw.of({1, 2, 3, 4, 8, 16, 29})};
-  const int64_t count = draw.of<int64_t>({0, 1, 2, draw.below(20), draw.between(20, 90), 64}),
-                rounds = draw.between(1, 8);
-  made.rows = dense_rows(count, rounds);
-  if (draw.below(2)) made.start = document_starts(cut(draw, count));
-  if (draw.below(3) == 0) {  // compacted: some of the tokens ask
-    const int64_t rows = draw.between(0, count);
-    made.token = choose(draw, rows, count);
-    if (!made.start.empty()) {
-      std::vector<int32_t> starts;
-      for (const int32_t token : made.token) starts.push_back(made.start[static_cast<size_t>(token)]);
-      made.start = starts;
-    }
-    made.rows.rows = rows;
-    made.rows.suffix_rows = rows + draw.below(2) * draw.below(40);
-    if (draw.below(2)) made.suffix_row = choose(draw, rows, made.rows.suffix_rows);
-  }
-  if (draw.below(3) == 0) made.rows.valid_rows = draw.of<int64_t>({0, 1, draw.between(0, made.rows.rows)});
-  made.rows.valid_rows = std::min(made.rows.valid_rows, made.rows.rows);
-  made.rows.tokens += draw.below(4) == 0 ? draw.below(30) : 0;
-  return made;
-}
-
 TEST(BlockMask, EqualsThePredicateTileByTile) {
-  Draw draw("block mask");
+  RandomStream draw("block mask");
   for (int i = 0; i < 4000; ++i) {
-    Problem problem = random_problem(draw);
-    problem.point();
+    const BlockMaskProblem problem = random_block_mask(draw);
     SCOPED_TRACE(::testing::Message() << "shape " << i << ": " << problem.rows.rows << " rows, " << problem.rows.tokens
                                       << " tokens, " << problem.rows.rounds << " rounds, tile " << problem.tile.rows
                                       << "x" << problem.tile.keys);
@@ -155,7 +71,7 @@ TEST(BlockMask, EqualsThePredicateAtKernelTiles) {
   for (const BlockTile tile : {BlockTile{128, 128}, {256, 128}, {64, 128}, {128, 64}})
     for (const int64_t count : {127, 128, 129, 300, 512})
       for (const int64_t length : {int64_t{-1}, int64_t{0}, int64_t{1}, count - 1}) {
-        Problem problem{.rows = dense_rows(count, 3, length), .tile = tile};
+        BlockMaskProblem problem{.rows = dense_rows(count, 3, length), .tile = tile};
         ASSERT_NO_FATAL_FAILURE(expect_right(problem)) << count << " rows, length " << length;
         problem.start = document_starts({100, 1, 26, count - 127}), problem.start.resize(static_cast<size_t>(count));
         problem.point();
