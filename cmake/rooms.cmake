@@ -107,5 +107,5 @@ endif()
 
 # Leaf loops keep their sums in arrays of vectors: -O2 would leave those in memory, -O3 unrolls them into registers.
 set_source_files_properties(
-  src/attention/fused/tile_loops.cpp src/attention/paged/attend_block.cpp
+  src/attention/tiles/tile_loops.cpp src/attention/paged/attend_block.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

@@ -250,7 +250,7 @@ void add_paged_benches(CaseList& cases) {
 }  // namespace
 
 void add_attention_cases(CaseList& cases) {
-  for (const AttentionBackend backend : {AttentionBackend::dense, AttentionBackend::fused}) add_checks(cases, backend);
+  for (const AttentionBackend backend : {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge}) add_checks(cases, backend);
   add_paged_checks(cases);
   add_benches(cases);
   add_paged_benches(cases);

@@ -1,26 +1,23 @@
-#include <fmt/core.h>
-
-#include <algorithm>
-
-#include "attention/fused/lane_tile.h"
+// The suffix is the state that the causal loop over the prefix starts from.
+#include "attention/tiles/loop.h"
 
 namespace eyrie::fused {
 namespace {
 
-std::string why_not(const SuffixAttention& problem) {
-  for (const int64_t width : {problem.q.dim(2), problem.prefix_v.dim(2)})
-    if (width % kWidth != 0)
-      return fmt::format("head dimension {} is not a multiple of the {} floats of a vector", width, kWidth);
-  return "";
+int64_t scratch_bytes(const SuffixAttention& problem) { return tiles::scratch_bytes(tiles::CausalWalk(problem)); }
+
+void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
+  const tiles::CausalWalk walk(problem);
+  tiles::forward(exec, {.walk = walk, .suffix = true}, o, lse);
 }
 
-int64_t scratch_bytes(const SuffixAttention& problem) {
-  const TileSizes sizes(problem);
-  return std::max(forward_bytes(sizes), backward_bytes(sizes));
+void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad) {
+  const tiles::CausalWalk walk(problem);
+  tiles::backward(exec, {.walk = walk, .suffix = true}, grad);
 }
 
 }  // namespace
 
-const DeviceFunctions kCpu = {why_not, scratch_bytes, forward, backward};
+const DeviceFunctions kCpu = {tiles::why_not, scratch_bytes, forward, backward};
 
 }  // namespace eyrie::fused

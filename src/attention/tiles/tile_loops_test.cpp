@@ -1,4 +1,4 @@
-#include "attention/fused/tile_loops.h"
+#include "attention/tiles/tile_loops.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "testing/poison.h"
 
-namespace eyrie::fused {
+namespace eyrie::tiles {
 namespace {
 
 Matrix matrix_of(const Tensor& tensor) { return {tensor.as<float>(), tensor.dim(0), tensor.dim(1), tensor.strides[0]}; }
@@ -47,7 +47,7 @@ TEST(TileLoops, ProductsOfEveryHeightAndWidth) {
 std::vector<float> powers_of_two(const std::vector<float>& exponents) {
   std::vector<float> score = exponents, d_p(exponents.size()), zero(exponents.size(), 0.0f);
   const auto lanes = static_cast<int64_t>(exponents.size());
-  gradient({{score.data(), 1, lanes, lanes}, {d_p.data(), 1, lanes, lanes}, nullptr, 1, zero.data(), zero.data()});
+  gradient({{score.data(), 1, lanes, lanes}, {d_p.data(), 1, lanes, lanes}, {}, 1, zero.data(), zero.data()});
   return score;
 }
 
@@ -80,4 +80,4 @@ TEST(TileLoops, PowersOfTwoAtTheEdges) {
 }
 
 }  // namespace
-}  // namespace eyrie::fused
+}  // namespace eyrie::tiles

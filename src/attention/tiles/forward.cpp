@@ -1,6 +1,6 @@
-// Forward of the fused backend. Per tile of 64 lanes: the suffix starts the online softmax, then the keys of the
-// sequence pass by in tiles of 64. A tile of keys, its scores and its sums stay in the first two caches (D = 64: 16 KiB
-// each).
+// The forward loop. Per tile of 64 lanes an online softmax: the lanes' state starts empty, from the outputs or from
+// their suffix, then tiles of 64 keys pass by. A tile of keys, its scores and its sums stay in the first two caches
+// (D = 64: 16 KiB each).
 #include <omp.h>
 
 #include <algorithm>
@@ -8,58 +8,78 @@
 #include <limits>
 #include <numbers>
 
-#include "attention/fused/lane_tile.h"
+#include "attention/tiles/loop.h"
 
-namespace eyrie::fused {
+namespace eyrie::tiles {
 namespace {
 
 class ForwardTile {
  public:
   ForwardTile(const TileView& view, float* memory) : view_(view), sizes_(view.sizes), room_(memory) {}
   static int64_t floats(const TileSizes& sizes) {
-    return sizes.lanes * (2 * sizes.dim + 2 * sizes.value_dim + kTileKeys + 4);
+    return sizes.lanes * (2 * sizes.dim + 2 * sizes.value_dim + kTileKeys + 3);
   }
 
-  void run(const Tensor& o, const Tensor& lse) {
+  void run(const Pass& pass, const Tensor& o, const Tensor& lse) {
     // Scores in powers of two: one multiplication here instead of one in every exponential.
     view_.gather(view_.problem.q, view_.problem.scale * std::numbers::log2e_v<float>, q_);
-    transpose(q_, q_columns_);
-    std::fill_n(highest_, sizes_.lanes, std::numeric_limits<float>::lowest());
-    std::fill_n(sum_, sizes_.lanes, 0.0f);
-    std::fill(o_.data, o_.row(o_.rows), 0.0f);
-    if (sizes_.depth > 0) add_suffix();
-    transpose(o_, o_columns_);
-    const int64_t keys = view_.keys();
-    for (int64_t key = 0; key < keys; key += kTileKeys) add_keys(key, std::min(keys - key, kTileKeys));
+    start_empty();
+    if (pass.onto_output) start_from(o, lse);
+    if (pass.suffix && sizes_.depth > 0) add_suffix();
+    if (pass.keys) add_keys(pass.walk);
     finish(o, lse);
   }
 
  private:
+  void start_empty() {
+    std::fill_n(highest_, sizes_.lanes, std::numeric_limits<float>::lowest());
+    std::fill_n(sum_, sizes_.lanes, 0.0f);
+    std::fill(o_.data, o_.row(o_.rows), 0.0f);
+  }
+
+  // What is there already counts as one key, of score lse and value o.
+  void start_from(const Tensor& o, const Tensor& lse) {
+    const auto scores = lse.view<float, 2>();
+    view_.gather(o, 1, o_);
+    for (int64_t lane = 0; lane < view_.lanes(); ++lane) {
+      highest_[lane] = scores(view_.row_of(lane), view_.head_of(lane)) * std::numbers::log2e_v<float>;
+      sum_[lane] = 1;
+    }
+  }
+
   void add_suffix() {
     const Matrix score = tile_.rows_at(0, sizes_.depth);
     const int64_t group = sizes_.group;
     std::fill(score.data, score.row(score.rows), 0.0f);
     for (int64_t lane = 0; lane < view_.lanes(); lane += group)
       set_dots(score.columns_at(lane, group), view_.suffix(view_.problem.suffix_k, lane), q_.rows_at(lane, group));
-    softmax({score, nullptr, highest_, sum_, older_});
+    softmax({score, {}, highest_, sum_, older_});
+    for (int64_t lane = 0; lane < view_.lanes(); ++lane)
+      for (int64_t i = 0; i < sizes_.value_dim; ++i) o_.row(lane)[i] *= older_[lane];
     for (int64_t lane = 0; lane < view_.lanes(); lane += group)
-      set_product(o_.rows_at(lane, group), score.columns_at(lane, group).transposed(),
+      add_product(o_.rows_at(lane, group), score.columns_at(lane, group).transposed(),
                   view_.suffix(view_.problem.suffix_v, lane));
   }
 
-  void add_keys(int64_t first_key, int64_t keys) {
-    const Matrix score = tile_.rows_at(0, keys);
-    set_product(score, view_.prefix(view_.problem.prefix_k, first_key, keys), q_columns_);
-    softmax({score, view_.last_keys(first_key, keys, last_key_), highest_, sum_, older_});
+  void add_keys(const KeyWalk& walk) {
+    transpose(q_, q_columns_);
+    transpose(o_, o_columns_);
+    walk.visit(view_, walk_memory_, nullptr, [this](const KeyTile& tile) { add_tile(tile); });
+    transpose(o_columns_, o_);
+  }
+
+  void add_tile(const KeyTile& tile) {
+    const Matrix score = tile_.rows_at(0, tile.k.rows);
+    set_product(score, tile.k, q_columns_);
+    softmax({score, tile.seen, highest_, sum_, older_});
     if (std::any_of(older_, older_ + sizes_.lanes, [](float factor) { return factor != 1; }))
       scale_rows(o_columns_, older_);
-    add_product(o_columns_, view_.prefix(view_.problem.prefix_v, first_key, keys).transposed(), score);
+    add_product(o_columns_, tile.v.transposed(), score);
   }
 
   void finish(const Tensor& o, const Tensor& lse) {
     const auto out = o.view<float, 3>();
     const auto out_lse = lse.view<float, 2>();
-    transpose(o_columns_, o_);
     for (int64_t lane = 0; lane < view_.lanes(); ++lane) {
       const int64_t row = view_.row_of(lane), head = view_.head_of(lane);
       const float share = 1 / sum_[lane], *from = o_.row(lane);
@@ -81,27 +101,29 @@ class ForwardTile {
   float* const highest_ = room_.take(sizes_.lanes);
   float* const sum_ = room_.take(sizes_.lanes);
   float* const older_ = room_.take(sizes_.lanes);
-  int32_t* const last_key_ = reinterpret_cast<int32_t*>(room_.take(sizes_.lanes));
+  float* const walk_memory_ = room_.take(0);
 };
+
+int64_t thread_floats(const KeyWalk& walk) { return ForwardTile::floats(walk.sizes()) + walk.floats(); }
 
 }  // namespace
 
-int64_t forward_bytes(const TileSizes& sizes) {
-  return list_bytes(sizes) + omp_get_max_threads() * ForwardTile::floats(sizes) * 4;
+int64_t forward_bytes(const KeyWalk& walk) {
+  return walk.lane_tiles_bytes() + 4 * omp_get_max_threads() * thread_floats(walk) + 2 * kScratchAlignment;
 }
 
-void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
-  const TileSizes sizes(problem);
+void forward(Exec& exec, const Pass& pass, const Tensor& o, const Tensor& lse) {
+  const TileSizes& sizes = pass.walk.sizes();
   const ScratchScope scope(exec.scratch);
-  const TileList list = list_tiles(exec, problem, sizes);
-  const Tensor memory = exec.scratch.take(DType::f32, {omp_get_max_threads(), ForwardTile::floats(sizes)});
+  const LaneTiles list = pass.walk.lane_tiles(exec);
+  const Tensor memory = exec.scratch.take(DType::f32, {omp_get_max_threads(), thread_floats(pass.walk)});
   // The last tiles of a sequence are the longest: they go first. Which thread takes a tile does not change it.
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (int64_t last = 0; last < list.count; ++last)
     for (int64_t kv_head = 0; kv_head < sizes.kv_heads; ++kv_head) {
-      const TileView view = {problem, sizes, list.tiles[list.count - 1 - last], kv_head};
-      ForwardTile(view, memory[omp_get_thread_num()].as<float>()).run(o, lse);
+      const TileView view = {pass.walk.problem(), sizes, list.tiles[list.count - 1 - last], kv_head};
+      ForwardTile(view, memory[omp_get_thread_num()].as<float>()).run(pass, o, lse);
     }
 }
 
-}  // namespace eyrie::fused
+}  // namespace eyrie::tiles

@@ -1,14 +1,14 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "attention/fused/tile_loops.cpp"
+#define HWY_TARGET_INCLUDE "attention/tiles/tile_loops.cpp"
 #include "hwy/foreach_target.h"
 // foreach_target.h comes before the loops
 #include <limits>
 
-#include "attention/fused/tile_loops.h"
 #include "attention/leaf-inl.h"
+#include "attention/tiles/tile_loops.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace eyrie::fused::HWY_NAMESPACE {
+namespace eyrie::tiles::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 namespace leaf = eyrie::HWY_NAMESPACE;
 using leaf::Floats;
@@ -70,22 +70,25 @@ void multiply(const Product& p) {
 void set_product_all(const Matrix& c, const ConstMatrix& a, const ConstMatrix& b) { multiply({c, a, b, false}); }
 void add_product_all(const Matrix& c, const ConstMatrix& a, const ConstMatrix& b) { multiply({c, a, b, true}); }
 
-// Which lanes do not see the tile's row `key`.
-inline auto hidden(hn::RebindToSigned<Floats> di, const int32_t* last_key, int64_t key) {
-  return hn::RebindMask(Floats(), hn::Lt(hn::LoadU(di, last_key), hn::Set(di, static_cast<int32_t>(key))));
+// Which of the lanes from `lane` on do not see the tile's row `key`.
+inline auto hidden(const SeenKeys& seen, int64_t lane, int64_t key) {
+  const hn::RebindToSigned<Floats> di;
+  const auto row = hn::Set(di, static_cast<int32_t>(key));
+  const auto before = hn::Lt(row, hn::LoadU(di, seen.first + lane)),
+             behind = hn::Lt(hn::LoadU(di, seen.last + lane), row);
+  return hn::RebindMask(Floats(), hn::Or(before, behind));
 }
 
 void softmax_all(const SoftmaxTile& t) {
   const Floats d;
-  const hn::RebindToSigned<Floats> di;
   for (int64_t lane = 0; lane < t.score.columns; lane += lanes_of_vector()) {
     const Vector before = hn::LoadU(d, t.highest + lane);
     Vector highest = before, sum = hn::Zero(d);
     for (int64_t key = 0; key < t.score.rows; ++key) {
       float* score = t.score.row(key) + lane;
-      if (t.last_key) {
+      if (t.seen.first) {
         const Vector none = hn::Set(d, -std::numeric_limits<float>::infinity());
-        hn::StoreU(hn::IfThenElse(hidden(di, t.last_key + lane, key), none, hn::LoadU(d, score)), d, score);
+        hn::StoreU(hn::IfThenElse(hidden(t.seen, lane, key), none, hn::LoadU(d, score)), d, score);
       }
       highest = hn::Max(highest, hn::LoadU(d, score));
     }
@@ -104,14 +107,13 @@ void softmax_all(const SoftmaxTile& t) {
 
 void gradient_all(const GradientTile& t) {
   const Floats d;
-  const hn::RebindToSigned<Floats> di;
   const Vector factor = hn::Set(d, t.factor);
   for (int64_t lane = 0; lane < t.score.columns; lane += lanes_of_vector()) {
     const Vector lse = hn::LoadU(d, t.lse + lane), delta = hn::LoadU(d, t.delta + lane);
     for (int64_t key = 0; key < t.score.rows; ++key) {
       float *score = t.score.row(key) + lane, *d_p = t.d_p.row(key) + lane;
       Vector weight = leaf::exp2(d, hn::MulSub(factor, hn::LoadU(d, score), lse));
-      if (t.last_key) weight = hn::IfThenZeroElse(hidden(di, t.last_key + lane, key), weight);
+      if (t.seen.first) weight = hn::IfThenZeroElse(hidden(t.seen, lane, key), weight);
       hn::StoreU(weight, d, score);
       hn::StoreU(hn::Mul(weight, hn::Sub(hn::LoadU(d, d_p), delta)), d, d_p);
     }
@@ -144,11 +146,11 @@ void scale_rows_all(const Matrix& a, const float* factor) {
     }
 }
 
-}  // namespace eyrie::fused::HWY_NAMESPACE
+}  // namespace eyrie::tiles::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace eyrie::fused {
+namespace eyrie::tiles {
 HWY_EXPORT(set_product_all);
 HWY_EXPORT(add_product_all);
 HWY_EXPORT(set_dots_all);
@@ -167,5 +169,5 @@ void set_dots(const Matrix& out, const ConstMatrix& a, const ConstMatrix& b) {
 void scale_rows(const Matrix& a, const float* factor) { HWY_DYNAMIC_DISPATCH(scale_rows_all)(a, factor); }
 void softmax(const SoftmaxTile& tile) { HWY_DYNAMIC_DISPATCH(softmax_all)(tile); }
 void gradient(const GradientTile& tile) { HWY_DYNAMIC_DISPATCH(gradient_all)(tile); }
-}  // namespace eyrie::fused
+}  // namespace eyrie::tiles
 #endif

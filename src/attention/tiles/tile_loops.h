@@ -1,11 +1,11 @@
-// attention/fused/tile_loops.h: the leaf loops of fused attention. A tile holds keys in its rows and query lanes (one
-// query head of one row each) in its columns, so that a lane's softmax runs down a column without any sum across a
-// vector, and keys and values are read where they lie, as the broadcast operand of a product. Lane counts are multiples
-// of kWidth.
+// attention/tiles/tile_loops.h: the leaf loops of the backends that work by tiles. A tile holds keys in its rows and
+// query lanes (one query head of one row each) in its columns, so that a lane's softmax runs down a column without any
+// sum across a vector, and keys and values are read where they lie, as the broadcast operand of a product. Lane counts
+// are multiples of kWidth.
 #pragma once
 #include <cstdint>
 
-namespace eyrie::fused {
+namespace eyrie::tiles {
 
 inline constexpr int64_t kWidth = 16;
 
@@ -37,24 +37,29 @@ void set_dots(const Matrix& out, const ConstMatrix& a, const ConstMatrix& b);
 // a.row(i) *= factor, element by element.
 void scale_rows(const Matrix& a, const float* factor);
 
+// Which rows of a tile each lane sees: first..last, both [lanes]. Null: every lane sees all of them.
+struct SeenKeys {
+  const int32_t *first = nullptr, *last = nullptr;
+};
+
 // Scores in, weights 2^(score - highest) out; the lanes' running softmax moves on.
 struct SoftmaxTile {
-  Matrix score;             // [keys, lanes]
-  const int32_t* last_key;  // [lanes], the last row of the tile that the lane sees; null: it sees all
-  float* highest;           // [lanes], the highest score so far; finite from the start
-  float* sum;               // [lanes], the sum of weights so far
-  float* older;             // [lanes], written: the factor of everything summed before this tile
+  Matrix score;  // [keys, lanes]
+  SeenKeys seen;
+  float* highest;  // [lanes], the highest score so far; finite from the start
+  float* sum;      // [lanes], the sum of weights so far
+  float* older;    // [lanes], written: the factor of everything summed before this tile
 };
 void softmax(const SoftmaxTile& tile);
 
 // Scores and d_p = d_o . v in; weights p = 2^(factor score - lse) and d_score = p (d_p - delta) out.
 struct GradientTile {
-  Matrix score, d_p;        // [keys, lanes]
-  const int32_t* last_key;  // [lanes] or null, as above
+  Matrix score, d_p;  // [keys, lanes]
+  SeenKeys seen;
   float factor;
   const float* lse;    // [lanes], in powers of two
   const float* delta;  // [lanes]
 };
 void gradient(const GradientTile& tile);
 
-}  // namespace eyrie::fused
+}  // namespace eyrie::tiles
