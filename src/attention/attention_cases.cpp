@@ -210,22 +210,26 @@ Workload step_work(AttentionBackend backend, const SuffixShape& shape) {  // for
           }};
 }
 
-void add_benches(CaseList& cases) {
+void add_benches(CaseList& cases, AttentionBackend backend, const SuffixShape& shape) {
+  const std::string label = fmt::format("suffix_attention/{}/{}", name(backend), shape.name());
+  cases.push_back({.name = label + "/forward", .check = {}, .grad = {}, .bench = [=](Exec&) {
+                     return forward_work(backend, shape);
+                   }});
+  cases.push_back({.name = label + "/forward+backward", .check = {}, .grad = {}, .bench = [=](Exec&) {
+                     return step_work(backend, shape);
+                   }});
+}
+
+void add_suffix_benches(CaseList& cases) {
+  using enum AttentionBackend;
   const std::vector<SuffixShape> shapes = {{{2048}, 8, 2, 64, 0},
                                            {{2048}, 8, 2, 64, 6},
                                            {{4096}, 4, 2, 128, 0},
                                            {{2048}, 8, 8, 64, 0},
                                            {{300, 500, 200, 48, 700, 300}, 8, 4, 32, 3, RowChoice::last_half}};
-  for (const SuffixShape& shape : shapes) {
-    const std::string name = fmt::format("suffix_attention/fused/{}", shape.name());
-    const auto fused = AttentionBackend::fused;
-    cases.push_back({.name = name + "/forward", .check = {}, .grad = {}, .bench = [=](Exec&) {
-                       return forward_work(fused, shape);
-                     }});
-    cases.push_back({.name = name + "/forward+backward", .check = {}, .grad = {}, .bench = [=](Exec&) {
-                       return step_work(fused, shape);
-                     }});
-  }
+  for (const SuffixShape& shape : shapes) add_benches(cases, fused, shape);
+  for (const SuffixShape& shape : shapes)
+    if (shape.depth > 0) add_benches(cases, merge, shape);
 }
 
 Workload paged_work(const PagedShape& shape) {
@@ -250,9 +254,10 @@ void add_paged_benches(CaseList& cases) {
 }  // namespace
 
 void add_attention_cases(CaseList& cases) {
-  for (const AttentionBackend backend : {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge}) add_checks(cases, backend);
+  for (const AttentionBackend backend : {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge})
+    add_checks(cases, backend);
   add_paged_checks(cases);
-  add_benches(cases);
+  add_suffix_benches(cases);
   add_paged_benches(cases);
   add_block_mask_cases(cases);
 }

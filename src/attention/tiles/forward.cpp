@@ -25,7 +25,7 @@ class ForwardTile {
     view_.gather(view_.problem.q, view_.problem.scale * std::numbers::log2e_v<float>, q_);
     start_empty();
     if (pass.onto_output) start_from(o, lse);
-    if (pass.suffix && sizes_.depth > 0) add_suffix();
+    if (pass.suffix && sizes_.depth > 0) add_suffix(pass.onto_output);
     if (pass.keys) add_keys(pass.walk);
     finish(o, lse);
   }
@@ -47,15 +47,16 @@ class ForwardTile {
     }
   }
 
-  void add_suffix() {
+  void add_suffix(bool onto_output) {
     const Matrix score = tile_.rows_at(0, sizes_.depth);
     const int64_t group = sizes_.group;
     std::fill(score.data, score.row(score.rows), 0.0f);
     for (int64_t lane = 0; lane < view_.lanes(); lane += group)
       set_dots(score.columns_at(lane, group), view_.suffix(view_.problem.suffix_k, lane), q_.rows_at(lane, group));
     softmax({score, {}, highest_, sum_, older_});
-    for (int64_t lane = 0; lane < view_.lanes(); ++lane)
-      for (int64_t i = 0; i < sizes_.value_dim; ++i) o_.row(lane)[i] *= older_[lane];
+    if (onto_output)  // else o_ is still 0
+      for (int64_t lane = 0; lane < view_.lanes(); ++lane)
+        for (int64_t i = 0; i < sizes_.value_dim; ++i) o_.row(lane)[i] *= older_[lane];
     for (int64_t lane = 0; lane < view_.lanes(); lane += group)
       add_product(o_.rows_at(lane, group), score.columns_at(lane, group).transposed(),
                   view_.suffix(view_.problem.suffix_v, lane));
