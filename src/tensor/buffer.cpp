@@ -5,50 +5,80 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cuda/handles.h"
+
 namespace eyrie {
 namespace {
 
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kAlignment = 64, kGpuAlignment = 256;
 constexpr int64_t kFirstChunkBytes = int64_t{1} << 20;
 
-int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+int64_t rounded(int64_t bytes, int64_t alignment) {
+  return (std::max<int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+}
+
+int64_t aligned(int64_t bytes, Device device) {
+  return rounded(bytes, device == Device::cpu ? kAlignment : kGpuAlignment);
+}
 
 }  // namespace
 
-void FreeBytes::operator()(void* pointer) const { std::free(pointer); }
+void FreeBytes::operator()(void* pointer) const {
+  if constexpr (kHasCuda)
+    if (device == Device::cuda) return cuda::free_memory(pointer);
+  std::free(pointer);
+}
 
-Bytes allocate_bytes(int64_t bytes) {
-  void* pointer = std::aligned_alloc(kAlignment, static_cast<size_t>(aligned(std::max<int64_t>(bytes, 1))));
+Bytes allocate_bytes(int64_t bytes, Device device, std::string_view purpose) {
+  if (device == Device::cuda) {
+    expect_cuda();
+    if constexpr (kHasCuda) return Bytes(cuda::allocate(bytes, purpose), {Device::cuda});
+  }
+  void* pointer = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded(bytes, kAlignment)));
   if (!pointer) throw Error(ErrorKind::device, "memory", fmt::format("could not allocate {} bytes", bytes));
   return Bytes(pointer);
 }
 
-Buffer::Buffer(DType dtype, const Shape& shape)
-    : bytes_(allocate_bytes(shape.elements() * size_bytes(dtype))), tensor_(bytes_.get(), dtype, shape) {}
+Buffer::Buffer(DType dtype, const Shape& shape, Device device)
+    : bytes_(allocate_bytes(shape.elements() * size_bytes(dtype), device)),
+      tensor_(bytes_.get(), dtype, shape, device) {}
 
-Buffer Buffer::zeros(DType dtype, const Shape& shape) {
-  Buffer made(dtype, shape);
+Buffer Buffer::zeros(DType dtype, const Shape& shape, Device device) {
+  Buffer made(dtype, shape, device);
   fill_zero(made.tensor_);
   return made;
 }
 
-Buffer Buffer::copy_of(const ConstTensor& source, DType dtype) {
-  Buffer made(dtype, source.shape);
+Buffer Buffer::copy_of(const ConstTensor& source, DType dtype, Device device) {
+  Buffer made(dtype, source.shape, device);
   copy(source, made.tensor_);
   return made;
 }
 
+void Scratch::add_chunk(int64_t size) {
+  chunks_.push_back({allocate_bytes(size, device_, "scratch memory"), size});
+  ++allocations_;
+}
+
+// Behind the chunk in use, so that nothing taken moves; at the end, so that none is skipped for good.
+void Scratch::reserve(int64_t bytes) {
+  constexpr int64_t kTensors = 64;  // whose sizes may be rounded up
+  const int64_t wanted = aligned(bytes + kTensors * kGpuAlignment, device_);
+  for (size_t i = chunk_; i < chunks_.size(); ++i)
+    if (chunks_[i].size - (i == chunk_ ? offset_ : 0) >= wanted) return;
+  add_chunk(wanted);
+}
+
 Tensor Scratch::take(DType dtype, const Shape& shape) {
-  const int64_t bytes = aligned(std::max<int64_t>(shape.elements() * size_bytes(dtype), 1));
+  const int64_t bytes = aligned(shape.elements() * size_bytes(dtype), device_);
   while (chunk_ < chunks_.size() && offset_ + bytes > chunks_[chunk_].size) ++chunk_, offset_ = 0;
   if (chunk_ == chunks_.size()) {
-    const int64_t size = std::max({bytes, kFirstChunkBytes, chunks_.empty() ? 0 : 2 * chunks_.back().size});
-    chunks_.push_back({allocate_bytes(size), size});
-    ++allocations_;
+    const bool doubles = device_ == Device::cpu && !chunks_.empty();  // memory of a GPU is asked for as it is needed
+    add_chunk(std::max({bytes, kFirstChunkBytes, doubles ? 2 * chunks_.back().size : 0}));
   }
   void* data = static_cast<unsigned char*>(chunks_[chunk_].bytes.get()) + offset_;
   offset_ += bytes;
-  return Tensor(data, dtype, shape);
+  return Tensor(data, dtype, shape, device_);
 }
 
 int64_t Scratch::reserved_bytes() const {

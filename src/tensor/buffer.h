@@ -8,21 +8,23 @@
 namespace eyrie {
 
 struct FreeBytes {
+  Device device = Device::cpu;
   void operator()(void* pointer) const;
 };
 using Bytes = std::unique_ptr<void, FreeBytes>;
 
-// At least `bytes` bytes, aligned to a cache line, not initialised. Throws Error{internal} saying the size when there
-// is no memory.
-Bytes allocate_bytes(int64_t bytes);
+// At least `bytes` bytes, aligned to a cache line (on a GPU to 256), not initialised. Error{device} saying the size,
+// on a GPU also the size free and `purpose`, when there is no memory; and when there is no such device.
+Bytes allocate_bytes(int64_t bytes, Device device = Device::cpu, std::string_view purpose = "tensor");
 
-// A tensor that owns its elements (contiguous, on the CPU).
+// A tensor that owns its elements (contiguous).
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(DType dtype, const Shape& shape);  // not initialised
-  static Buffer zeros(DType dtype, const Shape& shape);
-  static Buffer copy_of(const ConstTensor& source, DType dtype);  // converts between float types
+  Buffer(DType dtype, const Shape& shape, Device device = Device::cpu);  // not initialised
+  static Buffer zeros(DType dtype, const Shape& shape, Device device = Device::cpu);
+  // As copy() below the tensors: from any device, converting between float types.
+  static Buffer copy_of(const ConstTensor& source, DType dtype, Device device = Device::cpu);
   static Buffer copy_of(const ConstTensor& source) { return copy_of(source, source.dtype); }
 
   const Tensor& tensor() const { return tensor_; }
@@ -38,7 +40,11 @@ class Buffer {
 // allocates nothing. Take inside a ScratchScope; everything taken is given back when the scope ends.
 class Scratch {
  public:
+  explicit Scratch(Device device = Device::cpu) : device_(device) {}
   Tensor take(DType dtype, const Shape& shape);  // not initialised
+  // So that tensors of `bytes` in all can be taken without an allocation: what a graph is captured from must not
+  // allocate.
+  void reserve(int64_t bytes);
   int64_t allocations() const { return allocations_; }
   int64_t reserved_bytes() const;
 
@@ -48,6 +54,9 @@ class Scratch {
     Bytes bytes;
     int64_t size;
   };
+  void add_chunk(int64_t size);
+
+  Device device_;
   std::vector<Chunk> chunks_;
   size_t chunk_ = 0;    // the one in use
   int64_t offset_ = 0;  // bytes taken from it

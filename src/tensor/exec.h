@@ -2,14 +2,19 @@
 #pragma once
 #include <functional>
 
+#include "cuda/handles.h"
 #include "tensor/buffer.h"
 #include "tensor/crew.h"
 
 namespace eyrie {
 
 struct Exec {
+  Exec() = default;
+  explicit Exec(Device device);  // on a GPU: a stream of its own. Error{device} when there is none
+
   Device device = Device::cpu;
-  Scratch scratch;
+  Scratch scratch;       // there
+  cuda::Stream stream;   // on a GPU
   Crew* crew = nullptr;  // inside with_crew
 };
 

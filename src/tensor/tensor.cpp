@@ -4,6 +4,9 @@
 
 #include <cstring>
 
+#include "cuda/handles.h"
+#include "tensor/buffer.h"
+
 namespace eyrie {
 
 std::string to_string(const Shape& shape) {
@@ -29,6 +32,17 @@ void expect_dtype(std::string_view argument, const ConstTensor& found, std::init
   throw Error(ErrorKind::input, std::string(argument), fmt::format("expected {}, found {}", names, name(found.dtype)));
 }
 
+void expect_device(std::string_view argument, const ConstTensor& found, Device expected) {
+  if (found.device == expected) return;
+  throw Error(ErrorKind::input, std::string(argument),
+              fmt::format("expected a tensor on {}, found one on {}", name(expected), name(found.device)));
+}
+
+void expect_cuda() {
+  const std::string reason = cuda::why_no_device();
+  if (!reason.empty()) throw Error(ErrorKind::device, "cuda", reason);
+}
+
 namespace {
 
 bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16; }
@@ -48,7 +62,17 @@ void store(void* data, DType dtype, int64_t i, float value) {
     static_cast<f16*>(data)[i] = to_f16(value);
 }
 
+// At least one of them on a GPU; what has to be converted is on the CPU then.
+void copy_across(const ConstTensor& from, const Tensor& to) {
+  if (from.dtype != to.dtype) {
+    const bool down = from.device == Device::cuda;
+    return copy(Buffer::copy_of(from, down ? from.dtype : to.dtype), to);
+  }
+  if constexpr (kHasCuda) cuda::copy_bytes(to.data, from.data, from.bytes());
+}
+
 void copy_run(const ConstTensor& from, const Tensor& to) {  // both contiguous
+  if (from.device != Device::cpu || to.device != Device::cpu) return copy_across(from, to);
   if (from.dtype == to.dtype) {
     if (from.elements() > 0) std::memcpy(to.data, from.data, static_cast<size_t>(from.bytes()));
     return;
@@ -67,6 +91,8 @@ void copy(const ConstTensor& from, const Tensor& to) {
 
 void fill_zero(const Tensor& tensor) {
   if (!tensor.contiguous()) throw Error(ErrorKind::internal, "fill_zero", "expected contiguous elements");
+  if constexpr (kHasCuda)
+    if (tensor.device == Device::cuda) return cuda::set_bytes(tensor.data, 0, tensor.bytes());
   if (tensor.elements() > 0) std::memset(tensor.data, 0, static_cast<size_t>(tensor.bytes()));
 }
 

@@ -21,14 +21,14 @@ struct View {
   int64_t strides[Rank];  // in elements; the last is 1
 
   template <typename... Index>
-  T* row(Index... index) const {  // fewer indices than Rank: the start of that slice
+  constexpr T* row(Index... index) const {  // fewer indices than Rank: the start of that slice
     T* pointer = data;
     int axis = 0;
     ((pointer += static_cast<int64_t>(index) * strides[axis++]), ...);
     return pointer;
   }
   template <typename... Index>
-  T& operator()(Index... index) const {
+  constexpr T& operator()(Index... index) const {
     static_assert(sizeof...(Index) == Rank, "one index per dimension");
     return *row(index...);
   }
@@ -126,8 +126,11 @@ using Tensor = BasicTensor<void>;
 // Door checks: throw Error{input} naming the argument, what was expected and what was found. A size of -1 fits any.
 void expect_shape(std::string_view argument, const ConstTensor& found, const Shape& expected);
 void expect_dtype(std::string_view argument, const ConstTensor& found, std::initializer_list<DType> expected);
+void expect_device(std::string_view argument, const ConstTensor& found, Device expected);
+void expect_cuda();  // Error{device} with the reason when this program has no GPU to run on
 
-// Copies elements into `to` (same shape), converting between f32, bf16 and f16; other types must be equal.
+// Copies elements into `to` (same shape), converting between f32, bf16 and f16; other types must be equal. From any
+// device to any; between two, both are idle when it returns.
 void copy(const ConstTensor& from, const Tensor& to);
 void fill_zero(const Tensor& tensor);  // contiguous
 

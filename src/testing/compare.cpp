@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "tensor/buffer.h"
+
 namespace eyrie::testing {
 namespace {
 
@@ -78,6 +80,7 @@ std::string Comparison::text() const {
 }
 
 std::vector<double> to_doubles(const ConstTensor& tensor) {
+  if (tensor.device != Device::cpu) return to_doubles(Buffer::copy_of(tensor));
   std::vector<double> values;
   values.reserve(static_cast<size_t>(tensor.elements()));
   if (tensor.rank() > 1) {

@@ -1,6 +1,9 @@
 #include "testing/poison.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "cuda/handles.h"
 
 namespace eyrie::testing {
 namespace {
@@ -8,27 +11,38 @@ namespace {
 constexpr int64_t kGuardBytes = 256;
 constexpr unsigned char kPoison = 0xFF, kGuard = 0xA5;
 
+void fill(unsigned char* bytes, unsigned char value, int64_t count, Device device) {
+  if constexpr (kHasCuda)
+    if (device == Device::cuda) return cuda::set_bytes(bytes, value, count);
+  std::memset(bytes, value, static_cast<size_t>(count));
+}
+
+bool whole_guard(const unsigned char* bytes, Device device) {
+  unsigned char found[kGuardBytes];
+  copy({bytes, DType::u8, {kGuardBytes}, device}, {found, DType::u8, {kGuardBytes}});
+  return std::all_of(found, found + kGuardBytes, [](unsigned char byte) { return byte == kGuard; });
+}
+
 }  // namespace
 
 Tensor CaseMemory::output(std::string_view name, const Shape& shape, DType dtype) {
   const int64_t size = shape.elements() * size_bytes(dtype);
-  Guarded& made = buffers_.emplace_back(Guarded{std::string(name), allocate_bytes(size + 2 * kGuardBytes), size});
+  Guarded& made =
+      buffers_.emplace_back(Guarded{std::string(name), allocate_bytes(size + 2 * kGuardBytes, device_), size});
   auto* bytes = static_cast<unsigned char*>(made.bytes.get());
-  std::memset(bytes, kGuard, static_cast<size_t>(size + 2 * kGuardBytes));
-  std::memset(bytes + kGuardBytes, kPoison, static_cast<size_t>(size));
-  return Tensor(bytes + kGuardBytes, dtype, shape);
+  fill(bytes, kGuard, size + 2 * kGuardBytes, device_);
+  fill(bytes + kGuardBytes, kPoison, size, device_);
+  return Tensor(bytes + kGuardBytes, dtype, shape, device_);
 }
 
 Tensor CaseMemory::normal(std::string_view name, const Shape& shape, double deviation, DType dtype) {
-  const Tensor values = output(name, shape, dtype);
+  const Buffer values(DType::f32, shape);
   RandomStream stream(case_name_ + "/" + std::string(name));
-  for (int64_t i = 0; i < shape.elements(); ++i) {
-    const auto value = static_cast<float>(deviation * stream.normal());
-    if (dtype == DType::f32) values.as<float>()[i] = value;
-    if (dtype == DType::bf16) values.as<bf16>()[i] = to_bf16(value);
-    if (dtype == DType::f16) values.as<f16>()[i] = to_f16(value);
-  }
-  return values;
+  for (int64_t i = 0; i < shape.elements(); ++i)
+    values.tensor().as<float>()[i] = static_cast<float>(deviation * stream.normal());
+  const Tensor made = output(name, shape, dtype);
+  copy(values, made);
+  return made;
 }
 
 Tensor CaseMemory::zeros(std::string_view name, const Shape& shape, DType dtype) {
@@ -38,8 +52,9 @@ Tensor CaseMemory::zeros(std::string_view name, const Shape& shape, DType dtype)
 }
 
 Tensor CaseMemory::integers(std::string_view name, const std::vector<int32_t>& values) {
-  const Tensor made = output(name, {static_cast<int64_t>(values.size())}, DType::i32);
-  std::copy(values.begin(), values.end(), made.as<int32_t>());
+  const Shape shape = {static_cast<int64_t>(values.size())};
+  const Tensor made = output(name, shape, DType::i32);
+  copy({values.data(), DType::i32, shape}, made);
   return made;
 }
 
@@ -47,10 +62,8 @@ std::vector<Comparison> CaseMemory::broken_guards() const {
   std::vector<Comparison> broken;
   for (const Guarded& buffer : buffers_) {
     const auto* bytes = static_cast<const unsigned char*>(buffer.bytes.get());
-    bool whole = true;
-    for (int64_t i = 0; i < kGuardBytes; ++i)
-      whole = whole && bytes[i] == kGuard && bytes[kGuardBytes + buffer.size + i] == kGuard;
-    if (!whole) broken.push_back({.tensor = buffer.name, .note = "written outside its bounds"});
+    if (!whole_guard(bytes, device_) || !whole_guard(bytes + kGuardBytes + buffer.size, device_))
+      broken.push_back({.tensor = buffer.name, .note = "written outside its bounds"});
   }
   return broken;
 }

@@ -1,5 +1,5 @@
 // testing/poison.h: buffers that show stray reads and writes. Every byte is 0xFF before the call (NaN as a float, -1 as
-// an integer), and guards stand before and behind.
+// an integer), and guards stand before and behind. On a GPU as on the CPU.
 #pragma once
 #include <deque>
 #include <string>
@@ -15,7 +15,8 @@ namespace eyrie::testing {
 // Owns the tensors of one case. Random numbers are seeded by the case's and the tensor's name, so a failure repeats.
 class CaseMemory {
  public:
-  explicit CaseMemory(std::string_view case_name) : case_name_(case_name) {}
+  explicit CaseMemory(std::string_view case_name, Device device = Device::cpu)
+      : case_name_(case_name), device_(device) {}
 
   Tensor output(std::string_view name, const Shape& shape, DType dtype = DType::f32);  // poisoned
   Tensor normal(std::string_view name, const Shape& shape, double deviation = 1.0, DType dtype = DType::f32);
@@ -32,6 +33,7 @@ class CaseMemory {
     int64_t size = 0;
   };
   std::string case_name_;
+  Device device_;
   std::deque<Guarded> buffers_;
 };
 
