@@ -254,7 +254,8 @@ void add_paged_benches(CaseList& cases) {
 }  // namespace
 
 void add_attention_cases(CaseList& cases) {
-  for (const AttentionBackend backend : {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge})
+  for (const AttentionBackend backend :
+       {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge, AttentionBackend::masked})
     add_checks(cases, backend);
   add_paged_checks(cases);
   add_suffix_benches(cases);

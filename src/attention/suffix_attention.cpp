@@ -21,7 +21,7 @@ constexpr std::array<BackendEntry, 4> kBackends = {{
     // in the order that `auto` tries them
     {AttentionBackend::fused, "fused", &fused::kCpu, if_built(fused::kCuda)},
     {AttentionBackend::merge, "merge", &merge::kCpu, if_built(merge::kCuda)},
-    {AttentionBackend::masked, "masked", nullptr, if_built(masked::kCuda)},
+    {AttentionBackend::masked, "masked", &masked::kCpu, if_built(masked::kCuda)},
     {AttentionBackend::dense, "dense", &dense::kCpu, if_built(dense::kCuda)},
 }};
 

@@ -13,7 +13,9 @@ using testing::compare;
 using testing::compare_bits;
 using testing::Comparison;
 
-std::vector<AttentionBackend> backends() { return {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge}; }
+std::vector<AttentionBackend> backends() {
+  return {AttentionBackend::dense, AttentionBackend::fused, AttentionBackend::merge};
+}
 
 std::string error_of(const std::function<void()>& call) {
   try {

@@ -23,7 +23,7 @@ class BackwardTile {
     view_.gather(view_.problem.q, view_.problem.scale, q_);
     view_.gather(grad_.d_o, 1, d_o_);
     find_delta();
-    std::fill(d_q_.data, d_q_.row(d_q_.rows), 0.0f);
+    fill_zero(d_q_);
     if (pass.suffix && sizes_.depth > 0) add_suffix();
     if (pass.keys) add_keys(pass.walk);
     write_d_q(pass.onto_output);
@@ -47,8 +47,8 @@ class BackwardTile {
   void add_suffix() {
     const Matrix weight = weight_.rows_at(0, sizes_.depth), d_score = d_score_.rows_at(0, sizes_.depth);
     const int64_t group = sizes_.group;
-    std::fill(weight.data, weight.row(weight.rows), 0.0f);
-    std::fill(d_score.data, d_score.row(d_score.rows), 0.0f);
+    fill_zero(weight);
+    fill_zero(d_score);
     for (int64_t lane = 0; lane < view_.lanes(); lane += group) {
       set_dots(weight.columns_at(lane, group), view_.suffix(view_.problem.suffix_k, lane), q_.rows_at(lane, group));
       set_dots(d_score.columns_at(lane, group), view_.suffix(view_.problem.suffix_v, lane), d_o_.rows_at(lane, group));
@@ -135,8 +135,6 @@ struct Parts {
     return {{d_k, sizes.tokens, sizes.dim, sizes.dim}, {d_v, sizes.tokens, sizes.value_dim, sizes.value_dim}, grad};
   }
 };
-
-void fill_zero(const Matrix& matrix) { std::fill(matrix.data, matrix.row(matrix.rows), 0.0f); }
 
 void run_unit(const Pass& pass, const Parts& parts, const LaneTiles& list, int64_t part, int64_t kv_head,
               float* memory) {

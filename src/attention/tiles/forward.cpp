@@ -34,7 +34,7 @@ class ForwardTile {
   void start_empty() {
     std::fill_n(highest_, sizes_.lanes, std::numeric_limits<float>::lowest());
     std::fill_n(sum_, sizes_.lanes, 0.0f);
-    std::fill(o_.data, o_.row(o_.rows), 0.0f);
+    fill_zero(o_);
   }
 
   // What is there already counts as one key, of score lse and value o.
@@ -50,7 +50,7 @@ class ForwardTile {
   void add_suffix(bool onto_output) {
     const Matrix score = tile_.rows_at(0, sizes_.depth);
     const int64_t group = sizes_.group;
-    std::fill(score.data, score.row(score.rows), 0.0f);
+    fill_zero(score);
     for (int64_t lane = 0; lane < view_.lanes(); lane += group)
       set_dots(score.columns_at(lane, group), view_.suffix(view_.problem.suffix_k, lane), q_.rows_at(lane, group));
     softmax({score, {}, highest_, sum_, older_});

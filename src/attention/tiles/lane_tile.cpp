@@ -23,4 +23,6 @@ void transpose(const ConstMatrix& from, const Matrix& to) {
     for (int64_t column = 0; column < from.columns; ++column) to.row(column)[row] = from.row(row)[column];
 }
 
+void fill_zero(const Matrix& matrix) { std::fill(matrix.data, matrix.row(matrix.rows), 0.0f); }
+
 }  // namespace eyrie::tiles

@@ -72,5 +72,6 @@ struct TileView {
 };
 
 void transpose(const ConstMatrix& from, const Matrix& to);
+void fill_zero(const Matrix& matrix);  // whose rows lie end to end
 
 }  // namespace eyrie::tiles

@@ -1,0 +1,31 @@
+// attention/masked/mask_walk.h: the tiles that a BlockMask lists, in the order of their keys: FULL ones as they lie,
+// PARTIAL ones cut to the keys that some lane sees and copied, with 0 in place of keys that no lane sees.
+//
+// Both grids, of rows and of keys, count from the start of the batch. A lane's sums therefore change their order (not
+// their terms) with its sequence's place in the batch: the bits stay the same only as long as the sequence begins at
+// the same token modulo kTileKeys.
+#pragma once
+#include "attention/block_mask.h"
+#include "attention/tiles/key_walk.h"
+
+namespace eyrie::masked {
+
+class MaskWalk : public tiles::KeyWalk {
+ public:
+  explicit MaskWalk(const SuffixAttention& problem);
+  int64_t mask_bytes() const;  // of scratch, for build
+  void build(Exec& exec);      // the lists, in exec.scratch: before any visit
+
+  int64_t floats() const override;
+  void visit(const tiles::TileView& view, float* memory, const tiles::KeyGradients* gradients,
+             const Visit& visit) const override;
+
+ private:
+  bool begins_anew(int64_t) const override { return false; }
+
+  BlockMaskRows rows_;
+  BlockTile tile_;
+  BlockMask mask_ = {};
+};
+
+}  // namespace eyrie::masked
