@@ -123,6 +123,11 @@ OwnedBlockMask make_block_mask(const BlockMaskRows& rows, BlockTile tile) {
   return made;
 }
 
+int64_t padded_bytes(const BlockMaskSizes& sizes) {
+  const int64_t lines = sizes.row_tiles + sizes.key_tiles, tiles = sizes.row_tiles * sizes.key_tiles;
+  return (2 * lines + 4 * tiles) * size_bytes(DType::i32);
+}
+
 PaddedBlockMask to_padded(const std::vector<BlockMask>& masks) {
   const int64_t count = static_cast<int64_t>(masks.size());
   const int64_t row_tiles = count ? masks[0].row_tiles : 0, key_tiles = count ? masks[0].key_tiles : 0;
@@ -143,14 +148,6 @@ PaddedBlockMask to_padded(const std::vector<BlockMask>& masks) {
     pad(mask.full_rows, key_tiles, entry(padded.full_q_num_blocks), entry(padded.full_q_indices));
   }
   return padded;
-}
-
-int64_t PaddedBlockMask::bytes() const {
-  int64_t sum = 0;
-  for (const Buffer* each : {&kv_num_blocks, &kv_indices, &full_kv_num_blocks, &full_kv_indices, &q_num_blocks,
-                             &q_indices, &full_q_num_blocks, &full_q_indices})
-    sum += each->tensor().bytes();
-  return sum;
 }
 
 }  // namespace eyrie

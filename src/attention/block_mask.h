@@ -85,8 +85,8 @@ struct PaddedBlockMask {
   Buffer kv_indices, full_kv_indices;        // [masks, 1, row_tiles, key_tiles]
   Buffer q_num_blocks, full_q_num_blocks;    // [masks, 1, key_tiles]
   Buffer q_indices, full_q_indices;          // [masks, 1, key_tiles, row_tiles]
-  int64_t bytes() const;
 };
+int64_t padded_bytes(const BlockMaskSizes& sizes);  // of one batch entry
 PaddedBlockMask to_padded(const std::vector<BlockMask>& masks);
 
 namespace cuda {

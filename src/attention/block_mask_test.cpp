@@ -99,12 +99,12 @@ TEST(BlockMask, AlignedClosedForm) {
 TEST(BlockMask, Sizes) {
   constexpr double kMB = 1e6;
   const OwnedBlockMask small = make_block_mask(dense_rows(4096, 5), {});
-  EXPECT_LE(to_padded({small.mask}).bytes(), 0.1 * kMB);
+  EXPECT_LE(padded_bytes(small.sizes), 0.1 * kMB);
   const BlockMaskRows long_rows = dense_rows(49152, 5);
   const OwnedBlockMask large = make_block_mask(long_rows, {});
   EXPECT_LE(large.memory.tensor().bytes(), kMB);
   EXPECT_LE(block_mask_capacity(long_rows, {}).elements() * 4, kMB);
-  EXPECT_LE(to_padded({large.mask}).bytes(), 12 * kMB);
+  EXPECT_LE(padded_bytes(large.sizes), 12 * kMB);
 }
 
 // The eight tensors hold the lists, an entry per mask, and 0 behind them.
@@ -131,6 +131,12 @@ TEST(BlockMask, Padded) {
         EXPECT_EQ(std::vector<int32_t>(found, found + all.dim(3)), expected) << "mask " << b << ", line " << i;
       }
   };
+  int64_t bytes = 0;
+  for (const Buffer* each :
+       {&padded.kv_num_blocks, &padded.kv_indices, &padded.full_kv_num_blocks, &padded.full_kv_indices,
+        &padded.q_num_blocks, &padded.q_indices, &padded.full_q_num_blocks, &padded.full_q_indices})
+    bytes += each->tensor().bytes();
+  EXPECT_EQ(bytes, 4 * padded_bytes(made[0].sizes));
   expect_list(&BlockMask::partial_keys, padded.kv_num_blocks, padded.kv_indices);
   expect_list(&BlockMask::full_keys, padded.full_kv_num_blocks, padded.full_kv_indices);
   expect_list(&BlockMask::partial_rows, padded.q_num_blocks, padded.q_indices);

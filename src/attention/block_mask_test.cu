@@ -1,61 +1,33 @@
 #include <gtest/gtest.h>
 
-#include <memory>
-
 #include "attention/block_mask_problem.h"
 #include "cuda/graph.h"
 #include "testing/gpu.h"
+#include "testing/poison.h"
 
 namespace eyrie {
 namespace {
 
-constexpr unsigned char kPoison = 0xab;
-constexpr int64_t kGuard = 64;  // i32s behind the lists
-
-// i32s on the device.
-class DeviceArray {
- public:
-  explicit DeviceArray(int64_t count) : count_(count), data_(allocate(count)) { fill(); }
-  explicit DeviceArray(const std::vector<int32_t>& values) : DeviceArray(static_cast<int64_t>(values.size())) {
-    write(values);
-  }
-  int32_t* data() const { return count_ ? data_.get() : nullptr; }  // null: the dense form
-  void fill() { cuda::set_bytes(data_.get(), kPoison, (count_ + kGuard) * 4); }
-  void write(const std::vector<int32_t>& values) { cuda::copy_bytes(data_.get(), values.data(), count_ * 4); }
-  std::vector<int32_t> read() const {  // the guard too
-    std::vector<int32_t> values(static_cast<size_t>(count_ + kGuard));
-    cuda::copy_bytes(values.data(), data_.get(), (count_ + kGuard) * 4);
-    return values;
-  }
-
- private:
-  static int32_t* allocate(int64_t count) {
-    return static_cast<int32_t*>(cuda::allocate((count + kGuard) * 4, "test array"));
-  }
-  struct Free {
-    void operator()(int32_t* data) const { cuda::free_memory(data); }
-  };
-  int64_t count_;
-  std::unique_ptr<int32_t, Free> data_;
-};
-
-// A problem whose arrays and lists lie on the device.
+// A problem whose arrays and lists lie on the device; the lists' memory is poisoned and guarded.
 struct OnDevice {
   explicit OnDevice(const BlockMaskProblem& problem)
-      : token(problem.token),
-        start(problem.start),
-        suffix_row(problem.suffix_row),
+      : memory("block mask", Device::cuda),
         rows(problem.rows),
         sizes(block_mask_capacity(problem.rows, problem.tile)),
-        memory(sizes.elements()) {
-    rows.token = token.data(), rows.start = start.data(), rows.suffix_row = suffix_row.data();
-    mask = place_block_mask(sizes, problem.tile, memory.data());
+        lists(memory.output("lists", {sizes.elements()}, DType::i32)),
+        mask(place_block_mask(sizes, problem.tile, lists.as<int32_t>())) {
+    const auto upload = [&](const char* name, const std::vector<int32_t>& values) {
+      return values.empty() ? nullptr : memory.integers(name, values).as<int32_t>();
+    };
+    rows.token = upload("token", problem.token);
+    rows.start = upload("start", problem.start);
+    rows.suffix_row = upload("suffix_row", problem.suffix_row);
   }
 
-  DeviceArray token, start, suffix_row;
+  testing::CaseMemory memory;
   BlockMaskRows rows;
   BlockMaskSizes sizes;
-  DeviceArray memory;
+  Tensor lists;
   BlockMask mask;
 };
 
@@ -68,17 +40,16 @@ void expect_list(const TileList& found, const TileList& expected, int32_t lines,
       << name;
 }
 
-// What the device has written equals what the CPU builds, and nothing behind it was touched.
+// What the device has written equals what the CPU builds, and nothing around it was touched.
 void expect_as_on_the_cpu(const OnDevice& device, const BlockMaskProblem& problem) {
-  std::vector<int32_t> memory = device.memory.read();
-  const BlockMask found = place_block_mask(device.sizes, problem.tile, memory.data());
+  const Buffer lists = Buffer::copy_of(device.lists, DType::i32);
+  const BlockMask found = place_block_mask(device.sizes, problem.tile, lists.tensor().as<int32_t>());
   const OwnedBlockMask made = make_block_mask(problem.rows, problem.tile);
   expect_list(found.full_keys, made.mask.full_keys, found.row_tiles, "FULL of row tiles");
   expect_list(found.partial_keys, made.mask.partial_keys, found.row_tiles, "PARTIAL of row tiles");
   expect_list(found.full_rows, made.mask.full_rows, found.key_tiles, "FULL of key tiles");
   expect_list(found.partial_rows, made.mask.partial_rows, found.key_tiles, "PARTIAL of key tiles");
-  for (int64_t i = 0; i < kGuard; ++i)
-    ASSERT_EQ(memory[static_cast<size_t>(device.sizes.elements() + i)], static_cast<int32_t>(0xabababab));
+  EXPECT_TRUE(device.memory.broken_guards().empty());
 }
 
 class GpuBlockMask : public testing::GpuTest {};
@@ -115,14 +86,13 @@ TEST_F(GpuBlockMask, AGraphReadsTheArraysOfItsReplay) {
   const cuda::Stream stream = cuda::Stream::create();
   BlockMaskProblem problem{.start = document_starts({300, 200, 500}), .rows = dense_rows(1000, 3), .tile = {128, 64}};
   problem.point();
-  OnDevice device(problem);
+  const OnDevice device(problem);
   const cuda::Graph graph =
       cuda::Graph::capture(stream, [&] { cuda::build_block_mask(device.rows, device.mask, stream); });
   for (const auto& documents : std::vector<std::vector<int64_t>>{{1000}, {1, 999}, {500, 250, 250}}) {
     problem.start = document_starts(documents);
     problem.point();
-    device.start.write(problem.start);
-    device.memory.fill();
+    cuda::copy_bytes(const_cast<int32_t*>(device.rows.start), problem.start.data(), 4 * problem.rows.rows);
     graph.replay(stream);
     stream.synchronize();
     ASSERT_NO_FATAL_FAILURE(expect_as_on_the_cpu(device, problem));
