@@ -13,7 +13,7 @@ using testing::write_bytes;
 
 const std::string kFledgling = EYRIE_SOURCE_DIR "/assets/fledgling";
 const char* const kCommandNames[] = {"tokenize", "capture", "train", "export", "replay",
-                                     "generate", "inspect", "demo",  "bench"};
+                                     "generate", "inspect", "mask",  "demo",   "bench"};
 
 TEST(Usage, HelpFitsEightyColumnsAndNamesEveryCommand) {
   const Outcome all = eyrie({"--help"});
@@ -35,7 +35,7 @@ TEST(Usage, Typos) {
   write_bytes(directory.file("key.toml"), "model = \"x\"\nttt-step = 3\n");
   write_bytes(directory.file("section.toml"), "[train]\nmodel = \"x\"\n");
   write_bytes(directory.file("value.toml"), "ttt-steps = \"three\"\n");
-  const std::string output = directory.file("output");
+  const std::string output = directory.file("output"), svg = directory.file("mask.svg");
   const struct {
     Arguments arguments;
     const char* message;
@@ -63,6 +63,21 @@ TEST(Usage, Typos) {
       {{"train", "--config", directory.file("section.toml")}, "there is no section [train]"},
       {{"train", "--config", directory.file("value.toml")}, "--ttt-steps: Value three not in range 1 to 17"},
       {{"bench", "everything"}, "everything"},
+      {{"mask", "--q", "64"}, "mask: --out is required"},
+      {{"mask", "--out", svg}, "mask: --q is required"},
+      {{"mask", "--q", "64", "--out", output}, "mask: --out: expected a name that ends in .svg or .png, found"},
+      {{"mask", "--q", "64", "--out", svg, "--tile", "128"}, "mask: --tile: expected ROWSxKEYS such as 256x128, found"},
+      {{"mask", "--q", "64", "--out", svg, "--tile", "8x8x8"}, "mask: --tile: expected ROWSxKEYS"},
+      {{"mask", "--q", "64", "--out", svg, "--tile", "1x128"}, "mask: tile.rows: expected 2 to 65536, found 1"},
+      {{"mask", "--q", "64", "--out", svg, "--tile", "8x0"}, "mask: tile.keys: expected 1 to 65536, found 0"},
+      {{"mask", "--q", "-1", "--out", svg}, "--q"},
+      {{"mask", "--q", "64", "--rounds", "0", "--out", svg}, "--rounds"},
+      {{"mask", "--q", "2000000000", "--rounds", "2", "--out", svg}, "mask: suffix_rows: expected"},
+      {{"mask", "--q", "9", "--lengths", "4,10", "--out", svg}, "--q: expected at least the 10 rows"},
+      {{"mask", "--q", "9", "--documents", "4,6", "--out", svg}, "--q: expected at least the 10 rows"},
+      {{"mask", "--lengths", "4,-1", "--out", svg}, "--lengths"},
+      {{"mask", "--documents", "4,0", "--out", svg}, "--documents"},
+      {{"mask", "--lengths", "4", "--documents", "4", "--out", svg}, "expected one of --lengths and --documents"},
   };
   for (const auto& one : cases) EXPECT_EQ(unlike_failure(eyrie(one.arguments), 2, one.message), "") << one.message;
   EXPECT_EQ(names_in(directory.path()).size(), 3u) << "something was written";
@@ -79,6 +94,7 @@ TEST(Usage, OutputThatCannotBeWritten) {
   EXPECT_EQ(unlike_failure(eyrie(capture + Arguments{below}), 1, below + ": cannot be written"), "");
   EXPECT_EQ(unlike_failure(eyrie(train + Arguments{below}), 1, below + ": "), "");
   EXPECT_EQ(unlike_failure(eyrie(generate + Arguments{below}), 1, below + ": cannot be written"), "");
+  EXPECT_EQ(unlike_failure(eyrie({"mask", "--q", "9", "--out", below + ".svg"}), 1, below + ".svg: "), "");
   EXPECT_EQ(unlike_failure(eyrie(capture + Arguments{file}), 2, file + ": is there already, and not a directory"), "");
   EXPECT_EQ(unlike_failure(eyrie(train + Arguments{file}), 1, file + ": "), "");
   EXPECT_EQ(unlike_failure(eyrie(capture + Arguments{directory.path()}), 2, "which would be lost"), "");

@@ -71,6 +71,15 @@ struct InspectCommand {
 };
 void run_inspect(const InspectCommand&);
 
+struct MaskCommand {
+  int64_t q = 0;  // rows; 0: as many as the lengths or documents take
+  int64_t rounds = 1;
+  std::vector<int64_t> lengths;    // a right-padded batch: valid rows of each entry
+  std::vector<int64_t> documents;  // packed end to end in one row
+  std::string tile = "128x128", output;
+};
+void run_mask(const MaskCommand&);
+
 struct DemoCommand {
   std::string target = "assets/fledgling", output = "demo";
 };

@@ -153,6 +153,16 @@ void bind(CLI::App& app, InspectCommand& o) {
   app.add_option("--max-new-tokens", o.max_new_tokens, "per prompt of the probe")->check(CLI::PositiveNumber);
 }
 
+void bind(CLI::App& app, MaskCommand& o) {
+  app.add_option("--q", o.q, "query rows; default: what the lengths or documents take")->check(CLI::PositiveNumber);
+  app.add_option("--rounds", o.rounds, "the prefix and the suffixes behind it")->check(CLI::PositiveNumber);
+  add_list(app, "--lengths", o.lengths, "valid rows of each entry of a right-padded batch")
+      ->check(CLI::NonNegativeNumber);
+  add_list(app, "--documents", o.documents, "lengths of sequences packed into one row")->check(CLI::PositiveNumber);
+  app.add_option("--tile", o.tile, "query rows x keys of a tile");
+  app.add_option("--out", o.output, "picture to write: .svg or .png")->required();
+}
+
 void bind(CLI::App& app, DemoCommand& o) {
   app.add_option("--target", o.target, "the bundled target");
   app.add_option("--output", o.output, "directory for the run, the draft and report.html");
@@ -246,6 +256,7 @@ constexpr Command kCommands[] = {
     {"replay", "compute one dumped training step again", parse_and_run<ReplayCommand, run_replay>},
     {"generate", "answer prompts, with a draft or without", parse_and_run<GenerateCommand, run_generate>},
     {"inspect", "say what a model or draft is, and whether they fit", parse_and_run<InspectCommand, run_inspect>},
+    {"mask", "draw the block mask of an attention shape and say what it costs", parse_and_run<MaskCommand, run_mask>},
     {"demo", "train a draft for the bundled target and show what it gains", parse_and_run<DemoCommand, run_demo>},
     {"bench", "time the parts beside the limits of this machine", parse_and_run<BenchOptions, run_bench>},
 };

@@ -1,0 +1,46 @@
+// `eyrie mask`: the picture and the figures of a block mask.
+#include <gtest/gtest.h>
+
+#include "program.h"
+
+namespace eyrie::e2e {
+namespace {
+
+using testing::read_bytes;
+using testing::TemporaryDirectory;
+
+TEST(Mask, DrawsAndSaysWhatItCosts) {
+  const TemporaryDirectory directory;
+  const std::string svg = directory.file("mask.svg"), png = directory.file("mask.png");
+  for (const std::string& path : {svg, png}) {
+    testing::write_bytes(path, "the one before");
+    const Outcome outcome = eyrie({"mask", "--q", "4096", "--rounds", "5", "--out", path});
+    EXPECT_EQ(outcome.status, 0) << outcome.error;
+    for (const char* line : {"4,096 x 20,480 pairs in tiles of 128x128: 32 x 160\n", "\nFULL         496\n",
+                             "\nPARTIAL      160\n", "\nabsent       4,464, 87.2 % of all tiles skipped\n",
+                             "\npadded       83.46 kB", "\ndense mask   83.89 MB", " ms on one CPU core\n"})
+      EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "in\n" << outcome.out;
+  }
+  const std::string picture = read_bytes(svg);
+  for (const char* text : {">FULL: 496, ", ">PARTIAL: 160, ", ">absent: 4,464, 87.2 % of all skipped<", ">suffix 4<"})
+    EXPECT_NE(picture.find(text), std::string::npos) << text;
+  EXPECT_TRUE(read_bytes(png).starts_with("\x89PNG\r\n"));
+  EXPECT_EQ(names_in(directory.path()), (std::vector<std::string>{"mask.png", "mask.svg"}));
+}
+
+TEST(Mask, LengthsAreABatchAndDocumentsOneRow) {
+  const TemporaryDirectory directory;
+  const std::string svg = directory.file("mask.svg");
+  const Outcome padded = eyrie({"mask", "--lengths", "256,0,1", "--tile", "128x64", "--out", svg});
+  EXPECT_NE(padded.out.find("256 x 256 pairs in tiles of 128x64: 2 x 4\nFULL         2\nPARTIAL      5\n"),
+            std::string::npos)
+      << padded.out << padded.error;
+  EXPECT_NE(read_bytes(svg).find(">length 0<"), std::string::npos);
+  const Outcome packed = eyrie({"mask", "--q", "512", "--documents", "256,128", "--out", svg});
+  EXPECT_NE(packed.out.find("512 x 512 pairs in tiles of 128x128: 4 x 4\nFULL         1\nPARTIAL      3\n"),
+            std::string::npos)
+      << packed.out << packed.error;
+}
+
+}  // namespace
+}  // namespace eyrie::e2e
