@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -111,10 +112,8 @@ void fill_table(Demo& demo, const SpeculationReport& result, const std::vector<P
   table.emplace_back(fmt::format("tokens/s with the draft, chain {}", kChain),
                      fmt::format("{:.0f}", result.speculative.tokens_per_second()));
   table.emplace_back("speed-up", fmt::format("{:.2f}", result.speed_up()));
-  std::string lengths;
-  for (const double length : result.accept_length_by_chain)
-    lengths += fmt::format("{}{:.2f}", lengths.empty() ? "" : "  ", length);
-  table.emplace_back(fmt::format("accept length for chains 1..{}", kChain), lengths);
+  table.emplace_back(fmt::format("accept length for chains 1..{}", kChain),
+                     fmt::format("{:.2f}", fmt::join(result.accept_length_by_chain, "  ")));
   table.emplace_back("break-even accept length", fmt::format("{:.2f}", result.break_even()));
   table.emplace_back("identical outputs", fmt::format("{} of {}", result.identical, result.prompts));
   int64_t right = 0;

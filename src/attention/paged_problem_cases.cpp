@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <numeric>
@@ -12,11 +13,7 @@ namespace {
 constexpr int32_t kWild = 0x40000000;  // a page far outside
 constexpr int kSparePages = 2;
 
-std::string joined(const std::vector<int>& values) {
-  std::string text;
-  for (const int value : values) text += fmt::format("{}{}", text.empty() ? "" : "+", value);
-  return text;
-}
+std::string joined(const std::vector<int>& values) { return fmt::format("{}", fmt::join(values, "+")); }
 
 std::vector<int32_t> shuffled(int64_t count, RandomStream stream) {
   std::vector<int32_t> order(static_cast<size_t>(count));

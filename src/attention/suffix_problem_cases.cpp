@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
@@ -33,11 +34,10 @@ Tensor heads(Tensor tensor, int64_t begin, int64_t end) {
 }  // namespace
 
 std::string SuffixShape::name() const {
-  std::string text;
-  for (const int length : lengths) text += fmt::format("{}{}", text.empty() ? "" : "+", length);
+  const std::string text = lengths.empty() ? "empty" : fmt::format("{}", fmt::join(lengths, "+"));
   const std::string width = value_dim ? fmt::format("d{}v{}", dim, value_dim) : fmt::format("d{}", dim);
-  return fmt::format("{}/h{}:{}/n{}/{}{}{}", width, q_heads, kv_heads, depth, text.empty() ? "empty" : text,
-                     name_of(rows), strided ? "/strided" : "");
+  return fmt::format("{}/h{}:{}/n{}/{}{}{}", width, q_heads, kv_heads, depth, text, name_of(rows),
+                     strided ? "/strided" : "");
 }
 
 SuffixProblem::SuffixProblem(const std::string& case_name, const SuffixShape& shape) : memory_(case_name) {

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/named.h"
 #include "io/atomic_dir.h"
 #include "io/json.h"
 #include "io/mapped_file.h"
@@ -55,12 +56,8 @@ std::string_view header_text(const std::string& path, std::span<const unsigned c
 }
 
 DType read_dtype(const std::string& name) {
-  std::string known;
-  for (const FormatDType& each : kDTypes) {
-    if (name == each.name) return each.dtype;
-    known += (known.empty() ? "" : " ") + std::string(each.name);
-  }
-  throw Error(ErrorKind::file, "dtype", fmt::format("expected one of {}, found {}", known, name));
+  if (const FormatDType* found = find_named(kDTypes, name)) return found->dtype;
+  throw Error(ErrorKind::file, "dtype", fmt::format("expected one of {}, found {}", names_of(kDTypes, " "), name));
 }
 
 Shape read_shape(const Json::Array& sizes) {

@@ -76,6 +76,7 @@ void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids);  // --t
 // A new draft for a target: its geometry, RoPE and max positions (spec §2 "New drafts"). No tap ids: the default.
 DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabulary,
                                 std::vector<int64_t> tap_ids = {});
-std::vector<std::string> supported_model_types();
+bool is_supported(std::string_view model_type);
+std::string supported_model_types();  // "llama, …"
 
 }  // namespace eyrie

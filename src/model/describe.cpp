@@ -1,6 +1,7 @@
 #include "model/describe.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <set>
 
@@ -9,11 +10,7 @@
 namespace eyrie {
 namespace {
 
-std::string joined(const auto& items) {
-  std::string text;
-  for (const auto& item : items) text += fmt::format("{}{}", text.empty() ? "" : ", ", item);
-  return text.empty() ? "none" : text;
-}
+std::string joined(const auto& items) { return items.empty() ? "none" : fmt::format("{}", fmt::join(items, ", ")); }
 
 void describe_layer(const DecoderConfig& layer, Description& lines) {
   lines.emplace_back("heads",

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/named.h"
 
 namespace eyrie {
 namespace {
@@ -25,12 +26,8 @@ constexpr DraftReader kReaders[] = {
 }  // namespace
 
 const DraftReader& find_draft_reader(const std::string& name) {
-  std::string names;
-  for (const DraftReader& reader : kReaders) {
-    if (name == reader.name) return reader;
-    names += (names.empty() ? "" : ", ") + std::string(reader.name);
-  }
-  throw Error(ErrorKind::usage, "--for", fmt::format("\"{}\" is not known; known: {}", name, names));
+  if (const DraftReader* found = find_named(kReaders, name)) return *found;
+  throw Error(ErrorKind::usage, "--for", fmt::format("\"{}\" is not known; known: {}", name, names_of(kReaders)));
 }
 
 std::vector<int64_t> taps_read_by(const DraftReader& reader, std::vector<int64_t> written) {

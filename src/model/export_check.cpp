@@ -1,6 +1,7 @@
 #include "model/export_check.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <set>
 
@@ -196,9 +197,7 @@ class Check {
   }
 
   static std::string text(const std::vector<int64_t>& ids) {
-    std::string list;
-    for (const int64_t id : ids) list += (list.empty() ? "" : ", ") + std::to_string(id);
-    return list.empty() ? "of its default" : list;
+    return ids.empty() ? "of its default" : fmt::format("{}", fmt::join(ids, ", "));
   }
 
   std::string path_;

@@ -3,13 +3,14 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/named.h"
 #include "model/config.h"
 
 namespace eyrie {
 namespace {
 
 constexpr Family kFamilies[] = {
-    {.model_type = "llama",
+    {.name = "llama",
      .attention_bias = AttentionBias::by_key,
      .mlp_bias_key = true,
      .qk_norm = false,
@@ -17,7 +18,7 @@ constexpr Family kFamilies[] = {
      .kv_heads = 0,
      .head_dim = 0,
      .max_positions = 2048},
-    {.model_type = "mistral",
+    {.name = "mistral",
      .attention_bias = AttentionBias::none,
      .mlp_bias_key = false,
      .qk_norm = false,
@@ -25,7 +26,7 @@ constexpr Family kFamilies[] = {
      .kv_heads = 8,
      .head_dim = 0,
      .max_positions = 131072},
-    {.model_type = "qwen2",
+    {.name = "qwen2",
      .attention_bias = AttentionBias::qkv,
      .mlp_bias_key = false,
      .qk_norm = false,
@@ -33,7 +34,7 @@ constexpr Family kFamilies[] = {
      .kv_heads = 32,
      .head_dim = 0,
      .max_positions = 32768},
-    {.model_type = "qwen3",
+    {.name = "qwen3",
      .attention_bias = AttentionBias::by_key,
      .mlp_bias_key = false,
      .qk_norm = true,
@@ -45,20 +46,14 @@ constexpr Family kFamilies[] = {
 
 }  // namespace
 
-std::vector<std::string> supported_model_types() {
-  std::vector<std::string> names;
-  for (const Family& family : kFamilies) names.emplace_back(family.model_type);
-  return names;
-}
+bool is_supported(std::string_view model_type) { return find_named(kFamilies, model_type); }
+
+std::string supported_model_types() { return names_of(kFamilies); }
 
 const Family& family_of(std::string_view model_type, const std::string& place) {
-  std::string names;
-  for (const Family& family : kFamilies) {
-    if (model_type == family.model_type) return family;
-    names += (names.empty() ? "" : ", ") + std::string(family.model_type);
-  }
+  if (const Family* found = find_named(kFamilies, model_type)) return *found;
   throw Error(ErrorKind::file, place,
-              fmt::format("model_type \"{}\" is not supported; supported: {}", model_type, names));
+              fmt::format("model_type \"{}\" is not supported; supported: {}", model_type, supported_model_types()));
 }
 
 }  // namespace eyrie

@@ -14,7 +14,7 @@ enum class AttentionBias {
 };
 
 struct Family {
-  const char* model_type;
+  const char* name;  // its model_type
   AttentionBias attention_bias;
   bool mlp_bias_key;                // `mlp_bias` is read
   bool qk_norm;                     // RMSNorm per head on q and k

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/named.h"
 #include "model/config_keys.h"
 
 namespace eyrie {
@@ -22,12 +23,9 @@ constexpr struct {
               {RopeKind::yarn, "yarn"}};
 
 RopeKind find_kind(const std::string& text, const std::string& place) {
-  std::string names;
-  for (const auto& row : kKinds) {
-    if (text == row.name) return row.kind;
-    names += (names.empty() ? "" : ", ") + std::string(row.name);
-  }
-  throw Error(ErrorKind::file, place, fmt::format("RoPE type \"{}\" is not supported; supported: {}", text, names));
+  if (const auto* found = find_named(kKinds, text)) return found->kind;
+  throw Error(ErrorKind::file, place,
+              fmt::format("RoPE type \"{}\" is not supported; supported: {}", text, names_of(kKinds)));
 }
 
 // The numbers of one `rope_scaling` or `rope_parameters` object.

@@ -15,11 +15,6 @@ Json config_if_any(const std::string& directory) {
   return std::filesystem::exists(path) ? read_config_file(path) : Json::object();
 }
 
-bool known_family(const Json& config) {
-  const auto known = supported_model_types();
-  return std::find(known.begin(), known.end(), text_or(config, "model_type", "")) != known.end();
-}
-
 }  // namespace
 
 Target load_target(const std::string& directory) {
@@ -52,7 +47,8 @@ TargetHeads load_target_heads(const std::string& directory, const std::string& l
   const bool tied = lm_head_key == kLmHeadKey && boolean_or(config, "tie_word_embeddings", false);
   heads.lm_head = tied ? heads.embedding : storage->take(lm_head_key, {heads.embedding.dim(0), -1});
   const std::string norm = "model.norm.weight";
-  if (known_family(config) && holds(norm)) heads.norm = storage->take(norm, {heads.lm_head.dim(1)});
+  if (is_supported(text_or(config, "model_type", "")) && holds(norm))
+    heads.norm = storage->take(norm, {heads.lm_head.dim(1)});
   heads.fingerprint = fingerprint(storage->files());
   heads.storage = storage;
   return heads;

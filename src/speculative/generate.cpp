@@ -1,6 +1,7 @@
 #include "speculative/generate.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -225,9 +226,7 @@ Generator::Generator(Exec& exec, const Target& target, const Draft* draft, const
   if (options.prefill_chunk < 1)
     throw Error(ErrorKind::usage, "prefill-chunk", fmt::format("expected at least 1, found {}", options.prefill_chunk));
   if (!draft) return;
-  std::string reasons;
-  for (const std::string& reason : fit(draft->config, target.config).mismatches)
-    reasons += (reasons.empty() ? "" : "; ") + reason;
+  std::string reasons = fmt::format("{}", fmt::join(fit(draft->config, target.config).mismatches, "; "));
   if (draft->config.tap_ids.empty()) reasons = "its tap ids are not resolved for this target";
   if (!reasons.empty()) throw Error(ErrorKind::input, "draft", reasons);
 }

@@ -2,10 +2,10 @@
 #include <fmt/core.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "base/error.h"
+#include "base/named.h"
+#include "io/atomic_dir.h"
 #include "io/json.h"
 #include "text/chat_template.h"
 
@@ -92,22 +92,9 @@ constexpr ChatTemplate kTemplates[] = {
     kFledgling,
 };
 
-std::string template_names() {
-  std::string names;
-  for (const ChatTemplate& known : kTemplates) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
-  return names;
-}
-
-std::string file_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 // The text of the directory's own (Jinja) template; empty when it has none.
 std::string template_text(const std::filesystem::path& directory) {
-  if (std::filesystem::exists(directory / "chat_template.jinja")) return file_text(directory / "chat_template.jinja");
+  if (std::filesystem::exists(directory / "chat_template.jinja")) return read_file(directory / "chat_template.jinja");
   if (!std::filesystem::exists(directory / "tokenizer_config.json")) return "";
   const Json config = Json::parse_file((directory / "tokenizer_config.json").string());
   const Json* found = config.find("chat_template");
@@ -146,9 +133,9 @@ bool fits(const Clue& clue, const Tokenizer& tokenizer, std::string_view words) 
 std::span<const ChatTemplate> chat_templates() { return kTemplates; }
 
 const ChatTemplate& find_chat_template(std::string_view name) {
-  for (const ChatTemplate& known : kTemplates)
-    if (known.name == name) return known;
-  throw Error(ErrorKind::usage, "", fmt::format("chat template \"{}\": expected one of {}", name, template_names()));
+  if (const ChatTemplate* found = find_named(kTemplates, name)) return *found;
+  throw Error(ErrorKind::usage, "",
+              fmt::format("chat template \"{}\": expected one of {}", name, names_of(kTemplates)));
 }
 
 GuessedTemplate guess_chat_template(const Tokenizer& tokenizer, const std::string& model_directory) {
@@ -160,7 +147,7 @@ GuessedTemplate guess_chat_template(const Tokenizer& tokenizer, const std::strin
             fmt::format("the tokenizer has {} and {}{}", clue.token, clue.other_token, written)};
   }
   throw Error(ErrorKind::file, model_directory,
-              fmt::format("no chat template that Eyrie knows fits; name one of {}", template_names()));
+              fmt::format("no chat template that Eyrie knows fits; name one of {}", names_of(kTemplates)));
 }
 
 }  // namespace eyrie

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/named.h"
 #include "io/json.h"
 
 namespace eyrie {
@@ -36,12 +37,8 @@ std::unique_ptr<const Part> make_plain_part(const Json&) {
 template <typename Part>
 std::unique_ptr<const Part> read_part(std::string_view kind, std::span<const PartType<Part>> types, const Json& json) {
   const std::string& name = json.text("type");
-  std::string supported;
-  for (const auto& type : types) {
-    if (type.name == name) return type.make(json);
-    supported += fmt::format("{}{}", supported.empty() ? "" : ", ", type.name);
-  }
-  refuse_type(kind, name, supported);
+  if (const auto* found = find_named(types, name)) return found->make(json);
+  refuse_type(kind, name, names_of(types));
 }
 
 }  // namespace eyrie

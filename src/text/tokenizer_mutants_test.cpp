@@ -3,23 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "io/atomic_dir.h"
 #include "io/json.h"
 #include "text/tokenizer.h"
 
 namespace eyrie {
 namespace {
-
-std::string file_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 // Reads the file and uses whatever comes of it. True when it was read.
 bool use(const std::string& tokenizer_json) {
@@ -117,7 +109,7 @@ TEST(TokenizerMutants, AreReadOrRefused) {
   int files = 0, read = 0, refused = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(std::string(EYRIE_SOURCE_DIR) + "/tests/data/tokenizer")) {
-    const std::string text = file_text(entry.path() / "tokenizer.json");
+    const std::string text = read_file(entry.path() / "tokenizer.json");
     ASSERT_TRUE(use(text)) << entry.path();
     const Json json = Json::parse(text, "tokenizer.json");
     RandomStream random("mutants of " + entry.path().filename().string());

@@ -100,12 +100,11 @@ int64_t count_target_layers(const TrainOptions& options, const TrainInputs& inpu
 TargetConfig derivable_target(const TrainOptions& options, const TrainInputs& inputs) {
   if (inputs.target) return inputs.target->config;
   if (!options.model.empty()) return read_target_config(options.model);
-  const std::vector<std::string> known = supported_model_types();
   const Json config = target_json(options);
   const Json* type = config.find("model_type");
-  if (!type || std::count(known.begin(), known.end(), type->as_text()) == 0)
+  if (!type || !is_supported(type->as_text()))
     usage("draft-config", fmt::format("needed: {} has no config.json of a family that a draft can be derived from ({})",
-                                      options.target_weights, fmt::join(known, ", ")));
+                                      options.target_weights, supported_model_types()));
   return read_target_config(options.target_weights);
 }
 
