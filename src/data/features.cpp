@@ -9,22 +9,29 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "tensor/buffer.h"
+#include "tensor/packed.h"
 
 namespace eyrie {
 namespace {
 
 constexpr const char* kFormatVersion = "1";
 
-// `read` on one tensor of the file; its errors get the file's path.
-const ConstTensor& checked(const SafetensorsFile& file, const char* name, const Shape& shape,
-                           std::initializer_list<DType> dtypes) {
-  const ConstTensor& tensor = file.at(name);
+// Errors of `check` get the file's path.
+void with_path(const SafetensorsFile& file, const auto& check) {
   try {
-    expect_dtype(name, tensor, dtypes);
-    expect_shape(name, tensor, shape);
+    check();
   } catch (const Error& error) {
     throw Error(ErrorKind::file, file.path(), error.what());
   }
+}
+
+const ConstTensor& checked(const SafetensorsFile& file, const char* name, const Shape& shape,
+                           std::initializer_list<DType> dtypes) {
+  const ConstTensor& tensor = file.at(name);
+  with_path(file, [&] {
+    expect_dtype(name, tensor, dtypes);
+    expect_shape(name, tensor, shape);
+  });
   return tensor;
 }
 
@@ -62,12 +69,7 @@ FeatureInfo read_info(const SafetensorsFile& file) {
 std::vector<int32_t> read_cu_seqlens(const SafetensorsFile& file, int64_t tokens) {
   const ConstTensor& tensor = checked(file, "cu_seqlens", {-1}, {DType::i32});
   const std::vector<int32_t> offsets(tensor.as<int32_t>(), tensor.as<int32_t>() + tensor.dim(0));
-  const bool ends_fit = !offsets.empty() && offsets.front() == 0 && offsets.back() == tokens;
-  if (!ends_fit || !std::is_sorted(offsets.begin(), offsets.end()))
-    throw Error(ErrorKind::file, file.path(),
-                fmt::format("cu_seqlens: expected ascending offsets from 0 to {}, found {}", tokens,
-                            offsets.size() > 16 ? fmt::format("{} others", offsets.size())
-                                                : fmt::format("[{}]", fmt::join(offsets, ", "))));
+  with_path(file, [&] { expect_packed(offsets, tokens); });
   return offsets;
 }
 

@@ -1,21 +1,11 @@
 #include "data/supervision.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 
-#include "base/error.h"
+#include "tensor/packed.h"
 
 namespace eyrie {
 namespace {
-
-void check_offsets(std::span<const int32_t> cu_seqlens, int64_t tokens) {
-  const bool whole = !cu_seqlens.empty() && cu_seqlens.front() == 0 && cu_seqlens.back() == tokens;
-  if (whole && std::is_sorted(cu_seqlens.begin(), cu_seqlens.end())) return;
-  throw Error(ErrorKind::input, "cu_seqlens",
-              fmt::format("expected offsets rising from 0 to {}, found {} entries ending in {}", tokens,
-                          cu_seqlens.size(), cu_seqlens.empty() ? 0 : cu_seqlens.back()));
-}
 
 // The rows of one span, t + 1 >= a and t + 2 <= b, inside the sequence that starts at `start`.
 void add_span_rows(const Span& span, int32_t start, Supervision& out) {
@@ -43,7 +33,7 @@ void add_prefix(int32_t start, size_t first_row, Supervision& out) {
 }  // namespace
 
 Supervision supervise(std::span<const uint8_t> loss_mask, std::span<const int32_t> cu_seqlens, int64_t depths) {
-  check_offsets(cu_seqlens, static_cast<int64_t>(loss_mask.size()));
+  expect_packed(cu_seqlens, static_cast<int64_t>(loss_mask.size()));
   Supervision out;
   out.depths = depths;
   out.rows_at_depth.assign(static_cast<size_t>(depths), 0);

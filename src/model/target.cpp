@@ -10,6 +10,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/parallel.h"
+#include "tensor/packed.h"
 
 namespace eyrie {
 namespace {
@@ -52,11 +53,8 @@ Packing take_packing(Scratch& scratch, const PackedTokens& in) {
   const Packing made{scratch.take(DType::i32, {tokens}), scratch.take(DType::i32, {tokens}),
                      scratch.take(DType::i32, {tokens})};
   const int32_t* ends = in.cu_seqlens.as<int32_t>();
-  if (sequences < 0 || ends[0] != 0 || ends[sequences] != tokens)
-    throw Error(ErrorKind::input, "cu_seqlens", fmt::format("expected to run from 0 to {} tokens", tokens));
+  expect_packed({ends, static_cast<size_t>(sequences + 1)}, tokens);
   for (int64_t sequence = 0; sequence < sequences; ++sequence) {
-    if (ends[sequence] > ends[sequence + 1])
-      throw Error(ErrorKind::input, "cu_seqlens", fmt::format("entry {} is less than the one before", sequence + 1));
     for (int32_t t = ends[sequence]; t < ends[sequence + 1]; ++t) {
       made.token.as<int32_t>()[t] = t;
       made.start.as<int32_t>()[t] = ends[sequence];

@@ -190,8 +190,9 @@ TEST(Target, SaysWhichArgumentIsWrong) {
     }
     return "";
   };
-  EXPECT_EQ(error({1, 2, 3}, {0, 2}, {1}), "cu_seqlens: expected to run from 0 to 3 tokens");
-  EXPECT_EQ(error({1, 2, 3}, {0, 2, 1, 3}, {1}), "cu_seqlens: entry 2 is less than the one before");
+  EXPECT_EQ(error({1, 2, 3}, {0, 2}, {1}), "cu_seqlens: expected ascending offsets from 0 to 3, found [0, 2]");
+  EXPECT_EQ(error({1, 2, 3}, {0, 2, 1, 3}, {1}),
+            "cu_seqlens: expected ascending offsets from 0 to 3, found [0, 2, 1, 3]");
   EXPECT_EQ(error({1, 2, 3}, {0, 3}, {7}), "tap_ids: expected ids from 0 to 6, found 7");
   EXPECT_NE(error({1, 131, 3}, {0, 3}, {1}).find("131"), std::string::npos);  // outside the vocabulary
   EXPECT_NE(error({1, -1, 3}, {0, 3}, {1}).find("-1"), std::string::npos);
