@@ -33,6 +33,11 @@ uint64_t hash_name(std::string_view name) {
   return hash;
 }
 
+uint64_t mix_hash(uint64_t hash, uint64_t value) {
+  const auto words = philox(hash, value);
+  return words[0] | uint64_t{words[1]} << 32;
+}
+
 uint64_t RandomStream::next_u64() {
   const auto x = philox(key_, position_++);
   return static_cast<uint64_t>(x[0]) << 32 | x[1];

@@ -15,6 +15,8 @@ double philox_uniform(uint64_t key, uint64_t counter_low, uint64_t counter_high 
 
 // FNV-1a; a case, tensor or stream seeds its numbers by its name.
 uint64_t hash_name(std::string_view name);
+// A hash of what `hash` stands for and then `value`.
+uint64_t mix_hash(uint64_t hash, uint64_t value);
 
 // A stream of numbers for one purpose. Saving (key, position) and restoring them continues it exactly.
 class RandomStream {

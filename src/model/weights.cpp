@@ -11,17 +11,12 @@ namespace {
 
 constexpr int64_t kSamples = 8, kSampleBytes = 64;
 
-uint64_t mix(uint64_t hash, std::string_view bytes) {
-  const auto words = philox(hash, hash_name(bytes));
-  return words[0] | uint64_t{words[1]} << 32;
-}
-
 // Evenly spread over the tensor, the first and the last bytes among them.
 uint64_t mix_sample(uint64_t hash, const ConstTensor& tensor) {
   const auto* bytes = static_cast<const char*>(tensor.data);
   const int64_t span = std::min(kSampleBytes, tensor.bytes()), last = tensor.bytes() - span;
   for (int64_t i = 0; i < kSamples; ++i)
-    hash = mix(hash, std::string_view(bytes + last / (kSamples - 1) * i, static_cast<size_t>(span)));
+    hash = mix_hash(hash, hash_name({bytes + last / (kSamples - 1) * i, static_cast<size_t>(span)}));
   return hash;
 }
 
@@ -51,7 +46,7 @@ ConstTensor WeightStorage::take(std::span<const std::string> names, const Shape&
 std::string fingerprint(const WeightFiles& files) {
   uint64_t hash = 0;
   for (const auto& [name, tensor] : files.tensors()) {
-    hash = mix(hash, fmt::format("{} {} {}", name, eyrie::name(tensor.dtype), to_string(tensor.shape)));
+    hash = mix_hash(hash, hash_name(fmt::format("{} {} {}", name, eyrie::name(tensor.dtype), to_string(tensor.shape))));
     hash = mix_sample(hash, tensor);
   }
   return fmt::format("{:016x}", hash);

@@ -10,8 +10,6 @@
 namespace eyrie {
 namespace {
 
-uint64_t mix(uint64_t hash, uint64_t value) { return philox(hash, value)[0] | uint64_t{philox(hash, value)[1]} << 32; }
-
 // Of every token and mask of the first epoch's batches, in order.
 std::string data_hash(const BatchSource& source) {
   uint64_t hash = 0;
@@ -19,7 +17,7 @@ std::string data_hash(const BatchSource& source) {
     const PackedBatch batch = source.tokens(0, i);
     for (size_t t = 0; t < batch.input_ids.size(); ++t)
       hash = hash * 0x100000001b3 + static_cast<uint64_t>(2 * batch.input_ids[t] + batch.loss_mask[t]);
-    hash = mix(hash, static_cast<uint64_t>(batch.sequences()));
+    hash = mix_hash(hash, static_cast<uint64_t>(batch.sequences()));
   }
   return fmt::format("{:016x}", hash);
 }
