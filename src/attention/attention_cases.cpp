@@ -39,19 +39,13 @@ const std::vector<SuffixShape>& checked_shapes() {
   return kShapes;
 }
 
-void add_guards(std::vector<Comparison>& results, SuffixProblem& made) {
-  for (Comparison& broken : made.memory().broken_guards()) results.push_back(std::move(broken));
-}
-
 std::vector<Comparison> check_forward(Exec& exec, AttentionBackend backend, const SuffixShape& shape) {
   SuffixProblem made(shape.name(), shape);
   const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
   forward(exec, backend, made.problem, o, lse);
   auto expected = made.reference<double>();
   expected.forward();
-  std::vector<Comparison> results = {testing::compare("o", o, expected.o), testing::compare("lse", lse, expected.lse)};
-  add_guards(results, made);
-  return results;
+  return made.memory().with_guards({testing::compare("o", o, expected.o), testing::compare("lse", lse, expected.lse)});
 }
 
 // What one gradient belongs to: its input in the reference, its tensor, and the values that it was added to.
@@ -144,8 +138,7 @@ std::vector<Comparison> check_backward(Exec& exec, AttentionBackend backend, con
         if (gradient.input == other.input)
           results.push_back(testing::compare(gradient.name, gradient.found, other.found));
   }
-  add_guards(results, made);
-  return results;
+  return made.memory().with_guards(std::move(results));
 }
 
 void add_checks(CaseList& cases, AttentionBackend backend) {
@@ -170,9 +163,7 @@ std::vector<Comparison> check_paged(Exec& exec, const PagedShape& shape) {
   PagedProblem made(shape.name(), shape);
   const Tensor o = made.output("o", made.rows());
   forward(exec, made.problem, o);
-  std::vector<Comparison> results = {testing::compare("o", o, made.expected())};
-  for (Comparison& broken : made.memory().broken_guards()) results.push_back(std::move(broken));
-  return results;
+  return made.memory().with_guards({testing::compare("o", o, made.expected())});
 }
 
 void add_paged_checks(CaseList& cases) {

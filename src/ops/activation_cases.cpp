@@ -40,16 +40,11 @@ struct Tensors {
   Tensor gate, up, product, d_product, d_gate, d_up;
 };
 
-std::vector<Comparison> with_guards(std::vector<Comparison> results, const Tensors& t) {
-  for (Comparison& broken : t.memory.broken_guards()) results.push_back(std::move(broken));
-  return results;
-}
-
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
   const Tensors t(p);
   silu_multiply(exec, t.gate, t.up, t.product);
-  return with_guards(
-      {testing::compare("product", t.product, silu_multiply_reference(to_doubles(t.gate), to_doubles(t.up)))}, t);
+  return t.memory.with_guards(
+      {testing::compare("product", t.product, silu_multiply_reference(to_doubles(t.gate), to_doubles(t.up)))});
 }
 
 std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
@@ -61,7 +56,7 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
   };
   const std::vector<double> d_gate = gradient(0), d_up = gradient(1);
   silu_multiply_backward(exec, t.gate, t.up, t.d_product, t.d_gate, t.d_up);
-  return with_guards({testing::compare("d_gate", t.d_gate, d_gate), testing::compare("d_up", t.d_up, d_up)}, t);
+  return t.memory.with_guards({testing::compare("d_gate", t.d_gate, d_gate), testing::compare("d_up", t.d_up, d_up)});
 }
 
 Workload step_work(int64_t rows, int64_t width) {  // reads gate and up twice and d_product, writes three

@@ -23,8 +23,7 @@ std::vector<Comparison> check(Exec& exec, DType dtype, int64_t width) {
   for (size_t r = 0; r < ids.size(); ++r)
     results.push_back(testing::compare(fmt::format("y[{}]", r), y[static_cast<int64_t>(r)],
                                        testing::to_doubles(table[ids[r]]), {.relative_l2 = 0, .row = 0}));
-  for (Comparison& broken : memory.broken_guards()) results.push_back(std::move(broken));
-  return results;
+  return memory.with_guards(std::move(results));
 }
 
 }  // namespace

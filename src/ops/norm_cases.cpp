@@ -51,16 +51,11 @@ struct Tensors {
   Tensor x, weight, y, d_y, d_x, d_weight;
 };
 
-std::vector<Comparison> with_guards(std::vector<Comparison> results, const Tensors& t) {
-  for (Comparison& broken : t.memory.broken_guards()) results.push_back(std::move(broken));
-  return results;
-}
-
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
   const Tensors t(p);
   const std::vector<double> expected = rms_norm_reference(to_doubles(t.x), to_doubles(t.weight), p.eps);
   rms_norm(exec, t.x, t.weight, p.eps, t.y);
-  return with_guards({testing::compare("y", t.y, expected)}, t);
+  return t.memory.with_guards({testing::compare("y", t.y, expected)});
 }
 
 std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
@@ -73,7 +68,8 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
   for (size_t i = 0; p.into == Into::accumulate && i < d_x.size(); ++i) d_x[i] += x_before[i];
   for (size_t i = 0; i < d_weight.size(); ++i) d_weight[i] += weight_before[i];
   rms_norm_backward(exec, t.x, t.weight, p.eps, t.d_y, t.d_x, p.into, t.d_weight);
-  return with_guards({testing::compare("d_x", t.d_x, d_x), testing::compare("d_weight", t.d_weight, d_weight)}, t);
+  return t.memory.with_guards(
+      {testing::compare("d_x", t.d_x, d_x), testing::compare("d_weight", t.d_weight, d_weight)});
 }
 
 Workload step_work(int64_t rows, int64_t width) {  // reads x twice and d_y, writes y and d_x

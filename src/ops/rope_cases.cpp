@@ -54,9 +54,7 @@ std::vector<Comparison> turn_and_compare(Exec& exec, const Problem& p, Turn turn
                             : testing::complex_step_gradient([&](const ComplexInputs& in) { return reference(in[0]); },
                                                              {std::vector<Complex>(before.size())}, 0, before);
   apply_rope(exec, table, memory.integers("positions", positions(p)), x, turn);
-  std::vector<Comparison> results = {testing::compare(turn == Turn::forward ? "x" : "d_x", x, expected)};
-  for (Comparison& broken : memory.broken_guards()) results.push_back(std::move(broken));
-  return results;
+  return memory.with_guards({testing::compare(turn == Turn::forward ? "x" : "d_x", x, expected)});
 }
 
 }  // namespace

@@ -68,4 +68,9 @@ std::vector<Comparison> CaseMemory::broken_guards() const {
   return broken;
 }
 
+std::vector<Comparison> CaseMemory::with_guards(std::vector<Comparison> results) const {
+  for (Comparison& broken : broken_guards()) results.push_back(std::move(broken));
+  return results;
+}
+
 }  // namespace eyrie::testing

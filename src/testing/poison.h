@@ -25,6 +25,7 @@ class CaseMemory {
 
   // One failed Comparison per buffer whose guards were overwritten.
   std::vector<Comparison> broken_guards() const;
+  std::vector<Comparison> with_guards(std::vector<Comparison> results) const;  // and these behind them
 
  private:
   struct Guarded {
