@@ -1,6 +1,5 @@
 #include "eval/accept_length.h"
 
-#include "base/time.h"
 #include "speculative/teacher_forced.h"
 
 namespace eyrie {
@@ -35,9 +34,6 @@ double DecodeFigures::seconds_per_step() const {
   return ratio(seconds.after_prefill(), static_cast<double>(steps.verify_steps()));
 }
 
-double SpeculationReport::identical_share() const {
-  return ratio(static_cast<double>(identical), static_cast<double>(prompts));
-}
 double SpeculationReport::speed_up() const { return ratio(speculative.tokens_per_second(), plain.tokens_per_second()); }
 double SpeculationReport::break_even() const { return ratio(speculative.seconds_per_step(), plain.seconds_per_step()); }
 
@@ -57,9 +53,7 @@ SpeculationReport compare_speculation(Exec& exec, const Target& target, const Dr
     GenerateResult found = generate(speculative);
     report.plain.add(expected), report.speculative.add(found);
     report.identical += found.ids == expected.ids;
-    const Stopwatch watch;
     walk_text(exec, target, draft, prompt, found, by_chain);
-    report.walk_seconds += watch.seconds();
     report.results.push_back(std::move(found));
     ++report.prompts;
     if (comparison.progress) comparison.progress(report.prompts);

@@ -27,10 +27,8 @@ struct SpeculationReport {
   // [n] accept length for chains 1 .. n, exact and from this one run: the draft walked over every row of the texts
   // served, whose ids no chain changes. The last one is the served accept length.
   std::vector<double> accept_length_by_chain;
-  double walk_seconds = 0;
   std::vector<GenerateResult> results;  // [prompts] with the draft
 
-  double identical_share() const;
   double speed_up() const;
   double break_even() const;
 };

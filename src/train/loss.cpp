@@ -86,12 +86,6 @@ std::vector<int64_t> StepFigures::supervised() const {
   return rows;
 }
 
-std::vector<int64_t> StepFigures::in_vocabulary() const {
-  std::vector<int64_t> rows;
-  for (const DepthFigures& depth : depths) rows.push_back(depth.in_vocabulary);
-  return rows;
-}
-
 double StepFigures::loss(std::span<const double> scales) const {
   double sum = 0;
   for (size_t k = 0; k < depths.size(); ++k) sum += scales[k] * depths[k].loss_sum;

@@ -39,8 +39,7 @@ struct StepFigures {
   StepFigures() = default;
   explicit StepFigures(int64_t count) : depths(static_cast<size_t>(count)), walked(static_cast<size_t>(count)) {}
   void add(const StepFigures& other);
-  std::vector<int64_t> supervised() const;     // [K] |S_k|
-  std::vector<int64_t> in_vocabulary() const;  // [K] |C_k|
+  std::vector<int64_t> supervised() const;  // [K] |S_k|
   double loss(std::span<const double> scales) const;
   // 1 + sum over k of the product of accuracies 0..k: only for comparison with other trainers, whose figure it is.
   double product_accept_length() const;

@@ -53,7 +53,8 @@ TEST_F(Figures, EachOverItsOwnRows) {
   EXPECT_DOUBLE_EQ(first.accuracy(), 2.0 / 5) << "over every supervised row";
   EXPECT_DOUBLE_EQ(first.accept_probability(), 2.5 / 5);
   EXPECT_EQ(figures.supervised(), (std::vector<int64_t>{5, 3}));
-  EXPECT_EQ(figures.in_vocabulary(), (std::vector<int64_t>{3, 2}));
+  EXPECT_EQ(figures.depths[0].in_vocabulary, 3);
+  EXPECT_EQ(figures.depths[1].in_vocabulary, 2);
   EXPECT_DOUBLE_EQ(figures.product_accept_length(), 1 + 0.4 + 0.4 * 2 / 3);
   const std::vector<double> scales = {0.5, 0.25};
   EXPECT_DOUBLE_EQ(figures.loss(scales), 0.5 * 7 + 0.25 * 8);
