@@ -1,9 +1,11 @@
 // attention/suffix_problem.h: problems of suffix attention with known answers, for the cases and the tests of this
 // room.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
+#include "attention/checks.h"
 #include "attention/suffix_attention.h"
 #include "attention/suffix_attention_reference.h"
 #include "testing/poison.h"
@@ -25,13 +27,18 @@ struct SuffixShape {
 // softmax. Keys and values that no row sees are NaN.
 class SuffixProblem {
  public:
-  SuffixProblem(const std::string& case_name, const SuffixShape& shape);
+  // f32 on the CPU; every number is one that `values` holds.
+  SuffixProblem(const std::string& case_name, const SuffixShape& shape, DType values = DType::f32);
+  // The same numbers in another dtype, on another device.
+  SuffixProblem copied(const Kind& kind) const;
+
   SuffixAttention problem;
   ConstTensor d_o;
 
   Tensor output_o(std::string_view name);  // poisoned, guarded
   Tensor output_lse(std::string_view name);
   SuffixAttentionBackward gradients(std::string_view name, const ConstTensor& o, const ConstTensor& lse);
+  int64_t keys_seen() const;  // by all rows together, one query head each
 
   template <typename T>
   SuffixAttentionReference<T> reference() const {
@@ -43,9 +50,9 @@ class SuffixProblem {
         .depth = problem.depth(),
         .suffix_rows = problem.depth() ? problem.suffix_k.dim(1) : 0,
         .scale = problem.scale,
-        .token = integers(problem.token),
-        .start = integers(problem.start),
-        .suffix_row = problem.depth() ? integers(problem.suffix_row) : std::vector<int32_t>(),
+        .token = token_,
+        .start = start_,
+        .suffix_row = suffix_row_,
         .q = numbers<T>(problem.q),
         .prefix_k = numbers<T>(problem.prefix_k),
         .prefix_v = numbers<T>(problem.prefix_v),
@@ -56,22 +63,29 @@ class SuffixProblem {
     };
     return made;
   }
+  std::vector<testing::Comparison> broken_guards() const { return memory_.broken_guards(); }
   testing::CaseMemory& memory() { return memory_; }
 
  private:
-  static std::vector<int32_t> integers(const ConstTensor& tensor);
+  SuffixProblem(const std::string& case_name, const SuffixShape& shape, const Kind& kind)
+      : shape_(shape), kind_(kind), memory_(case_name, kind.device) {}
   template <typename T>
   static std::vector<T> numbers(const ConstTensor& tensor) {
     const std::vector<double> values = testing::to_doubles(tensor);
     return std::vector<T>(values.begin(), values.end());
   }
-  void choose_rows(const SuffixShape& shape);
-  void make_prefix(const SuffixShape& shape);
-  void make_suffix(const SuffixShape& shape);
+  int64_t value_dim() const { return shape_.value_dim ? shape_.value_dim : shape_.dim; }
+  void choose_rows();
+  void make_prefix();
+  void make_suffix();
+  void point_at_inputs();  // problem and d_o
 
+  SuffixShape shape_;
+  Kind kind_;
   testing::CaseMemory memory_;
-  std::vector<int32_t> token_, start_;
-  int64_t tokens_ = 0, value_dim_ = 0;
+  std::vector<int32_t> token_, start_, suffix_row_;
+  int64_t tokens_ = 0;
+  std::map<std::string, Tensor> inputs_;  // each contiguous; of strided ones the whole that they are slices of
 };
 
 }  // namespace eyrie

@@ -17,6 +17,11 @@ struct Tolerance {
   double row = 1e-4;
 };
 
+// Of a result computed with fp32 sums from, and rounded to, this dtype.
+constexpr Tolerance tolerance_of(DType dtype) {
+  return dtype == DType::f32 ? Tolerance{} : Tolerance{.relative_l2 = 1e-2, .row = 3e-2};
+}
+
 struct Comparison {
   std::string tensor = {};
   Tolerance tolerance = {};

@@ -73,4 +73,21 @@ std::vector<Comparison> CaseMemory::with_guards(std::vector<Comparison> results)
   return results;
 }
 
+PoisonedScratch::PoisonedScratch(Scratch& scratch, int64_t bytes) : scratch_(scratch) {
+  scratch.reserve(bytes + 2 * kGuardBytes);
+  const ScratchScope scope(scratch);
+  const Tensor all = scratch.take(DType::u8, {bytes + kGuardBytes});
+  fill(static_cast<unsigned char*>(all.data), kPoison, bytes, all.device);
+  guard_ = all.slice(bytes, bytes + kGuardBytes);
+  fill(static_cast<unsigned char*>(guard_.data), kGuard, kGuardBytes, all.device);
+  allocations_ = scratch.allocations();
+}
+
+std::vector<Comparison> PoisonedScratch::broken_guard() const {
+  if (scratch_.allocations() != allocations_) return {{.tensor = "scratch", .note = "more taken than was asked for"}};
+  if (!whole_guard(static_cast<const unsigned char*>(guard_.data), guard_.device))
+    return {{.tensor = "scratch", .note = "written outside its bounds"}};
+  return {};
+}
+
 }  // namespace eyrie::testing

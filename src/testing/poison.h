@@ -38,4 +38,16 @@ class CaseMemory {
   std::deque<Guarded> buffers_;
 };
 
+// The scratch of an operation: its first `bytes` bytes poisoned, a guard behind them. For one that has not been used.
+class PoisonedScratch {
+ public:
+  PoisonedScratch(Scratch& scratch, int64_t bytes);
+  std::vector<Comparison> broken_guard() const;  // as above; a second allocation counts as one
+
+ private:
+  Scratch& scratch_;
+  int64_t allocations_;
+  Tensor guard_;
+};
+
 }  // namespace eyrie::testing
