@@ -104,9 +104,9 @@ struct KeyLine {
   Range touched[3];  // by the prefix, and by the first and last of the suffix rounds that the tile covers
 
   constexpr KeyLine(const Geometry& geometry, int32_t key_tile) : g(geometry) {
-    const int32_t begin = key_tile * g.tile_keys, end = smaller(begin + g.tile_keys, g.keys);
+    const int32_t begin = key_tile * g.tile_keys, end = begin + g.tile_keys;
     if (begin < g.tokens) add_prefix(begin, end);
-    if (end > g.tokens) add_suffix({larger(begin - g.tokens, 0), end - g.tokens});
+    if (smaller(end, g.keys) > g.tokens) add_suffix({larger(begin - g.tokens, 0), smaller(end, g.keys) - g.tokens});
   }
 
   constexpr int32_t end() const { return g.row_tiles; }
@@ -120,9 +120,9 @@ struct KeyLine {
 
  private:
   constexpr void add_prefix(int32_t begin, int32_t end) {
-    touched[0] = tiles_of({first_at_least(g.token, {0, g.rows}, begin), first_start_at_least(g, end)}, g.tile_rows);
-    if (begin + g.tile_keys > g.tokens) return;
-    full = {tiles_over(first_at_least(g.token, {0, g.rows}, end - 1), g.tile_rows),
+    const Range all = {0, g.rows};
+    touched[0] = tiles_of({first_at_least(g.token, all, begin), first_start_at_least(g, end)}, g.tile_rows);
+    full = {tiles_over(first_at_least(g.token, all, end - 1), g.tile_rows),
             first_start_at_least(g, begin + 1) / g.tile_rows};
   }
 
