@@ -1,5 +1,6 @@
 // attention/attention_cases.h: what the harness runs of this room.
 #pragma once
+#include "attention/suffix_attention.h"
 #include "testing/harness.h"
 
 namespace eyrie {
@@ -8,5 +9,10 @@ void add_attention_cases(testing::CaseList& cases);  // those below too
 void add_suffix_attention_cases(testing::CaseList& cases);
 void add_paged_attention_cases(testing::CaseList& cases);
 void add_block_mask_cases(testing::CaseList& cases);
+
+// On a GPU, bf16: o and every gradient of these packed sequences under 3 suffixes, 4 query heads to a key-value head of
+// 128, against the CPU's f32.
+std::vector<testing::Comparison> gpu_attention_errors(AttentionBackend backend, const std::vector<int>& lengths,
+                                                      int q_heads);
 
 }  // namespace eyrie

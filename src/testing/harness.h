@@ -24,6 +24,7 @@ struct Case {
   std::function<std::vector<Comparison>(Exec&)> check;  // results against an oracle; empty: none
   std::function<std::vector<Comparison>(Exec&)> grad;   // gradients against an oracle; empty: none
   std::function<Workload(Exec&)> bench;                 // empty: not timed
+  Device device = Device::cpu;                          // where it runs
 };
 using CaseList = std::vector<Case>;
 

@@ -12,13 +12,13 @@ struct CaseRun {
   Mode mode;
 };
 
-inline std::vector<CaseRun> runs_of(void (*add_cases)(CaseList&)) {
+inline std::vector<CaseRun> runs_of(void (*add_cases)(CaseList&), Device device = Device::cpu) {
   CaseList cases;
   add_cases(cases);
   std::vector<CaseRun> list;
   for (const Case& one : cases)
     for (const Mode mode : {Mode::check, Mode::grad})
-      if (has_mode(one, mode)) list.push_back({one, mode});
+      if (one.device == device && has_mode(one, mode)) list.push_back({one, mode});
   return list;
 }
 
