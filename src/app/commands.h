@@ -40,6 +40,7 @@ struct BenchOptions {
   std::vector<std::string> parts;  // of bench_parts(); empty: all
   std::string filter;              // cases whose name contains it
   bool list = false;               // names alone
+  std::string device = "cpu";      // "cuda": what has figures there, `attention`
   std::string model = "assets/fledgling";
 };
 void run_bench(const BenchOptions&);

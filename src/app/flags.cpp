@@ -63,6 +63,7 @@ void bind(CLI::App& app, BenchOptions& o) {
   app.add_option("part", o.parts, "see --list; default: all");
   app.add_option("--only", o.filter, "cases whose name contains this");
   app.add_flag("--list", o.list, "names of the parts and their cases");
+  app.add_option("--device", o.device, "cuda: of `attention` alone")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--model", o.model, "the target that `speculation` and `train` measure");
 }
 

@@ -58,6 +58,11 @@ int64_t peak_resident_bytes() {
 
 void run_bench(const BenchOptions& options) {
   check_names(options);
+  if (options.device == "cuda") {
+    if (options.parts != std::vector<std::string>{"attention"})
+      throw Error(ErrorKind::usage, "eyrie bench", "on cuda there is one part: attention");
+    return bench_gpu_attention(options);
+  }
   for (const Part& part : kParts) {
     if (!wanted(part, options)) continue;
     if (options.list) fmt::print("{:<12} {}\n", part.name, part.summary);
