@@ -74,11 +74,13 @@ std::vector<Comparison> CaseMemory::with_guards(std::vector<Comparison> results)
 }
 
 PoisonedScratch::PoisonedScratch(Scratch& scratch, int64_t bytes) : scratch_(scratch) {
-  scratch.reserve(bytes + 2 * kGuardBytes);
+  constexpr int64_t kGpuRounding = 2048;  // of a few tensors to their alignment there, which `bytes` need not count
+  scratch.reserve(bytes + kGpuRounding + 2 * kGuardBytes);
   const ScratchScope scope(scratch);
-  const Tensor all = scratch.take(DType::u8, {bytes + kGuardBytes});
-  fill(static_cast<unsigned char*>(all.data), kPoison, bytes, all.device);
-  guard_ = all.slice(bytes, bytes + kGuardBytes);
+  Tensor all = scratch.take(DType::u8, {bytes + kGpuRounding + kGuardBytes});
+  if (all.device == Device::cpu) all = all.slice(0, bytes + kGuardBytes);
+  fill(static_cast<unsigned char*>(all.data), kPoison, all.dim(0), all.device);
+  guard_ = all.slice(all.dim(0) - kGuardBytes, all.dim(0));
   fill(static_cast<unsigned char*>(guard_.data), kGuard, kGuardBytes, all.device);
   allocations_ = scratch.allocations();
 }
