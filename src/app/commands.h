@@ -62,6 +62,7 @@ struct ReplayCommand {
   ReplayOptions replay;
   std::string normalize;  // "": as the dump says
   int64_t ttt_steps = 0;  // 0: as the dump says
+  std::string attention_device = "cpu";
   std::string output;
 };
 void run_replay(const ReplayCommand&);

@@ -139,6 +139,8 @@ void bind(CLI::App& app, ExportCommand& o) {
 void bind(CLI::App& app, ReplayCommand& o) {
   app.add_option("DUMP", o.replay.directory, "directory with batch.safetensors and draft/")->required();
   add_list(app, "--attention", o.replay.attention, "backends, each compared with the first; default: auto");
+  app.add_option("--attention-device", o.attention_device, "cuda: the attention alone there, beside the CPU's")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--normalize", o.normalize, "default: as the dump says")
       ->check(CLI::IsMember({"step", "micro-batch"}));
   app.add_option("--ttt-steps", o.ttt_steps, "depths; default: as the dump says")->check(CLI::Range(1, 17));

@@ -8,7 +8,7 @@ namespace eyrie {
 namespace {
 
 void print_run(const ReplayRun& run, const ReplayRun& first) {
-  fmt::print("{:<8} {:>13.6g} {:>13.6g}", run.attention, run.loss, run.grad_norm);
+  fmt::print("{:<15} {:>13.6g} {:>13.6g}", run.attention, run.loss, run.grad_norm);
   const TensorDifference* worst = nullptr;
   for (const TensorDifference& one : run.differences)
     if (!worst || one.relative_l2 > worst->relative_l2) worst = &one;
@@ -40,11 +40,14 @@ void run_replay(const ReplayCommand& command) {
   ReplayOptions options = command.replay;
   if (!command.normalize.empty()) options.normalize = find_normalize(command.normalize);
   if (command.ttt_steps > 0) options.ttt_steps = command.ttt_steps;
+  if (command.attention_device == "cuda") options.attention_device = Device::cuda;
   const Replay result = replay(exec, options);
   fmt::print("depths {}, loss decay {}, normalize {}\n\n", result.ttt_steps, result.loss_decay, name(result.normalize));
-  fmt::print("{:<8} {:>13} {:>13}  {}\n", "backend", "loss", "gradient norm",
+  fmt::print("{:<15} {:>13} {:>13}  {}\n", "backend", "loss", "gradient norm",
              result.runs.size() > 1 ? "largest relative difference" : "");
   for (const ReplayRun& run : result.runs) print_run(run, result.runs[0]);
+  if (options.attention_device == Device::cuda)
+    fmt::print("on cuda: the attention alone; q, k, v, o and their gradients in bf16, for dense in f32\n");
   print_depths(result.runs[0]);
   print_differences(result.runs);
   write_replay(command.output, result);

@@ -98,6 +98,13 @@ std::vector<TensorDifference> compare(const std::vector<Parameter>& found, const
   return differences;
 }
 
+std::vector<std::pair<AttentionBackend, Device>> attentions_of(const ReplayOptions& options) {
+  std::vector<std::pair<AttentionBackend, Device>> list;
+  if (options.attention_device != Device::cpu) list.emplace_back(AttentionBackend::automatic, Device::cpu);
+  for (const std::string& name : options.attention) list.emplace_back(find_backend(name), options.attention_device);
+  return list;
+}
+
 }  // namespace
 
 Replay replay(Exec& exec, const ReplayOptions& options) {
@@ -109,13 +116,12 @@ Replay replay(Exec& exec, const ReplayOptions& options) {
   const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, result.ttt_steps);
   const TttBatch batch{tokens.input_ids, dump.taps, dump.last_hidden, supervision};
   const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.normalize, result.ttt_steps)};
-  for (const std::string& name : options.attention) {
-    const AttentionBackend backend = find_backend(name);
+  for (const auto& [backend, device] : attentions_of(options)) {
     DraftTensors<Buffer> gradients = make_draft_tensors(result.config);
-    TttOutcome outcome = ttt_step(exec, {dump.draft, dump.heads.lm_head, backend}, batch, rule, &gradients);
+    TttOutcome outcome = ttt_step(exec, {dump.draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients);
     const std::vector<Parameter> list = parameters(result.config, gradients);
-    ReplayRun run{
-        std::string(eyrie::name(outcome.attention)), outcome.loss, l2_norm(list), std::move(outcome.figures), {}};
+    const std::string label = fmt::format("{}{}", name(outcome.attention), device == Device::cuda ? " on cuda" : "");
+    ReplayRun run{label, outcome.loss, l2_norm(list), std::move(outcome.figures), {}};
     if (result.runs.empty())
       result.gradients = std::move(gradients);
     else

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "ops/norm.h"
+#include "train/step_attention.h"
 
 namespace eyrie {
 namespace {
@@ -88,7 +89,8 @@ class TttPass {
         rule_(batch.supervision),
         rows_(rule_.rows()),
         prefix_rows_(static_cast<int64_t>(rule_.prefix_token.size())),
-        depths_(rule_.depths) {}
+        depths_(rule_.depths),
+        step_attention_(exec, model.backend, model.attention_device) {}
 
   void forward() {
     take_shared();
@@ -128,6 +130,7 @@ class TttPass {
   const Supervision& rule_;
   const int64_t rows_, prefix_rows_, depths_;
   Stopwatch watch_;
+  StepAttention step_attention_;
 
   Prefix prefix_;
   std::vector<Depth> depth_;
@@ -224,9 +227,7 @@ void TttPass::forward_depth(int64_t k) {
   depth.o = heads(rows_, layer_.q_heads);
   depth.lse = take({rows_, layer_.q_heads});
   lap(Work::layer);
-  const SuffixAttention problem = attention_of(k);
-  attention = choose_backend(model_.backend, problem);
-  eyrie::forward(exec_, attention, problem, depth.o, depth.lse);
+  attention = step_attention_.forward(attention_of(k), depth.o, depth.lse);
   lap(Work::attention);
   depth.saved = take_after_attention(scratch_, layer_, rows_);
   depth.h2 = take({rows_, layer_.hidden});
@@ -313,10 +314,9 @@ void TttPass::backward_depth(int64_t k, DraftTensors<Buffer>& gradients) {
   after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
                            gradients.layer);
   lap(Work::layer);
-  const SuffixAttention problem = attention_of(k);
   SuffixAttentionBackward grad{depth.o, depth.lse, d_o, d_q, d_prefix_k_, d_prefix_v_, {}, {}};
   if (k > 0) grad.d_suffix_k = d_suffix_k_.slice(0, k), grad.d_suffix_v = d_suffix_v_.slice(0, k);
-  eyrie::backward(exec_, choose_backend(model_.backend, problem), problem, grad);
+  step_attention_.backward(attention_of(k), grad);
   lap(Work::attention);
   Tensor own_d_k, own_d_v;  // whole by now: only this depth and later ones read them
   if (k > 0) own_d_k = d_suffix_k_[k - 1], own_d_v = d_suffix_v_[k - 1];

@@ -19,6 +19,7 @@ struct TttModel {
   const Draft& draft;          // trained tensors f32
   ConstTensor target_lm_head;  // [V, Ht] f32 | bf16 | f16
   AttentionBackend backend = AttentionBackend::automatic;
+  Device attention_device = Device::cpu;  // of the attention alone
 };
 
 struct TttBatch {
