@@ -1,6 +1,5 @@
 #include "model/decoder.h"
 
-#include "ops/activation.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
 
@@ -15,18 +14,14 @@ Heads flat(const Heads& heads) {
   return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)});
 }
 
-void project(Exec& exec, const DecoderConfig& config, const ConstTensor& x, const Weights& weights,
-             const ConstTensor& norm, const Tensor& heads) {
-  linear(exec, x, weights.weight, weights.bias, flat(heads));
-  if (!config.qk_norm || !norm.defined()) return;
+void norm_heads(Exec& exec, const DecoderConfig& config, const ConstTensor& norm, const Tensor& heads) {
+  if (!config.qk_norm) return;
   const Tensor rows = heads.reshape({heads.dim(0) * heads.dim(1), heads.dim(2)});
   rms_norm(exec, rows, norm, config.norm_eps, rows);
 }
 
-// y = x + linear(input).
-void add_linear(Exec& exec, const ConstTensor& x, const ConstTensor& input, const Weights& weights, const Tensor& y) {
-  if (y.data != x.data) copy(x, y);
-  linear(exec, input, weights.weight, weights.bias, y, Into::accumulate);
+LinearLayer layer_of(const Weights& weights, const Tensor& y, const ConstTensor& added = {}) {
+  return {weights.weight, weights.bias, y, added};
 }
 
 void check(const DecoderConfig& config, const BeforeAttention& in) {
@@ -45,15 +40,18 @@ void check(const DecoderConfig& config, const BeforeAttention& in) {
 void before_attention(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
                       const RopeTable& rope, const BeforeAttention& in) {
   check(config, in);
-  if (in.q.defined()) {
-    project(exec, config, in.x, tensors.q, tensors.q_norm, in.q);
-    apply_rope(exec, rope, in.positions, in.q, Turn::forward);
-  }
-  if (in.k.defined()) {
-    project(exec, config, in.x, tensors.k, tensors.k_norm, in.k);
-    apply_rope(exec, rope, in.positions, in.k, Turn::forward);
-  }
-  if (in.v.defined()) project(exec, config, in.x, tensors.v, {}, in.v);
+  LinearLayer layers[3];
+  size_t count = 0;
+  for (const auto& [weights, heads] : {std::pair{&tensors.q, in.q}, {&tensors.k, in.k}, {&tensors.v, in.v}})
+    if (heads.defined()) layers[count++] = layer_of(*weights, flat(heads));
+  linear(exec, in.x, std::span(layers).first(count));
+  const auto turn = [&](const ConstTensor& norm, const Tensor& heads) {
+    if (!heads.defined()) return;
+    norm_heads(exec, config, norm, heads);
+    apply_rope(exec, rope, in.positions, heads, Turn::forward);
+  };
+  turn(tensors.q_norm, in.q);
+  turn(tensors.k_norm, in.k);
 }
 
 AfterAttentionSaved take_after_attention(Scratch& scratch, const DecoderConfig& config, int64_t rows) {
@@ -71,12 +69,10 @@ void after_attention(Exec& exec, const DecoderConfig& config, const DecoderTenso
   expect_shape("h", in.h, {rows, config.hidden});
   expect_shape("attention", in.attention, {rows, config.q_heads * config.head_dim});
   expect_shape("h2", in.h2, {rows, config.hidden});
-  add_linear(exec, in.h, in.attention, tensors.o, saved.h1);
+  linear(exec, in.attention, layer_of(tensors.o, saved.h1, in.h));
   rms_norm(exec, saved.h1, tensors.post_norm, config.norm_eps, saved.y);
-  linear(exec, saved.y, tensors.gate.weight, tensors.gate.bias, saved.gate);
-  linear(exec, saved.y, tensors.up.weight, tensors.up.bias, saved.up);
-  silu_multiply(exec, saved.gate, saved.up, saved.product);
-  add_linear(exec, saved.h1, saved.product, tensors.down, in.h2);
+  linear_gated(exec, saved.y, layer_of(tensors.gate, saved.gate), layer_of(tensors.up, saved.up), saved.product);
+  linear(exec, saved.product, layer_of(tensors.down, in.h2, saved.h1));
 }
 
 }  // namespace eyrie

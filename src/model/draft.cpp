@@ -25,7 +25,7 @@ void fc(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& 
   for (int64_t i = 0; config.fc_norm && i < config.taps(); ++i)
     rms_norm(exec, columns(taps, i * width, (i + 1) * width), tensors.fc_norm[static_cast<size_t>(i)], eps,
              columns(saved.normed_taps, i * width, (i + 1) * width));
-  linear(exec, saved.normed_taps.defined() ? ConstTensor(saved.normed_taps) : taps, tensors.fc, {}, h);
+  linear(exec, saved.normed_taps.defined() ? ConstTensor(saved.normed_taps) : taps, {.weight = tensors.fc, .y = h});
 }
 
 void depth_input(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors,
@@ -67,7 +67,7 @@ void forward(Exec& exec, const Draft& draft, const DraftRows& in, const Attend& 
 }
 
 void draft_logits(Exec& exec, const Draft& draft, ConstTensor normed, Tensor logits) {
-  linear(exec, normed, draft.tensors.lm_head, {}, logits);
+  linear(exec, normed, {.weight = draft.tensors.lm_head, .y = logits});
 }
 
 }  // namespace eyrie

@@ -110,7 +110,7 @@ void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, st
 }
 
 void target_logits(Exec& exec, const Target& target, ConstTensor last_hidden, Tensor logits) {
-  linear(exec, last_hidden, target.tensors.lm_head, {}, logits);
+  linear(exec, last_hidden, {.weight = target.tensors.lm_head, .y = logits});
 }
 
 }  // namespace eyrie

@@ -1,10 +1,12 @@
-// ops/linear.h: y = x Wᵀ + b. x [rows, in] f32, W [out, in] f32 | bf16 | f16, b [out] f32 or undefined, y [rows, out]
-// f32.
+// ops/linear.h: y = added + x Wᵀ + b. x [rows, in] f32, W [out, in] f32 | bf16 | f16, b [out] f32, added and y
+// [rows, out] f32; b and added may be undefined, added may be y.
 //
 // Up to kGemvRows rows go through one kernel that reads W as it is stored: a row's result is bitwise the same whatever
 // the other rows are and however many (spec §10). More rows: W is widened by panels and multiplied by OpenBLAS.
 // All tensors: last dimension contiguous. Errors: Error{input} naming the argument.
 #pragma once
+#include <span>
+
 #include "ops/into.h"
 #include "tensor/exec.h"
 
@@ -12,7 +14,17 @@ namespace eyrie {
 
 inline constexpr int64_t kGemvRows = 16;
 
-void linear(Exec&, ConstTensor x, ConstTensor weight, ConstTensor bias, Tensor y, Into into = Into::overwrite);
+struct LinearLayer {
+  ConstTensor weight, bias = {};
+  Tensor y;  // written
+  ConstTensor added = {};
+};
+void linear(Exec&, ConstTensor x, const LinearLayer& layer);
+// Several layers of one x: each y as by itself, but few rows wait for the threads only once.
+void linear(Exec&, ConstTensor x, std::span<const LinearLayer> layers);
+// gate and up, and product [rows, out] = silu(gate.y) * up.y written.
+void linear_gated(Exec&, ConstTensor x, const LinearLayer& gate, const LinearLayer& up, Tensor product);
+
 // d_x [rows, in] = d_y W.
 void linear_backward_input(Exec&, ConstTensor d_y, ConstTensor weight, Tensor d_x, Into into);
 // d_weight [out, in] f32 += d_yᵀ x; d_bias [out] f32 += column sums of d_y when defined.

@@ -82,7 +82,7 @@ std::vector<double> sum(std::vector<double> a, const std::vector<double>& b) {
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
   const Tensors t(p);
   const std::vector<double> before = t.before(p, t.y);
-  linear(exec, t.x, t.weight, t.bias, t.y, p.into);
+  linear(exec, t.x, {t.weight, t.bias, t.y, p.into == Into::accumulate ? ConstTensor(t.y) : ConstTensor()});
   const std::vector<double> product =
       linear_reference(to_doubles(t.x), to_doubles(t.weight), t.bias_values(), static_cast<size_t>(p.rows));
   std::vector<Comparison> results = {testing::compare("y", t.y, sum(product, before))};
@@ -173,7 +173,7 @@ Workload decode_work(const DecoderShape& shape, DType dtype, int64_t rows) {
     for (const Buffer& weight : owner->weights) {
       const ConstTensor w = weight;
       const Tensor x(owner->x.tensor().data, DType::f32, {rows, w.dim(1)});
-      linear(exec, x, w, {}, Tensor(owner->y.tensor().data, DType::f32, {rows, w.dim(0)}));
+      linear(exec, x, {.weight = w, .y = Tensor(owner->y.tensor().data, DType::f32, {rows, w.dim(0)})});
     }
   }};
   const auto all = static_cast<double>(elements);
@@ -188,7 +188,7 @@ Workload training_work(int64_t rows, int64_t in, int64_t out) {  // forward and 
   return {.flops = 6.0 * static_cast<double>(rows * in * out),
           .call =
               [=](Exec& exec) {
-                linear(exec, tensors->x, tensors->weight, {}, tensors->y);
+                linear(exec, tensors->x, {.weight = tensors->weight, .y = tensors->y});
                 linear_backward_input(exec, tensors->d_y, tensors->weight, tensors->d_x, Into::overwrite);
                 linear_backward_weight(exec, tensors->d_y, tensors->x, tensors->d_weight, {});
               },

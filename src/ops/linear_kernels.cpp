@@ -27,11 +27,20 @@ struct Pair {
   Vector first, second;
 };
 
+// What both halves of a step come from. GCC would rather load it once for each: this kernel waits for its loads.
+template <class V>
+HWY_INLINE V loaded_once(V vector) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  asm("" : "+v"(vector.raw));
+#endif
+  return vector;
+}
+
 // kStep elements of W as f32. A bf16 is the upper half of an f32, so a pair of them in 32 bits needs no shuffle: the
 // even elements come first, the odd ones second, and pack_row puts x into the same order.
 HWY_INLINE Pair load_step(const bf16* w) {
   const hn::RebindToUnsigned<Floats> bits;
-  const auto both = hn::LoadU(bits, reinterpret_cast<const uint32_t*>(w));
+  const auto both = loaded_once(hn::LoadU(bits, reinterpret_cast<const uint32_t*>(w)));
   return {hn::BitCast(Floats(), hn::ShiftLeft<16>(both)),
           hn::BitCast(Floats(), hn::And(both, hn::Set(bits, 0xffff0000u)))};
 }
@@ -70,38 +79,40 @@ HWY_INLINE void store_sums(const Vector* sums, float* to) {
 }
 #endif
 
-// Asks for the W rows of the next block of outputs while this one is computed: into the first cache if they leave room
-// there for the present ones, else into the second.
+// Asks for the W rows that come next while a block is computed, line after line as they lie in memory (the processor's
+// own prefetching wants that order): into the first cache if they leave room there for the present ones, else into the
+// second.
+template <int kCount, typename W>
 struct Ahead {
-  explicit Ahead(int64_t block_bytes) : bytes(block_bytes), near(block_bytes <= kNearBytes) {}
-  HWY_INLINE void fetch(const void* w) const {
-    const char* next = static_cast<const char*>(w) + bytes;
-    near ? __builtin_prefetch(next, 0, 3) : __builtin_prefetch(next, 0, 2);
+  Ahead(const void* next_rows, int64_t block_bytes)
+      : next(static_cast<const char*>(next_rows)), near(block_bytes <= kNearBytes) {}
+  HWY_INLINE void fetch() {  // as many bytes as a step takes
+    HWY_UNROLL(8)
+    for (int64_t line = 0; line < kBytes; line += kLine)
+      near ? __builtin_prefetch(next + line, 0, 3) : __builtin_prefetch(next + line, 0, 2);
+    next += kBytes;
   }
-  static constexpr int64_t kNearBytes = 16 << 10;
-  const int64_t bytes;
+  static constexpr int64_t kLine = 64, kNearBytes = 16 << 10;
+  static constexpr int64_t kBytes = kCount * kStep * static_cast<int64_t>(sizeof(W));
+  const char* next;
   const bool near;
 };
 
 // Adds kStep elements of each W row into the sums of each x row.
 template <int kRows, int kCount, typename W>
-HWY_INLINE void add_step(const W* const (&w)[kCount], int64_t at, const Ahead& ahead, const float* x, int64_t x_stride,
+HWY_INLINE void add_step(const W* const (&w)[kCount], int64_t at, const float* x, int64_t x_stride,
                          Vector (&sums)[kRows][kCount]) {
   const Floats d;
-  Vector first[kCount], second[kCount];
+  Pair pairs[kCount];
   HWY_UNROLL(8)
-  for (int o = 0; o < kCount; ++o) {
-    ahead.fetch(w[o] + at);
-    const Pair pair = load_step(w[o] + at);
-    first[o] = pair.first, second[o] = pair.second;
-  }
+  for (int o = 0; o < kCount; ++o) pairs[o] = load_step(w[o] + at);
   HWY_UNROLL(8)
   for (int r = 0; r < kRows; ++r) {
-    const Vector x_first = hn::Load(d, x + r * x_stride), x_second = hn::Load(d, x + r * x_stride + kLanes);
+    const Vector first = hn::Load(d, x + r * x_stride), second = hn::Load(d, x + r * x_stride + kLanes);
     HWY_UNROLL(8)
-    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::MulAdd(first[o], x_first, sums[r][o]);
+    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::MulAdd(pairs[o].first, first, sums[r][o]);
     HWY_UNROLL(8)
-    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::MulAdd(second[o], x_second, sums[r][o]);
+    for (int o = 0; o < kCount; ++o) sums[r][o] = hn::MulAdd(pairs[o].second, second, sums[r][o]);
   }
 }
 
@@ -119,24 +130,28 @@ struct Tails {
   const W* rows[kCount];
 };
 
-template <int kRows, int kCount>
-void finish(const FewRows& p, int row, int64_t output, int count, const float (&totals)[kRows][kCount]) {
-  for (int r = 0; r < kRows; ++r) {
-    float* y = p.y + (row + r) * p.y_stride + output;
-    for (int o = 0; o < count; ++o) {
-      const float total = p.bias ? totals[r][o] + p.bias[output + o] : totals[r][o];
-      y[o] = p.accumulate ? y[o] + total : total;
-    }
-  }
+// Stores Lanes(d) totals of one row.
+template <class D>
+HWY_INLINE void finish_lanes(D d, const FewRows& p, int row, int64_t output, const float* totals) {
+  auto y = hn::LoadU(d, totals);
+  if (p.bias) y = hn::Add(y, hn::LoadU(d, p.bias + output));
+  if (p.added) y = hn::Add(hn::LoadU(d, p.added + row * p.added_stride + output), y);
+  hn::StoreU(y, d, p.y + row * p.y_stride + output);
+}
+HWY_INLINE void finish(const FewRows& p, int row, int64_t output, int count, const float* totals) {
+  constexpr int kFour = hn::MaxLanes(Four());
+  int o = 0;
+  for (; o + kFour <= count; o += kFour) finish_lanes(Four(), p, row, output + o, totals + o);
+  for (; o < count; ++o) finish_lanes(hn::CappedTag<float, 1>(), p, row, output + o, totals + o);
 }
 
 // kRows rows from `row` times the W rows from `output`. Past the last output the last one is computed again, so that
 // nothing else is read.
 template <int kRows, int kCount, typename W>
 HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_t end_output) {
-  const W* w[kCount];
-  for (int o = 0; o < kCount; ++o)
-    w[o] = static_cast<const W*>(p.weight) + std::min(output + o, end_output - 1) * p.weight_stride;
+  const void* next = output + kCount < end_output || !p.next ? p.weight_row(output + kCount) : p.next;
+  const W* w[kCount] = {static_cast<const W*>(p.weight) + output * p.weight_stride};
+  for (int o = 1; o < kCount; ++o) w[o] = w[o - 1] + (output + o < end_output ? p.weight_stride : 0);
   Vector sums[kRows][kCount];
   HWY_UNROLL(8)
   for (int r = 0; r < kRows; ++r) {
@@ -145,22 +160,25 @@ HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_
   }
   const float* x = p.packed + row * p.packed_stride;
   const int64_t whole = p.in / kStep * kStep;
-  const Ahead ahead(kCount * p.weight_stride * static_cast<int64_t>(sizeof(W)));
-  for (int64_t i = 0; i < whole; i += kStep) add_step(w, i, ahead, x + i, p.packed_stride, sums);
+  Ahead<kCount, W> ahead(next, kCount * p.weight_stride * static_cast<int64_t>(sizeof(W)));
+  for (int64_t i = 0; i < whole; i += kStep) {
+    ahead.fetch();
+    add_step(w, i, x + i, p.packed_stride, sums);
+  }
   if (whole < p.in) {
     const Tails<kCount, W> tails(w, whole, p.in);
-    add_step(tails.rows, 0, ahead, x + whole, p.packed_stride, sums);
+    add_step(tails.rows, 0, x + whole, p.packed_stride, sums);
   }
   const auto count = static_cast<int>(std::min<int64_t>(end_output - output, kCount));
-  const bool plain = count == kCount && !p.bias && !p.accumulate;
-  float totals[kRows][kCount];
+  const bool plain = count == kCount && !p.bias && !p.added;
   HWY_UNROLL(8)
   for (int r = 0; r < kRows; ++r) {
-    float* y = p.y + (row + r) * p.y_stride + output;
+    float totals[kCount];
+    float* to = plain ? p.y + (row + r) * p.y_stride + output : totals;
     HWY_UNROLL(2)
-    for (int o = 0; o < kCount; o += kOutputs) store_sums(&sums[r][o], plain ? y + o : &totals[r][o]);
+    for (int o = 0; o < kCount; o += kOutputs) store_sums(&sums[r][o], to + o);
+    if (!plain) finish(p, row + r, output, count, totals);
   }
-  if (!plain) finish<kRows, kCount>(p, row, output, count, totals);
 }
 
 // `rows` <= kMostRows rows from `row`.

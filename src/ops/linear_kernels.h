@@ -5,18 +5,23 @@
 
 namespace eyrie {
 
-// y = x Wᵀ (+ bias) (+ y) for a few rows. Each y(r, o) is one chain of multiply-adds over `in`, cut into the same lanes
-// and summed by the same tree whatever the rows and outputs computed beside it: a row's bits do not depend on them.
+// y = (added +) x Wᵀ (+ bias) for a few rows. Each y(r, o) is one chain of multiply-adds over `in`, cut into the same
+// lanes and summed by the same tree whatever the rows and outputs computed beside it: a row's bits do not depend on
+// them.
 struct FewRows {
   const float* packed;  // the rows of x as pack_row left them, aligned like scratch
   const void* weight;   // [out, in]
   DType dtype;
-  int64_t in, weight_stride, packed_stride;
-  const float* bias;  // null: none
+  int64_t in, out, weight_stride, packed_stride;
+  const float *bias, *added;  // null: none
   float* y;
-  int64_t y_stride;
+  int64_t added_stride, y_stride;
   int rows;
-  bool accumulate;
+  const void* next;  // weights that this thread reads afterwards; null: not known
+
+  const void* weight_row(int64_t output) const {
+    return static_cast<const char*>(weight) + output * weight_stride * size_bytes(dtype);
+  }
 };
 constexpr int64_t packed_width(int64_t in) { return (in + 31) / 32 * 32; }  // of one row, a multiple of any step
 // Copies a row into the order in which multiply_few_rows meets the elements of W, with zeros behind its end.

@@ -33,9 +33,9 @@ Buffer integers(std::initializer_list<int32_t> values) {
 
 TEST(OpsErrors, Linear) {
   const Buffer x = matrix(2, 4), weight = matrix(3, 5), y = matrix(2, 3), ids = Buffer::zeros(DType::i32, {3, 4});
-  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, weight, {}, y); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, {.weight = weight, .y = y}); }),
             "weight: expected shape [any, 4], found [3, 5]");
-  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, ids, {}, y); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, {.weight = ids, .y = y}); }),
             "weight: expected f32 or bf16 or f16, found i32");
   EXPECT_EQ(error_of([&](Exec& exec) { linear_backward_input(exec, y, weight, x, Into::overwrite); }),
             "d_x: expected shape [2, 5], found [2, 4]");

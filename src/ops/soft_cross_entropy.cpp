@@ -150,7 +150,8 @@ void read_teacher(Exec& exec, const SoftCrossEntropy& problem, int64_t count, co
   for (int64_t first = 0; first < vocabulary; first += kPanel) {
     const int64_t width = std::min(kPanel, vocabulary - first);
     const Tensor panel(teacher.panel.data, DType::f32, {count, width});
-    linear(exec, teacher.hidden.slice(0, count), problem.target_lm_head.slice(first, first + width), {}, panel);
+    linear(exec, teacher.hidden.slice(0, count),
+           {.weight = problem.target_lm_head.slice(first, first + width), .y = panel});
     const DraftColumns columns(problem, first, width);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < count; ++i) {
@@ -205,7 +206,8 @@ class LossPass {
       gather_hidden(problem_, positions + begin, chunk, teacher_);
       read_teacher(exec_, problem_, chunk, teacher_);
       collect_rows(positions + begin, chunk);
-      linear(exec_, rows_.normed.slice(0, rows_.count), problem_.lm_head, {}, rows_.logits.slice(0, rows_.count));
+      linear(exec_, rows_.normed.slice(0, rows_.count),
+             {.weight = problem_.lm_head, .y = rows_.logits.slice(0, rows_.count)});
       compare_rows();
       if (gradient_) back_propagate();
     }

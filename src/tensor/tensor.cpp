@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "cuda/handles.h"
@@ -24,11 +25,9 @@ void expect_shape(std::string_view argument, const ConstTensor& found, const Sha
 }
 
 void expect_dtype(std::string_view argument, const ConstTensor& found, std::initializer_list<DType> expected) {
+  if (std::ranges::count(expected, found.dtype) > 0) return;
   std::string names;
-  for (const DType dtype : expected) {
-    if (found.dtype == dtype) return;
-    names += (names.empty() ? "" : " or ") + std::string(name(dtype));
-  }
+  for (const DType dtype : expected) names += (names.empty() ? "" : " or ") + std::string(name(dtype));
   throw Error(ErrorKind::input, std::string(argument), fmt::format("expected {}, found {}", names, name(found.dtype)));
 }
 

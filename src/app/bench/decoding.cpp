@@ -66,14 +66,26 @@ void DecodingBench::step() {
   });
 }
 
+// On zeros, in the groups and the order of a forward.
 void DecodingBench::linear_layers(int64_t rows) {
+  const DecoderConfig& config = target_.config.decoder;
+  const ScratchScope scope(exec_.scratch);
+  const auto take = [&](int64_t width) { return exec_.scratch.take(DType::f32, {rows, width}); };
+  const Tensor x = take(config.hidden), q = take(config.q_heads * config.head_dim), gate = take(config.intermediate);
+  const Tensor k = take(config.kv_heads * config.head_dim), v = take(config.kv_heads * config.head_dim);
+  const Tensor h = take(config.hidden), up = take(config.intermediate), product = take(config.intermediate);
+  const Tensor logits = take(target_.config.vocabulary);
+  fill_zero(x);
   with_crew(exec_, [&] {
-    for_each_linear_layer(target_, [&](const ConstTensor& weight) {
-      const ScratchScope scope(exec_.scratch);
-      const Tensor x = exec_.scratch.take(DType::f32, {rows, weight.dim(1)});
-      fill_zero(x);
-      linear(exec_, x, weight, {}, exec_.scratch.take(DType::f32, {rows, weight.dim(0)}));
-    });
+    for (const DecoderTensors<ConstTensor>& layer : target_.tensors.layers) {
+      const LinearLayer projections[] = {
+          {.weight = layer.q.weight, .y = q}, {.weight = layer.k.weight, .y = k}, {.weight = layer.v.weight, .y = v}};
+      linear(exec_, x, projections);
+      linear(exec_, q, {.weight = layer.o.weight, .y = h, .added = x});
+      linear_gated(exec_, h, {.weight = layer.gate.weight, .y = gate}, {.weight = layer.up.weight, .y = up}, product);
+      linear(exec_, product, {.weight = layer.down.weight, .y = x, .added = h});
+    }
+    linear(exec_, x, {.weight = target_.tensors.lm_head, .y = logits});
   });
 }
 
