@@ -30,16 +30,25 @@ int64_t multiply_add_chains(int64_t rounds, float* sink) {
   return rounds * kChains * static_cast<int64_t>(hn::Lanes(d));
 }
 
-// Adds up `count` floats, a multiple of 64 of them.
-float sum_of(const float* values, int64_t count) {
+// Adds up `count` floats, a multiple of 64 kStreams, as so many streams side by side. No prefetches: with them the
+// processor's own would be slower.
+template <int kStreams>
+float sum_of_streams(const float* values, int64_t count) {
   const Lanes d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t stream = count / kStreams;
   auto a = hn::Zero(d), b = a, c = a, e = a;
-  for (int64_t i = 0; i < count; i += 4 * lanes) {
-    a = hn::Add(a, hn::LoadU(d, values + i)), b = hn::Add(b, hn::LoadU(d, values + i + lanes));
-    c = hn::Add(c, hn::LoadU(d, values + i + 2 * lanes)), e = hn::Add(e, hn::LoadU(d, values + i + 3 * lanes));
-  }
+  for (int64_t i = 0; i < stream; i += 4 * lanes)
+    for (const float* from = values + i; from < values + count; from += stream) {
+      a = hn::Add(a, hn::LoadU(d, from)), b = hn::Add(b, hn::LoadU(d, from + lanes));
+      c = hn::Add(c, hn::LoadU(d, from + 2 * lanes)), e = hn::Add(e, hn::LoadU(d, from + 3 * lanes));
+    }
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+}
+
+float sum_of(const float* values, int64_t count, int streams) {
+  if (streams == 4) return sum_of_streams<4>(values, count);
+  return streams == 2 ? sum_of_streams<2>(values, count) : sum_of_streams<1>(values, count);
 }
 
 }  // namespace eyrie::testing::HWY_NAMESPACE
@@ -52,6 +61,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "base/time.h"
 #include "tensor/buffer.h"
+#include "tensor/exec.h"
 #include "testing/machine_peak.h"
 
 namespace eyrie::testing {
@@ -90,21 +100,38 @@ double fma_peak_flops() {
 double read_bandwidth_bytes_per_second() { return read_bandwidth_bytes_per_second(int64_t{512} << 20); }
 
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes) {
-  constexpr int64_t kStep = 64, kReadBytes = int64_t{512} << 20;  // floats a loop round takes; bytes read per repeat
+  constexpr int64_t kStep = 4 * 64, kReadBytes = int64_t{512} << 20;  // floats a loop round takes; bytes per repeat
   const int64_t per_thread = std::max<int64_t>(footprint_bytes / 4 / omp_get_max_threads() / kStep, 1) * kStep;
   const int64_t floats = per_thread * omp_get_max_threads();
   const Buffer memory = Buffer::zeros(DType::f32, {floats});
   const float* values = memory.tensor().as<float>();
   const int64_t passes = std::max<int64_t>(kReadBytes / (4 * floats), 1);
   volatile float kept = 0;
-  return best_rate([&] {
-    float sink = 0;
+  double best = 0;
+  for (const int streams : {1, 2, 4})  // caches like one, memory likes several
+    best = std::max(best, best_rate([&] {
+                      float sink = 0;
 #pragma omp parallel reduction(+ : sink)
-    for (int64_t pass = 0; pass < passes; ++pass)
-      sink += HWY_DYNAMIC_DISPATCH(sum_of)(values + omp_get_thread_num() * per_thread, per_thread);
-    kept = kept + sink;
-    return 4.0 * static_cast<double>(floats * passes);
+                      for (int64_t pass = 0; pass < passes; ++pass)
+                        sink += HWY_DYNAMIC_DISPATCH(sum_of)(values + omp_get_thread_num() * per_thread, per_thread,
+                                                             streams);
+                      kept = kept + sink;
+                      return 4.0 * static_cast<double>(floats * passes);
+                    }));
+  return best;
+}
+
+double hand_over_seconds() {
+  constexpr int kLoops = 20'000;
+  Exec exec;
+  double loops_per_second = 0;
+  with_crew(exec, [&] {
+    loops_per_second = best_rate([&] {
+      for (int loop = 0; exec.crew && loop < kLoops; ++loop) exec.crew->run([](int64_t) {});
+      return double{kLoops};
+    });
   });
+  return 1 / loops_per_second;
 }
 
 }  // namespace eyrie::testing

@@ -10,5 +10,7 @@ double sgemm_flops();                      // OpenBLAS, square matrices far beyo
 double read_bandwidth_bytes_per_second();  // from memory: a footprint far beyond the caches
 // Reading `footprint_bytes` in all (split over the threads) again and again: the rate of the cache that holds them.
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes);
+// A crew's empty loop: from the calling core to the others and back. It tells how far from each other they are.
+double hand_over_seconds();
 
 }  // namespace eyrie::testing

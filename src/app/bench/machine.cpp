@@ -24,6 +24,7 @@ void bench_machine(const BenchOptions&) {
   fmt::print("\n{}, {} threads\n", processor_name(), omp_get_max_threads());
   fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "fp32 multiply-adds in registers", testing::fma_peak_flops() * 1e-9);
   fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "OpenBLAS sgemm", testing::sgemm_flops() * 1e-9);
+  fmt::print("{:<36}{:>8.2f} us\n", "a loop to the other threads and back", testing::hand_over_seconds() * 1e6);
   for (const int64_t mib : {1, 4, 12, 512})
     fmt::print("{:<36}{:>8.1f} GB/s\n", fmt::format("reading {} MiB again and again", mib),
                testing::read_bandwidth_bytes_per_second(mib * kMiB) * 1e-9);
