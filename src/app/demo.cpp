@@ -44,7 +44,8 @@ TrainOptions training_options(const Demo& demo) {
   options.draft_config = demo.path("draft-config");
   options.output = demo.path("run");
   options.ttt_steps = 4;
-  options.optimizer.learning_rate = 1e-3;
+  options.optimizer.learning_rate = 1.4e-3;
+  options.optimizer.clip = 0.2;
   options.token_budget = 256;
   options.steps = 1500;
   return options;
