@@ -11,6 +11,9 @@
 #include "io/safetensors.h"
 #include "testing/compare.h"
 #include "testing/temporary_directory.h"
+#include "train/initial_draft.h"
+#include "train/parameters.h"
+#include "train/step_dump.h"
 
 namespace eyrie {
 namespace {
@@ -127,6 +130,39 @@ INSTANTIATE_TEST_SUITE_P(Cases, ReplayVectors, ::testing::ValuesIn(vectors()), [
 });
 
 TEST(Replay, VectorsAreThere) { EXPECT_GE(vectors().size(), 20u); }
+
+// The batch of a case under a random draft with heads of 32: those of the cases are too narrow for tiles.
+void write_wide_dump(const std::string& case_name, const std::string& directory) {
+  const FeatureBatch batch = read_features(kCases / case_name / "batch.safetensors");
+  TargetHeads heads;
+  heads.lm_head = batch.file.at("target.lm_head.weight");
+  if (const ConstTensor* embedding = batch.file.find("target.embed_tokens.weight")) heads.embedding = *embedding;
+  Draft draft = load_draft(kCases / case_name / "draft", heads);
+  draft.config.decoder.head_dim = 32;
+  const DraftTensors<Buffer> random =
+      initial_draft({draft.config, draft.vocabulary, /*seed=*/7, InitialHead::random, {}, {}});
+  draft.tensors = views(draft.config, random);
+  const Buffer taps = Buffer::copy_of(batch.taps, DType::f32), last = Buffer::copy_of(batch.last_hidden, DType::f32);
+  const std::vector<int64_t> step_rows(7, 40);
+  write_step_dump(directory, {draft, heads, batch.tokens, taps, last, batch.info, {.step_rows = step_rows}, "none"});
+}
+
+TEST(Replay, EveryBackendGivesTheSameGradients) {
+  const testing::TemporaryDirectory directory;
+  write_wide_dump("plain", directory.file("dump"));
+  const std::vector<std::string> backends = {"dense", "fused", "merge", "masked"};
+  Exec exec;
+  const Replay found = replay(exec, {.directory = directory.file("dump"), .attention = backends});
+  ASSERT_EQ(found.runs.size(), backends.size());
+  for (size_t i = 0; i < backends.size(); ++i) {
+    const ReplayRun& run = found.runs[i];
+    EXPECT_EQ(run.attention, backends[i]);
+    EXPECT_NEAR(run.loss, found.runs[0].loss, 1e-6 * found.runs[0].loss);
+    EXPECT_NEAR(run.grad_norm, found.runs[0].grad_norm, 1e-6 * found.runs[0].grad_norm);
+    for (const TensorDifference& one : run.differences)
+      EXPECT_LE(one.relative_l2, 5e-6) << run.attention << ", " << one.tensor;
+  }
+}
 
 TEST(Replay, SettingsComeFromTheDumpUnlessNamed) {
   const Replay plain = replay_case("plain", Normalize::step, {"auto"});
