@@ -145,7 +145,9 @@ void bind(CLI::App& app, ReplayCommand& o) {
       ->check(CLI::IsMember({"step", "micro-batch"}));
   app.add_option("--ttt-steps", o.ttt_steps, "depths; default: as the dump says")->check(CLI::Range(1, 17));
   app.add_option("--model", o.replay.model, "the target, for its lm_head and embeddings");
-  app.add_option("--out", o.output, "safetensors file for loss and gradients")->required();
+  app.add_option("--out", o.output,
+                 "safetensors file for loss and gradients: grad.midlayer.*, also of a draft that writes layers.0.*")
+      ->required();
 }
 
 void bind(CLI::App& app, InspectCommand& o) {

@@ -47,8 +47,8 @@ struct Replay {
 // Errors: Error{file} for a dump that lacks or contradicts something, with the tensor, expected and found.
 Replay replay(Exec&, const ReplayOptions&);
 
-// loss [1], step_loss [K], step_accuracy [K], grad_norm [1] and grad.<tensor of the draft file>, all f32, of the first
-// run.
+// loss [1], step_loss [K], step_accuracy [K], grad_norm [1] and grad.<tensor>, all f32, of the first run. Tensors are
+// named as our own draft files name them: midlayer.* whatever the dump's draft says.
 void write_replay(const std::string& path, const Replay& result);
 
 }  // namespace eyrie
