@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/json.h"
 #include "text/unicode.h"
 
@@ -64,12 +66,15 @@ Error bad_token(const AddedToken& token, const std::string& message) {
 AddedTokens::AddedTokens(const Json* list, const Vocabulary& model, const Normalizer* normalizer) {
   if (!list) return;
   int32_t next_id = model.count();
+  int others = 0;
+  std::string first_other;
   for (const Json& json : list->as_array()) {
     AddedToken token = read_token(json);
     const auto known = model.find(token.content);
-    const int32_t expected = known ? *known : next_id++;
     if (token.content.empty()) throw bad_token(token, "has no text");
-    if (token.id != expected) throw bad_token(token, fmt::format("expected id {}, found {}", expected, token.id));
+    const int32_t written_id = std::exchange(token.id, known ? *known : next_id++);
+    if (token.id != written_id && others++ == 0)
+      first_other = fmt::format("\"{}\" is {}, not {}", token.content, token.id, written_id);
     if (!known && model.has(token.id))
       throw bad_token(token, fmt::format("id {} is the model's \"{}\"", token.id, model.text(token.id)));
     if (!by_content_.emplace(token.content, tokens_.size()).second) throw bad_token(token, "stands twice");
@@ -78,6 +83,11 @@ AddedTokens::AddedTokens(const Json* list, const Vocabulary& model, const Normal
     if (!token.pattern.empty()) (token.normalized ? normalized_ : raw_).add(token.pattern, tokens_.size());
     tokens_.push_back(std::move(token));
   }
+  if (others > 0)
+    log_warning(
+        fmt::format("tokenizer.json: {} added tokens get other ids than it says, those that Hugging Face's "
+                    "tokenizers gives them: {}{}",
+                    others, first_other, others > 1 ? ", …" : ""));
 }
 
 std::optional<TextCut> AddedTokens::accept(std::string_view text, size_t offset, const TokenTrie::Match& match,

@@ -47,8 +47,9 @@ class TokenTrie {
 class AddedTokens {
  public:
   AddedTokens() = default;
-  // Reads the list. A token of the model keeps its id there; new ones follow the model's, in order. Error{file} when
-  // the file says otherwise.
+  // Reads the list. A token of the model keeps its id there; new ones follow the model's, in order, whatever ids the
+  // file says (gaps are closed): so does Hugging Face's library, and models are trained on its ids. One warning names
+  // the first that differs.
   AddedTokens(const Json* list, const Vocabulary& model, const Normalizer* normalizer);
 
   // The text in order, without empty parts. `normalized` says which of the tokens are looked for.
