@@ -33,6 +33,8 @@ struct DecoderConfig {
   bool qk_norm = false;  // RMSNorm over head_dim on q and k before RoPE (Qwen3)
   RopeConfig rope;
   int64_t max_positions = 0;
+  // Not computed: whole attention is the same up to that many tokens, so max_positions is at most the window. 0: none.
+  int64_t window = 0;
   float softmax_scale() const;  // head_dim^-1/2
 };
 

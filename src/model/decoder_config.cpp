@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -40,11 +41,18 @@ void read_biases(const Json& config, const Family& family, DecoderConfig& decode
   decoder.mlp_bias = family.mlp_bias_key && boolean_or(config, "mlp_bias", false);
 }
 
-void refuse_windows(const Json& config, const std::string& place, const Family& family) {
-  const Json* window = config.find("sliding_window");
-  if (window && boolean_or(config, "use_sliding_window", family.window_unless_switched_off))
-    refuse(place, fmt::format("sliding_window {} is not supported; expected null or use_sliding_window false",
-                              window->dump()));
+// The tokens that a query of the model sees, itself among them; 0: all. Hugging Face's configuration classes take the
+// absent key for 4096, and null for no window.
+int64_t attention_window(const Json& config, const Family& family) {
+  constexpr int64_t kWhenAbsent = 4096;
+  constexpr std::string_view kKey = "sliding_window";
+  if (!boolean_or(config, "use_sliding_window", family.window_unless_switched_off)) return 0;
+  const auto& members = config.as_members();
+  const bool stands = std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.first == kKey; });
+  return stands ? integer_or(config, kKey, 0, 1, kMaxPositions) : kWhenAbsent;
+}
+
+void refuse_mixed_layers(const Json& config, const std::string& place) {
   const Json* types = config.find("layer_types");
   if (!types) return;
   for (const Json& type : config.array("layer_types"))
@@ -69,7 +77,7 @@ std::string config_path(const std::string& directory) {
 }
 
 DecoderConfig read_decoder_config(const Json& config, const std::string& place, const Family& family) {
-  refuse_windows(config, place, family);
+  refuse_mixed_layers(config, place);
   refuse_others(config, place);
   DecoderConfig decoder;
   decoder.hidden = config.integer("hidden_size", 1, kMaxWidth);
@@ -82,6 +90,8 @@ DecoderConfig read_decoder_config(const Json& config, const std::string& place, 
       static_cast<float>(checked(number_or(config, "rms_norm_eps", 1e-6), place, "rms_norm_eps", 0, kMaxEps));
   decoder.max_positions = integer_or(config, "max_position_embeddings", family.max_positions, 1, kMaxPositions);
   decoder.rope = read_rope(config, place, decoder.max_positions);
+  decoder.window = attention_window(config, family);
+  if (decoder.window > 0) decoder.max_positions = std::min(decoder.max_positions, decoder.window);
   return decoder;
 }
 

@@ -22,7 +22,8 @@ void describe_layer(const DecoderConfig& layer, Description& lines) {
   if (layer.qk_norm) extras.push_back("norms on q, k");
   if (!extras.empty()) lines.emplace_back("layer", joined(extras));
   lines.emplace_back("RoPE", to_string(layer.rope));
-  lines.emplace_back("positions", std::to_string(layer.max_positions));
+  lines.emplace_back("positions",
+                     fmt::format("{}{}", layer.max_positions, layer.window ? ", as wide as its sliding window" : ""));
 }
 
 // "5771520, matrices in bf16": vectors are f32 once loaded, whatever the file stores.

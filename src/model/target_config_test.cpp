@@ -67,15 +67,21 @@ TEST(TargetConfig, StopIdsOfTheGenerationConfigWin) {
 }
 
 TEST(TargetConfig, SlidingWindows) {
-  const std::string mistral = changed(kSmallTarget, R"({"model_type": "mistral"})");
-  EXPECT_EQ(target_config_error(mistral), "");
-  EXPECT_EQ(target_config_error(changed(mistral, R"({"sliding_window": null})")), "");
-  EXPECT_EQ(target_config_error(changed(mistral, R"({"sliding_window": 16})")),
-            "DIR/config.json: sliding_window 16 is not supported; expected null or use_sliding_window false");
-  EXPECT_EQ(target_config_error(changed(mistral, R"({"sliding_window": 16, "use_sliding_window": false})")), "");
-  const std::string qwen = changed(kSmallTarget, R"({"model_type": "qwen2", "sliding_window": 16})");
-  EXPECT_EQ(target_config_error(qwen), "");
-  EXPECT_NE(target_config_error(changed(qwen, R"({"use_sliding_window": true})")), "");
+  const auto positions = [](const std::string& config) {
+    return read_target_config(ModelDirectory(config).path()).decoder.max_positions;
+  };
+  const std::string long_one = changed(kSmallTarget, R"({"max_position_embeddings": 100000})");
+  const std::string mistral = changed(long_one, R"({"model_type": "mistral"})");
+  EXPECT_EQ(positions(mistral), 4096) << "Hugging Face's default";
+  EXPECT_EQ(positions(changed(mistral, R"({"sliding_window": null})")), 100000);
+  EXPECT_EQ(positions(changed(mistral, R"({"sliding_window": 16})")), 16);
+  EXPECT_EQ(positions(changed(mistral, R"({"sliding_window": 16, "use_sliding_window": false})")), 100000);
+  EXPECT_EQ(target_config_error(changed(mistral, R"({"sliding_window": 0})")),
+            "DIR/config.json: sliding_window: expected an integer from 1 to 2097152, found 0");
+  const std::string qwen = changed(long_one, R"({"model_type": "qwen2", "sliding_window": 16})");
+  EXPECT_EQ(positions(qwen), 100000);
+  EXPECT_EQ(positions(changed(qwen, R"({"use_sliding_window": true})")), 16);
+  EXPECT_EQ(positions(long_one), 100000);
   EXPECT_EQ(target_config_error(changed(kSmallTarget, R"({"layer_types": ["full_attention", "sliding_attention"]})")),
             "DIR/config.json: layer_types: expected \"full_attention\" only, found \"sliding_attention\"");
 }
