@@ -50,7 +50,7 @@ double rope_scale(const RopeConfig& rope) {
 }
 
 RopeTable make_rope_table(const DecoderConfig& config) {
-  return make_rope_table(rope_frequencies(config.rope, config.head_dim), rope_scale(config.rope), config.max_positions);
+  return {rope_frequencies(config.rope, config.head_dim), rope_scale(config.rope), config.max_positions};
 }
 
 }  // namespace eyrie

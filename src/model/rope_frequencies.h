@@ -16,6 +16,6 @@ namespace eyrie {
 
 std::vector<double> rope_frequencies(const RopeConfig& rope, int64_t head_dim);
 double rope_scale(const RopeConfig& rope);               // multiplies cos and sin
-RopeTable make_rope_table(const DecoderConfig& config);  // max_positions rows
+RopeTable make_rope_table(const DecoderConfig& config);  // max_positions
 
 }  // namespace eyrie

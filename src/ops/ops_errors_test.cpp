@@ -58,7 +58,7 @@ TEST(OpsErrors, Embedding) {
 }
 
 TEST(OpsErrors, Rope) {
-  const RopeTable table = make_rope_table({1.0, 0.1}, 1, 10);
+  const RopeTable table({1.0, 0.1}, 1, 10);
   const Buffer x = Buffer::zeros(DType::f32, {2, 1, 4}), wide = Buffer::zeros(DType::f32, {2, 1, 6});
   EXPECT_EQ(error_of([&](Exec& exec) {
               apply_rope(exec, table, integers({9, 10}), x, Turn::forward);

@@ -3,38 +3,75 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <mutex>
 
 #include "ops/parallel.h"
 
 namespace eyrie {
 
-RopeTable make_rope_table(const std::vector<double>& frequencies, double scale, int64_t positions) {
-  const auto half = static_cast<int64_t>(frequencies.size());
-  RopeTable table{Buffer(DType::f32, {positions, half}), Buffer(DType::f32, {positions, half})};
-  const auto cosines = table.cos.tensor().view<float, 2>(), sines = table.sin.tensor().view<float, 2>();
-#pragma omp parallel for
-  for (int64_t p = 0; p < positions; ++p)
-    for (int64_t i = 0; i < half; ++i) {
-      const double angle = static_cast<double>(p) * frequencies[static_cast<size_t>(i)];
-      cosines(p, i) = static_cast<float>(scale * std::cos(angle));
-      sines(p, i) = static_cast<float>(scale * std::sin(angle));
-    }
-  return table;
+namespace {
+
+constexpr int64_t kBlock = 1024;  // positions
+
+struct Block {
+  std::once_flag once;
+  std::unique_ptr<float[]> rows;  // [kBlock, 2, pairs]: cos, sin
+};
+
+}  // namespace
+
+struct RopeTable::Blocks {
+  std::vector<double> frequencies;
+  double scale;
+  int64_t positions;
+  std::vector<Block> list;
+
+  void compute(int64_t index) {
+    const auto pairs = static_cast<int64_t>(frequencies.size());
+    auto& rows = list[static_cast<size_t>(index)].rows;
+    rows = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(2 * kBlock * pairs));
+    float* out = rows.get();
+    for (int64_t p = index * kBlock; p < (index + 1) * kBlock; ++p, out += 2 * pairs)
+      for (int64_t i = 0; i < pairs; ++i) {
+        const double angle = static_cast<double>(p) * frequencies[static_cast<size_t>(i)];
+        out[i] = static_cast<float>(scale * std::cos(angle));
+        out[pairs + i] = static_cast<float>(scale * std::sin(angle));
+      }
+  }
+};
+
+RopeTable::RopeTable(std::vector<double> frequencies, double scale, int64_t positions)
+    : blocks_(new Blocks{std::move(frequencies), scale, positions,
+                         std::vector<Block>(static_cast<size_t>((positions + kBlock - 1) / kBlock))}) {}
+
+int64_t RopeTable::positions() const { return blocks_ ? blocks_->positions : 0; }
+int64_t RopeTable::pairs() const { return blocks_ ? static_cast<int64_t>(blocks_->frequencies.size()) : 0; }
+
+void RopeTable::prepare(int64_t position) const {
+  const int64_t index = position / kBlock;
+  std::call_once(blocks_->list[static_cast<size_t>(index)].once, [&] { blocks_->compute(index); });
+}
+
+RopeTable::Row RopeTable::row(int64_t position) const {
+  const float* cos = blocks_->list[static_cast<size_t>(position / kBlock)].rows.get() + position % kBlock * 2 * pairs();
+  return {cos, cos + pairs()};
 }
 
 namespace {
 
-void check(const RopeTable& table, const ConstTensor& positions, const Tensor& x) {
-  const ConstTensor cosines = table.cos;
+// The door: computes the rows that the positions ask for.
+void prepare(const RopeTable& table, const ConstTensor& positions, const Tensor& x) {
   expect_dtype("x", x, {DType::f32});
-  expect_shape("x", x, {-1, -1, 2 * cosines.dim(1)});
+  expect_shape("x", x, {-1, -1, 2 * table.pairs()});
   expect_dtype("positions", positions, {DType::i32});
   expect_shape("positions", positions, {x.dim(0)});
   const int32_t* position = positions.as<int32_t>();
-  for (int64_t r = 0; r < x.dim(0); ++r)
-    if (position[r] < 0 || position[r] >= cosines.dim(0))
+  for (int64_t r = 0; r < x.dim(0); ++r) {
+    if (position[r] < 0 || position[r] >= table.positions())
       throw Error(ErrorKind::input, "positions",
-                  fmt::format("row {}: expected a position below {}, found {}", r, cosines.dim(0), position[r]));
+                  fmt::format("row {}: expected a position below {}, found {}", r, table.positions(), position[r]));
+    table.prepare(position[r]);
+  }
 }
 
 void turn_head(const float* cosine, const float* sine, float sign, int64_t half, float* x) {
@@ -49,15 +86,15 @@ void turn_head(const float* cosine, const float* sine, float sign, int64_t half,
 }  // namespace
 
 void apply_rope(Exec& exec, const RopeTable& table, ConstTensor positions, Tensor x, Turn turn) {
-  check(table, positions, x);
-  const auto cosines = table.cos.tensor().view<float, 2>(), sines = table.sin.tensor().view<float, 2>();
+  prepare(table, positions, x);
   const auto to = x.view<float, 3>();
   const int32_t* position = positions.as<int32_t>();
   const float sign = turn == Turn::forward ? 1.0f : -1.0f;
   for_each_range(exec, to.dims[0], 1, 4 * x.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r)
-      for (int64_t h = 0; h < to.dims[1]; ++h)
-        turn_head(cosines.row(position[r]), sines.row(position[r]), sign, cosines.dims[1], to.row(r, h));
+    for (int64_t r = begin; r < end; ++r) {
+      const auto [cosine, sine] = table.row(position[r]);
+      for (int64_t h = 0; h < to.dims[1]; ++h) turn_head(cosine, sine, sign, table.pairs(), to.row(r, h));
+    }
   });
 }
 

@@ -1,21 +1,36 @@
 // ops/rope.h: rotary position embedding, rotate-half form, f32 tables (docs/math.md, "RoPE").
 //   pair (x_i, x_{i+D/2}) at position p turns by the angle p · frequency_i; cos and sin carry the attention factor.
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "tensor/exec.h"
 
 namespace eyrie {
 
-struct RopeTable {
-  Buffer cos, sin;  // [positions, dim/2] f32
+// A model may promise a million positions and see a hundred: rows are computed when they are first asked for, a block
+// of them at a time, and stay. Copies share them.
+class RopeTable {
+ public:
+  struct Row {
+    const float *cos, *sin;  // [dim/2]
+  };
+  RopeTable() = default;  // no positions
+  // frequencies: dim/2 values (the model room computes them from its config); scale multiplies cos and sin.
+  RopeTable(std::vector<double> frequencies, double scale, int64_t positions);
+  int64_t positions() const;
+  int64_t pairs() const;                 // dim/2
+  void prepare(int64_t position) const;  // computes its row unless it is there; any thread
+  Row row(int64_t position) const;       // of a prepared position
+
+ private:
+  struct Blocks;
+  std::shared_ptr<Blocks> blocks_;
 };
-// frequencies: dim/2 values (the model room computes them from its config); scale multiplies cos and sin.
-RopeTable make_rope_table(const std::vector<double>& frequencies, double scale, int64_t positions);
 
 enum class Turn { forward, backward };  // backward: the transpose, for gradients
-// x [rows, heads, dim] f32 in place (last dimension contiguous); positions [rows] i32, each < table rows or
-// Error{input}.
+// x [rows, heads, dim] f32 in place (last dimension contiguous); positions [rows] i32, each < the
+// table's or Error{input}.
 void apply_rope(Exec&, const RopeTable&, ConstTensor positions, Tensor x, Turn turn);
 
 }  // namespace eyrie

@@ -44,7 +44,7 @@ std::vector<int32_t> positions(const Problem& p) {  // any order, repeated, the 
 std::vector<Comparison> turn_and_compare(Exec& exec, const Problem& p, Turn turn) {
   CaseMemory memory("rope/" + p.name());
   const Tensor x = memory.normal("x", {p.rows, p.heads, p.dim});
-  const RopeTable table = make_rope_table(frequencies(p.dim), p.scale, kPositions);
+  const RopeTable table(frequencies(p.dim), p.scale, kPositions);
   const std::vector<double> before = to_doubles(x);
   const auto reference = [&](const auto& values) {
     return rope_reference(values, positions(p), frequencies(p.dim), p.scale);

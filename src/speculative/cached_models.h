@@ -72,7 +72,7 @@ class CachedDraft {
   int32_t best();
   ConstTensor last_logits() const { return logits_; }  // [1, Vd], valid after best()
   ConstTensor next_h() const { return next_h_; }
-  int64_t positions() const { return draft_.rope.cos.tensor().dim(0); }  // its RoPE table's
+  int64_t positions() const { return draft_.rope.positions(); }
 
  private:
   void run(int32_t token, int64_t slot, ConstTensor h);

@@ -80,7 +80,7 @@ class Request {
         prompt_tokens_(static_cast<int64_t>(prompt.size())),
         chunk_(std::min(models.prefill_chunk, prompt_tokens_)),
         chain_(options.chain),
-        positions_(models.target.rope.cos.tensor().dim(0)),
+        positions_(models.target.rope.positions()),
         sequence_(pool),
         target_(models.exec, models.target, sequence_,
                 models.draft ? std::span<const int64_t>(models.draft->config.tap_ids) : std::span<const int64_t>(),
@@ -201,7 +201,7 @@ void check(std::span<const int32_t> prompt, const GenerateOptions& options, cons
                 fmt::format("expected at least 1, found {}", options.max_new_tokens));
   if (!options.stop_strings.empty() && !options.text.decode)
     throw Error(ErrorKind::usage, "stop string", "expected a way to decode tokens, found none");
-  const int64_t positions = target.rope.cos.tensor().dim(0), tokens = static_cast<int64_t>(prompt.size());
+  const int64_t positions = target.rope.positions(), tokens = static_cast<int64_t>(prompt.size());
   if (tokens < 1 || tokens > positions)
     throw Error(ErrorKind::input, "prompt", fmt::format("expected 1..{} tokens, found {}", positions, tokens));
   for (const int32_t id : prompt)
@@ -241,7 +241,7 @@ PagePool& Generator::pool_for(int64_t positions) {
 
 GenerateResult Generator::generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
   check(prompt, options, target_);
-  const int64_t positions = target_.rope.cos.tensor().dim(0), tokens = static_cast<int64_t>(prompt.size());
+  const int64_t positions = target_.rope.positions(), tokens = static_cast<int64_t>(prompt.size());
   GenerateOptions fitting = options;
   fitting.max_new_tokens = std::min(options.max_new_tokens, positions + 1 - tokens);
   const RequestModels models{exec_, target_, options.chain > 0 ? draft_ : nullptr, options_.prefill_chunk};

@@ -30,7 +30,7 @@ inline RopeTable tiny_rope(const DecoderConfig& config) {
   for (int64_t i = 0; i < config.head_dim / 2; ++i)
     frequencies.push_back(
         std::pow(config.rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim)));
-  return make_rope_table(frequencies, 1, config.max_positions);
+  return {frequencies, 1, config.max_positions};
 }
 
 // Norms near one, everything else normal with variance 1/fan_in.
