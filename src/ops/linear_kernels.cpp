@@ -79,23 +79,33 @@ HWY_INLINE void store_sums(const Vector* sums, float* to) {
 }
 #endif
 
-// Asks for the W rows that come next while a block is computed, line after line as they lie in memory (the processor's
-// own prefetching wants that order): into the first cache if they leave room there for the present ones, else into the
-// second.
+// Asks for the W rows that come next while a block is computed. Short rows, which caches hold: line after line as they
+// lie in memory, the order that the processor's own prefetching knows. Rows of a page and more: all of them side by
+// side, since memory likes several streams. Into the first cache if they leave room there for the present rows, else
+// into the second.
 template <int kCount, typename W>
 struct Ahead {
-  Ahead(const void* next_rows, int64_t block_bytes)
-      : next(static_cast<const char*>(next_rows)), near(block_bytes <= kNearBytes) {}
+  Ahead(const void* next_rows, int64_t row_bytes_)
+      : next(static_cast<const char*>(next_rows)),
+        row_bytes(row_bytes_),
+        near(kCount * row_bytes <= kNearBytes),
+        in_order(near && row_bytes < kPage) {}
   HWY_INLINE void fetch() {  // as many bytes as a step takes
-    HWY_UNROLL(8)
-    for (int64_t line = 0; line < kBytes; line += kLine)
-      near ? __builtin_prefetch(next + line, 0, 3) : __builtin_prefetch(next + line, 0, 2);
-    next += kBytes;
+    if (in_order) {
+      HWY_UNROLL(8)
+      for (int64_t line = 0; line < kCount * kStepBytes; line += kLine) __builtin_prefetch(next + line, 0, 3);
+      next += kCount * kStepBytes;
+      return;
+    }
+    for (int o = 0; o < kCount; ++o)
+      near ? __builtin_prefetch(next + o * row_bytes, 0, 3) : __builtin_prefetch(next + o * row_bytes, 0, 2);
+    next += kStepBytes;
   }
-  static constexpr int64_t kLine = 64, kNearBytes = 16 << 10;
-  static constexpr int64_t kBytes = kCount * kStep * static_cast<int64_t>(sizeof(W));
+  static constexpr int64_t kLine = 64, kPage = 4096, kNearBytes = 16 << 10;
+  static constexpr int64_t kStepBytes = kStep * static_cast<int64_t>(sizeof(W));
   const char* next;
-  const bool near;
+  const int64_t row_bytes;
+  const bool near, in_order;
 };
 
 // Adds kStep elements of each W row into the sums of each x row.
@@ -160,7 +170,7 @@ HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_
   }
   const float* x = p.packed + row * p.packed_stride;
   const int64_t whole = p.in / kStep * kStep;
-  Ahead<kCount, W> ahead(next, kCount * p.weight_stride * static_cast<int64_t>(sizeof(W)));
+  Ahead<kCount, W> ahead(next, p.weight_stride * static_cast<int64_t>(sizeof(W)));
   for (int64_t i = 0; i < whole; i += kStep) {
     ahead.fetch();
     add_step(w, i, x + i, p.packed_stride, sums);
