@@ -47,7 +47,7 @@ TrainOptions training_options(const Demo& demo) {
   options.optimizer.learning_rate = 1.4e-3;
   options.optimizer.clip = 0.2;
   options.token_budget = 256;
-  options.steps = 1500;
+  options.steps = 1400;
   return options;
 }
 
