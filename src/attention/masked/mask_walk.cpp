@@ -145,19 +145,13 @@ void MaskWalk::build(Exec& exec) {
 int64_t MaskWalk::floats() const { return PartialTile::floats(sizes()); }
 
 void MaskWalk::visit(const TileView& view, float* memory, const KeyGradients* gradients, const Visit& visit) const {
-  const int32_t line = view.tile.index;
-  const auto begin = [&](const TileList& list) { return list.indices + list.offsets[line]; };
-  const auto end = [&](const TileList& list) { return list.indices + list.offsets[line + 1]; };
-  const int32_t *full = begin(mask_.full_keys), *partial = begin(mask_.partial_keys);
-  const int32_t *last_full = end(mask_.full_keys), *last_partial = end(mask_.partial_keys);
-  while (full < last_full || partial < last_partial) {
-    const bool takes_full = partial == last_partial || (full < last_full && *full < *partial);
-    const KeyPlace place(rows_, kTileKeys * (takes_full ? *full++ : *partial++));
-    if (takes_full)
-      visit(as_it_lies(view, place, gradients, kTileKeys));
-    else
-      PartialTile(view, place, memory).visit(gradients, visit);
-  }
+  const auto for_each = [&](const TileList& list, const auto& use) {
+    for (int32_t i = list.offsets[view.tile.index]; i < list.offsets[view.tile.index + 1]; ++i)
+      use(KeyPlace(rows_, kTileKeys * list.indices[i]));
+  };
+  for_each(mask_.full_keys, [&](const KeyPlace& place) { visit(as_it_lies(view, place, gradients, kTileKeys)); });
+  for_each(mask_.partial_keys,
+           [&](const KeyPlace& place) { PartialTile(view, place, memory).visit(gradients, visit); });
 }
 
 }  // namespace eyrie::masked

@@ -1,9 +1,9 @@
-// attention/masked/mask_walk.h: the tiles that a BlockMask lists, in the order of their keys: FULL ones as they lie,
-// PARTIAL ones cut to the keys that some lane sees and copied, with 0 in place of keys that no lane sees.
+// attention/masked/mask_walk.h: the tiles that a BlockMask lists: FULL ones as they lie, then PARTIAL ones, cut to
+// the keys that some lane sees and copied, with 0 in place of keys that no lane sees.
 //
 // Both grids, of rows and of keys, count from the start of the batch. A lane's sums therefore change their order (not
-// their terms) with its sequence's place in the batch: the bits stay the same only as long as the sequence begins at
-// the same token modulo kTileKeys.
+// their terms) with its sequence's place in the batch. Where it begins at a multiple of kTileKeys, its FULL tiles come
+// before its PARTIAL ones, in a row tile shared with another sequence as in one of its own: the bits stay the same.
 #pragma once
 #include "attention/block_mask.h"
 #include "attention/tiles/key_walk.h"
