@@ -55,8 +55,8 @@ AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& 
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem);
 
 // Writes o [rows, q_heads, value_dim] (x) and the merged lse [rows, q_heads] (f32, natural log). A row of o and lse is
-// bitwise the same whatever else the batch holds (masked on the CPU: where its sequence begins at a
-// multiple of a tile of keys). Throws Error{input} naming the tensor, what was expected and what was found.
+// bitwise the same whatever else the batch holds (masked: where its sequence begins at a multiple
+// of a tile of keys). Throws Error{input} naming the tensor, what was expected and what was found.
 void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
 void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
               const SuffixAttentionBackward& grad);
