@@ -1,0 +1,21 @@
+// The suffix is the first state of the online softmax; backward's suffix terms stand in its preparation.
+#include "attention/gpu/passes.cuh"
+
+namespace eyrie::fused {
+namespace {
+
+void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
+  if (problem.q.dim(0) == 0) return;
+  gpu::with_half_type(problem.q.dtype, [&](auto type) {
+    using T = decltype(type);
+    gpu::forward_causal(exec, problem.q.dim(2), gpu::problem_of<T>(problem), gpu::outputs_of<T>(o, lse));
+  });
+}
+
+int64_t scratch_bytes(const SuffixAttention& problem) { return gpu::backward_scratch_bytes(problem); }
+
+}  // namespace
+
+const DeviceFunctions kCuda = {gpu::why_not, scratch_bytes, forward, gpu::backward_causal};
+
+}  // namespace eyrie::fused

@@ -1,0 +1,72 @@
+// attention/gpu/dispatch.cuh: from tensors to the kernels' types: call(T()) and call(integral_constant<int, kDim>()).
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <string>
+#include <type_traits>
+
+#include "attention/backend.h"
+#include "attention/gpu/problem.cuh"
+
+namespace eyrie::gpu {
+
+template <typename Call>
+void with_dim(int64_t dim, Call call) {
+  switch (dim) {
+    case 32:
+      return call(std::integral_constant<int, 32>());
+    case 64:
+      return call(std::integral_constant<int, 64>());
+    case 80:
+      return call(std::integral_constant<int, 80>());
+    case 96:
+      return call(std::integral_constant<int, 96>());
+    case 128:
+      return call(std::integral_constant<int, 128>());
+    default:
+      return call(std::integral_constant<int, 256>());
+  }
+}
+
+template <typename Call>
+void with_half_type(DType dtype, Call call) {
+  if (dtype == DType::f16) return call(__half());
+  return call(__nv_bfloat16());
+}
+
+// Why the tile loops do not take a problem on this device: its dtype, its width, rows not aligned to 16 bytes.
+std::string why_not(const SuffixAttention& problem);
+
+template <typename T, typename AnyTensor>  // [places, heads, dim], or that of one depth of [n, places, heads, dim]
+Heads<T> heads_of(const AnyTensor& tensor) {
+  const int rank = tensor.rank();
+  return {static_cast<T*>(tensor.data), tensor.strides[rank - 3], tensor.strides[rank - 2]};
+}
+
+template <typename T>
+Problem<T> problem_of(const SuffixAttention& given) {
+  const AttentionSizes sizes(given);
+  Problem<T> made = {.q = heads_of<const T>(given.q),
+                     .prefix_k = heads_of<const T>(given.prefix_k),
+                     .prefix_v = heads_of<const T>(given.prefix_v)};
+  made.token = static_cast<const int32_t*>(given.token.data);
+  made.start = static_cast<const int32_t*>(given.start.data);
+  made.rows = static_cast<int>(sizes.rows), made.tokens = static_cast<int>(sizes.tokens);
+  made.q_heads = static_cast<int>(sizes.q_heads), made.kv_heads = static_cast<int>(sizes.kv_heads);
+  made.group = static_cast<int>(sizes.group), made.depth = static_cast<int>(sizes.depth);
+  made.scale = given.scale;
+  if (sizes.depth == 0) return made;
+  made.suffix_k = heads_of<const T>(given.suffix_k), made.suffix_v = heads_of<const T>(given.suffix_v);
+  made.suffix_k_block = given.suffix_k.strides[0], made.suffix_v_block = given.suffix_v.strides[0];
+  made.suffix_row = static_cast<const int32_t*>(given.suffix_row.data);
+  made.suffix_rows = static_cast<int>(given.suffix_k.dim(1));
+  return made;
+}
+
+template <typename T>
+Outputs<T> outputs_of(const Tensor& o, const Tensor& lse) {
+  return {heads_of<T>(o), static_cast<float*>(lse.data), lse.strides[0]};
+}
+
+}  // namespace eyrie::gpu

@@ -1,0 +1,63 @@
+#include "attention/gpu/passes.cuh"
+#include "cuda/check.cuh"
+
+namespace eyrie::gpu {
+namespace {
+
+int attribute(cudaDeviceAttr which) {
+  int device = 0, value = 0;
+  cuda::check(cudaGetDevice(&device), "the current device");
+  cuda::check(cudaDeviceGetAttribute(&value, which, device), "an attribute of the device");
+  return value;
+}
+
+// The tile loops read rows by 16 bytes.
+std::string why_not_aligned(const char* name, const ConstTensor& tensor) {
+  const int64_t elements = 16 / size_bytes(tensor.dtype);
+  bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % 16 == 0;
+  for (int i = 0; i + 1 < tensor.rank(); ++i) aligned = aligned && tensor.strides[i] % elements == 0;
+  return aligned ? "" : std::string(name) + ": its tile loop reads rows aligned to 16 bytes, these are not";
+}
+
+}  // namespace
+
+DeviceLimits device_limits() {
+  return {attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin), attribute(cudaDevAttrMultiProcessorCount)};
+}
+
+void zero_async(Exec& exec, const Tensor& tensor) {
+  cuda::check(cudaMemsetAsync(tensor.data, 0, static_cast<size_t>(tensor.bytes()), exec.stream.handle()),
+              "zeros for the order of the sums");
+}
+
+std::string why_not(const SuffixAttention& problem) {
+  const AttentionSizes sizes(problem);
+  if (problem.q.dtype == DType::f32) return "q: its tile loop takes bf16 and f16, found f32";
+  const bool known =
+      sizes.dim == 32 || sizes.dim == 64 || sizes.dim == 80 || sizes.dim == 96 || sizes.dim == 128 || sizes.dim == 256;
+  if (!known)
+    return "q: its tile loop takes head dimensions 32, 64, 80, 96, 128 and 256, found " + std::to_string(sizes.dim);
+  if (sizes.value_dim != sizes.dim)
+    return "prefix_v: its tile loop takes values as wide as keys, " + std::to_string(sizes.dim) + ", found " +
+           std::to_string(sizes.value_dim);
+  if (!(problem.scale > 0)) return "scale: its tile loop takes one above 0, found " + std::to_string(problem.scale);
+  int64_t needed = 0;
+  with_dim(sizes.dim, [&](auto constant) {
+    constexpr int kDim = decltype(constant)::value;
+    needed = std::max<int64_t>(ForwardPlan<kDim>::kSharedBytes, BackwardPlan<kDim, false>::kSharedBytes);
+  });
+  if (const int64_t there = device_limits().shared_bytes; needed > there)
+    return "q: its tile loop needs " + std::to_string(needed) + " bytes of shared memory for head dimension " +
+           std::to_string(sizes.dim) + ", this GPU has " + std::to_string(there);
+  const std::pair<const char*, const ConstTensor*> operands[] = {{"q", &problem.q},
+                                                                 {"prefix_k", &problem.prefix_k},
+                                                                 {"prefix_v", &problem.prefix_v},
+                                                                 {"suffix_k", &problem.suffix_k},
+                                                                 {"suffix_v", &problem.suffix_v}};
+  for (const auto& [name, tensor] : operands)
+    if (tensor->defined())
+      if (std::string reason = why_not_aligned(name, *tensor); !reason.empty()) return reason;
+  return "";
+}
+
+}  // namespace eyrie::gpu

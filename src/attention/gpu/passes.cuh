@@ -1,0 +1,112 @@
+// attention/gpu/passes.cuh: launches of the two tile loops. Each .cu that calls them compiles them for its Tiles.
+#pragma once
+#include "attention/gpu/backward_kernel.cuh"
+#include "attention/gpu/dispatch.cuh"
+#include "attention/gpu/forward_kernel.cuh"
+#include "attention/gpu/rows.cuh"
+#include "cuda/launch.cuh"
+
+namespace eyrie::gpu {
+
+inline int tiles_of(int64_t count, int size) { return static_cast<int>((count + size - 1) / size); }
+
+// Neighbouring key-value heads whose keys and values stay in L2 while their tiles are walked.
+template <typename T>
+int heads_at_once(const Problem<T>& problem, int dim) {
+  constexpr int64_t kBytes = int64_t{16} << 20;
+  int heads = problem.kv_heads;
+  while (heads > 1 && (problem.kv_heads % heads != 0 || int64_t{4} * heads * problem.tokens * dim > kBytes)) --heads;
+  return heads;
+}
+
+// ForwardTiles<kKeys>; lists(kRows, kKeys) gives what its kernels read.
+template <template <int> typename ForwardTiles, typename T, typename Lists>
+void launch_forward(Exec& exec, const char* name, int64_t dim, const Problem<T>& problem, const Outputs<T>& out,
+                    const Lists& lists) {
+  with_dim(dim, [&](auto constant) {
+    constexpr int kDim = decltype(constant)::value;
+    using Plan = ForwardPlan<kDim>;
+    const Order order = {tiles_of(problem.rows, Plan::kRows), heads_at_once(problem, kDim) * problem.group};
+    cuda::launch(name, forward_kernel<T, kDim, ForwardTiles<Plan::kKeys>>,
+                 {static_cast<unsigned>(order.tiles * problem.q_heads), Plan::kThreads, Plan::kSharedBytes}, {},
+                 exec.stream, problem, out, order, lists(Plan::kRows, Plan::kKeys));
+  });
+}
+
+struct DeviceLimits {
+  int64_t shared_bytes;  // of a CTA
+  int multiprocessors;
+};
+DeviceLimits device_limits();
+void zero_async(Exec& exec, const Tensor& tensor);
+
+template <template <int, int> typename BackwardTiles, typename T, typename Lists>
+void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>& problem, Gradients<T> grad,
+                     const Lists& lists) {
+  const DeviceLimits limits = device_limits();
+  with_dim(dim, [&](auto constant) {
+    constexpr int kDim = decltype(constant)::value;
+    const auto run = [&](auto large) {
+      using Plan = BackwardPlan<kDim, decltype(large)::value>;
+      using Tiles = BackwardTiles<Plan::kRows, Plan::kKeys>;
+      const auto given = lists(Plan::kRows, Plan::kKeys);
+      const int tiles = Tiles::key_tiles(problem, given);
+      // A CTA walks the whole group when there is work enough for all, or when the order of the sums must not change.
+      const bool whole = grad.turn || int64_t{tiles} * problem.kv_heads >= int64_t{4} * limits.multiprocessors;
+      grad.heads = whole ? problem.group : 1;
+      const Order order = {tiles, heads_at_once(problem, kDim) * problem.group / grad.heads};
+      cuda::launch(name, backward_kernel<T, kDim, decltype(large)::value, Tiles>,
+                   {static_cast<unsigned>(tiles * (problem.q_heads / grad.heads)), Plan::kThreads, Plan::kSharedBytes},
+                   {}, exec.stream, problem, grad, order, given);
+    };
+    if (BackwardPlan<kDim, true>::kSharedBytes <= limits.shared_bytes)
+      run(std::true_type());
+    else
+      run(std::false_type());
+  });
+}
+
+// The whole backward around a launch of the tile loop: prepare, loop(problem, gradients), finish. `rows_problem` has
+// the suffix that prepare takes, `loop_problem` what the loop sees.
+template <typename T, typename Loop>
+void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentionBackward& wanted,
+                  const Problem<T>& rows_problem, Loop loop) {
+  const AttentionSizes sizes(given);
+  const ScratchScope scope(exec.scratch);
+  const Tensor d_q = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, sizes.dim});
+  const Tensor stats = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, 2});
+  Gradients<T> grad = {.d_o = heads_of<const T>(wanted.d_o),
+                       .stats = static_cast<const float2*>(stats.data),
+                       .d_q = static_cast<float*>(d_q.data),
+                       .prefix_k = heads_of<float>(wanted.d_prefix_k),
+                       .prefix_v = heads_of<float>(wanted.d_prefix_v)};
+  if (sizes.depth > 0) {
+    grad.suffix_k = heads_of<float>(wanted.d_suffix_k), grad.suffix_v = heads_of<float>(wanted.d_suffix_v);
+    grad.suffix_k_block = wanted.d_suffix_k.strides[0], grad.suffix_v_block = wanted.d_suffix_v.strides[0];
+  }
+  if (wanted.deterministic) {
+    const Tensor turn = exec.scratch.take(DType::i32, {sizes.q_heads, sizes.rows});
+    grad.turn = static_cast<int*>(turn.data);
+    zero_async(exec, turn);
+  }
+  const int dim = static_cast<int>(sizes.dim);
+  prepare(exec, dim, rows_problem,
+          Saved<T>{heads_of<const T>(wanted.o), grad.d_o, static_cast<const float*>(wanted.lse.data),
+                   wanted.lse.strides[0]},
+          grad);
+  loop(grad);
+  finish(exec, dim, rows_problem, grad.d_q, heads_of<T>(wanted.d_q));
+}
+
+// What run_backward takes, and `more` that is taken beside it.
+inline int64_t backward_scratch_bytes(const SuffixAttention& problem, int64_t more = 0) {
+  const AttentionSizes sizes(problem);
+  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12) + more;
+}
+
+// The causal loops, compiled once for fused and merge. `problem.depth` is the suffix that starts the softmax.
+template <typename T>
+void forward_causal(Exec& exec, int64_t dim, const Problem<T>& problem, const Outputs<T>& out);
+void backward_causal(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad);
+
+}  // namespace eyrie::gpu
