@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+# GPUs that the kernels are written for and were run as; on the others ptxas may spill a few bytes, which the table shows.
+NO_SPILLS = {"sm_80", "sm_90"}
 # Head dimensions whose accumulators may not fit: a kernel with one of these template arguments may spill.
 MAY_SPILL = {"80", "96", "192", "256"}
 
@@ -52,7 +54,7 @@ def check(build):
     print(f"{'registers':>9} {'stack':>6} {'spills':>6}  {'GPU':<8} kernel")
     for name, arch, registers, stack, spilled in found:
         allowed = MAY_SPILL & set(re.findall(r"\d+", " ".join(re.findall(r"<.*>", names[name]))))
-        wrong = spilled > 0 and not allowed
+        wrong = spilled > 0 and not allowed and arch in NO_SPILLS
         failed += wrong
         print(f"{registers:>9} {stack:>6} {spilled:>6}  {arch:<8} {names[name]}{'   SPILLS' if wrong else ''}")
     print(f"kernels: {len(found)}, of them {failed} spill that may not")
