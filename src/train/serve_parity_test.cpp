@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "speculative/draft_reference.h"
+#include "model/draft_reference.h"
 #include "speculative/generate.h"
 #include "speculative/teacher_forced.h"
 #include "speculative/tiny_models.h"
@@ -19,7 +19,7 @@ namespace {
 
 using testing::TinyModels;
 using testing::TinyOptions;
-using testing::Vector;
+using Vector = std::vector<double>;
 
 constexpr int64_t kDepths = 5;
 
@@ -73,10 +73,14 @@ Expected serve_and_sum(Exec& exec, const TinyModels& models, const Batch& batch,
   const auto depths = scales.size();
   Expected out{Vector(depths), Vector(depths), Vector(depths), Vector(depths),
                Vector(static_cast<size_t>(draft.tensors.lm_head.elements()))};
+  const std::map<std::string, Vector> tensors = {
+      {"lm_head.weight", testing::to_doubles(models.target.tensors.lm_head)},  // the teacher's
+      {"norm.weight", testing::to_doubles(draft.tensors.norm)}};
+  const DraftReference<double> reference{draft.config, 1, {}, tensors};
   auto observe = [&](int64_t row, int64_t depth, const CachedDraft& served) {
     const auto k = static_cast<size_t>(depth);
     const float* hidden = batch.last_hidden.tensor().as<float>() + (batch.start + row + 1 + depth) * 16;
-    const Vector teacher = testing::times(models.target.tensors.lm_head, Vector(hidden, hidden + 16));
+    const Vector teacher = reference.linear(Vector(hidden, hidden + 16), "lm_head");
     const Vector q = softmax(testing::to_doubles(served.last_logits()));
     const auto highest = std::max_element(teacher.begin(), teacher.end()) - teacher.begin();
     Vector columns;
@@ -89,7 +93,7 @@ Expected serve_and_sum(Exec& exec, const TinyModels& models, const Batch& batch,
     if (!draft.vocabulary.t2d.empty() && !draft.vocabulary.t2d[static_cast<size_t>(highest)]) return;
     out.in_vocabulary[k] += 1;
     Vector state = testing::to_doubles(served.next_h());
-    if (!draft.config.norm_output) state = testing::normed(draft.tensors.norm, 1e-6, state, 0, state.size());
+    if (!draft.config.norm_output) state = reference.norm(state, "norm");
     for (size_t i = 0; i < q.size(); ++i) {
       out.loss[k] -= p[i] * std::log(q[i]);
       for (size_t h = 0; h < state.size(); ++h)
