@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
       float dq[kQBlocks][kQColumns][4] = {};
       multiply<T, kQBlocks, kQColumns, kKeys / 16, Turned::no, Turned::yes, kPitchS, kPitchX>(dq, ds_lane, k_turned);
       int* const turn = grad.turn ? grad.turn + static_cast<int64_t>(tile_head) * problem.rows + tile.first : nullptr;
-      if (turn) wait_for_turn(turn, tile.rank);
+      if (turn) wait_for_turn(turn, tiles.rank(tile));
       const int first_dq_row = tile.first + q_row + lane / 4;
       float* const to_dq = grad.d_q + (static_cast<int64_t>(tile_head) * problem.rows + first_dq_row) * kDim + q_column;
 #pragma unroll

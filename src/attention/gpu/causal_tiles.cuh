@@ -21,7 +21,6 @@ struct KeyTile {
 struct RowTile {
   int first = 0, end = 0;  // rows; at most the tile's height
   bool full = false;
-  int rank = 0;  // how many key tiles come before this one in the row tile's order (deterministic backward)
 };
 
 // What a row may see, beside its tile.
@@ -139,11 +138,14 @@ class CausalRowTiles {
 
   __device__ __forceinline__ bool next_rows(RowTile& tile) {
     if (row_ >= rows_end_) return false;
-    tile.first = row_, tile.end = min(row_ + kRows, rows_end_), tile.rank = rank_;
+    tile.first = row_, tile.end = min(row_ + kRows, rows_end_);
     tile.full = row_ >= full_row_ && row_ + kRows <= rows_end_;
     row_ += kRows;
     return true;
   }
+
+  // How many key tiles come before this one in the order of the row tile (deterministic backward).
+  __device__ __forceinline__ int rank(const RowTile&) const { return rank_; }
 
  private:
   // A row's token is at least its index: the row sought is not behind index `key`, and is it when no token was left

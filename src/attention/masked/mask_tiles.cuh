@@ -21,6 +21,16 @@ struct MaskLists {
   }
 };
 
+// What is left of one line of a list.
+struct Line {
+  const int32_t* indices;
+  int at, end;
+  __device__ __forceinline__ Line(const TileList& list, int line)
+      : indices(list.indices), at(list.offsets[line]), end(list.offsets[line + 1]) {}
+  __device__ __forceinline__ bool left() const { return at < end; }
+  __device__ __forceinline__ const int* entry() const { return indices + at; }
+};
+
 // First index in [0, count) whose value is at least `wanted`, else count.
 __device__ __forceinline__ int lower_bound_alone(const int32_t* values, int count, int wanted) {
   int low = 0, high = count;
@@ -58,17 +68,19 @@ class MaskKeyTiles {
         rows_(rows),
         tokens_(problem.tokens),
         suffix_rows_(problem.suffix_rows),
-        full_(lists.mask.full_keys.offsets[row_tile]),
-        full_end_(lists.mask.full_keys.offsets[row_tile + 1]),
-        partial_(lists.mask.partial_keys.offsets[row_tile]),
-        partial_end_(lists.mask.partial_keys.offsets[row_tile + 1]) {}
+        full_(lists.mask.full_keys, row_tile),
+        partial_(lists.mask.partial_keys, row_tile) {
+    if (const int* entry = next_entry()) ahead_ = *entry;
+  }
 
+  // The index of the tile after this one is on its way, by a copy that is done when next() is called again.
   __device__ __forceinline__ bool next(KeyTile& tile) {
-    if (full_ == full_end_ && partial_ == partial_end_) return false;
-    const bool full = full_ < full_end_;
-    const int flat = full ? lists_.mask.full_keys.indices[full_++] : lists_.mask.partial_keys.indices[partial_++];
-    tile = lists_.key_tile<kKeys>(flat, tokens_, suffix_rows_);
+    if (!next_entry()) return false;
+    const bool full = full_.left();
+    tile = lists_.key_tile<kKeys>(ahead_, tokens_, suffix_rows_);
     tile.full = full;
+    (full ? full_ : partial_).at++;
+    if (const int* entry = next_entry()) cuda::copy_4_async(cuda::shared_address(&ahead_), entry);
     return true;
   }
   __device__ __forceinline__ bool present(const KeyTile& tile, int key) const {
@@ -84,7 +96,12 @@ class MaskKeyTiles {
  private:
   const Lists lists_;
   const int *token_, *start_, *suffix_row_;
-  int rows_, tokens_, suffix_rows_, full_, full_end_, partial_, partial_end_;
+  __device__ __forceinline__ const int* next_entry() const {
+    return full_.left() ? full_.entry() : partial_.left() ? partial_.entry() : nullptr;
+  }
+
+  int rows_, tokens_, suffix_rows_, ahead_ = 0;
+  Line full_, partial_;
 };
 
 template <int kRows, int kKeys>
@@ -101,9 +118,9 @@ class MaskRowTiles {
         rows_(problem.rows),
         tokens_(problem.tokens),
         suffix_rows_(problem.suffix_rows),
-        tile_(tile) {
-    restart();
-  }
+        tile_(tile),
+        full_(lists.mask.full_rows, tile),
+        partial_(lists.mask.partial_rows, tile) {}
 
   template <typename T>
   static int key_tiles(const Problem<T>&, const Lists& lists) {
@@ -117,30 +134,39 @@ class MaskRowTiles {
   }
 
   __device__ __forceinline__ bool next_keys(KeyTile& keys) {
-    if (taken_ || (full_ == full_end_ && partial_ == partial_end_)) return false;
+    if (taken_ || !(full_.left() || partial_.left())) return false;
     taken_ = true;
     keys = lists_.key_tile<kKeys>(tile_, tokens_, suffix_rows_);
     return true;
   }
 
   __device__ __forceinline__ void restart() {
-    full_ = lists_.mask.full_rows.offsets[tile_], full_end_ = lists_.mask.full_rows.offsets[tile_ + 1];
-    partial_ = lists_.mask.partial_rows.offsets[tile_], partial_end_ = lists_.mask.partial_rows.offsets[tile_ + 1];
+    full_ = Line(lists_.mask.full_rows, tile_), partial_ = Line(lists_.mask.partial_rows, tile_);
+    look_ahead();
   }
 
+  // Rows that see all of the keys last: those on the diagonal come before them, and the suffix has no others.
   __device__ __forceinline__ bool next_rows(RowTile& tile) {
-    if (full_ == full_end_ && partial_ == partial_end_) return false;
-    tile.full = full_ == full_end_ ? false : partial_ == partial_end_ || next_full() < next_partial();
-    const int index = tile.full ? next_full() : next_partial();
-    (tile.full ? full_ : partial_)++;
-    tile.first = index * kRows, tile.end = min(tile.first + kRows, rows_);
-    tile.rank = before(lists_.mask.full_keys, index) + before(lists_.mask.partial_keys, index);
+    if (!(full_.left() || partial_.left())) return false;
+    tile.full = !partial_.left();
+    tile.first = ahead_ * kRows, tile.end = min(tile.first + kRows, rows_);
+    (tile.full ? full_ : partial_).at++;
+    look_ahead();
     return true;
   }
 
+  // How many key tiles come before this one in the order of the row tile.
+  __device__ __forceinline__ int rank(const RowTile& tile) const {
+    return before(lists_.mask.full_keys, tile.first / kRows) + before(lists_.mask.partial_keys, tile.first / kRows);
+  }
+
  private:
-  __device__ __forceinline__ int next_full() const { return lists_.mask.full_rows.indices[full_]; }
-  __device__ __forceinline__ int next_partial() const { return lists_.mask.partial_rows.indices[partial_]; }
+  __device__ __forceinline__ void look_ahead() {
+    if (partial_.left())
+      ahead_ = *partial_.entry();
+    else if (full_.left())
+      ahead_ = *full_.entry();
+  }
   // How many key tiles before this one the row tile lists.
   __device__ __forceinline__ int before(const TileList& list, int row_tile) const {
     const int first = list.offsets[row_tile], end = list.offsets[row_tile + 1];
@@ -149,7 +175,8 @@ class MaskRowTiles {
 
   const Lists& lists_;
   const int32_t *token_, *start_, *suffix_row_;
-  int rows_, tokens_, suffix_rows_, tile_, full_, full_end_, partial_, partial_end_;
+  int rows_, tokens_, suffix_rows_, tile_, ahead_ = 0;
+  Line full_, partial_;
   bool taken_ = false;
 };
 
