@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/random.h"
 #include "eval/probe.h"
 #include "speculative/tiny_models.h"
 

@@ -94,7 +94,10 @@ Draft random_draft(std::string_view seed, const DraftConfig& config, const Targe
   Draft draft;
   draft.config = config;
   for_each_tensor(draft.config, draft.tensors, weights->visitor());
-  draft.embedding = heads.embedding;
+  draft.own_embedding = config.decoder.hidden != config.target_hidden;
+  draft.embedding = draft.own_embedding
+                        ? weights->make("embed_tokens.weight", {config.vocabulary, config.decoder.hidden})
+                        : heads.embedding;
   draft.vocabulary = spread_vocabulary(config.draft_vocabulary, config.vocabulary);
   draft.rope = make_rope_table(config.decoder);
   draft.storage = keep(weights);

@@ -10,7 +10,8 @@ namespace eyrie {
 
 // Matrices in `dtype` (f32 or bf16), vectors f32.
 Target random_target(std::string_view seed, const TargetConfig& config, DType dtype);
-// Its draft vocabulary is spread evenly over the target's. `heads` gives the embedding, and is kept.
+// Its draft vocabulary is spread evenly over the target's. `heads` gives the embedding, and is kept;
+// a draft of another width (H != Ht) makes its own.
 Draft random_draft(std::string_view seed, const DraftConfig& config, const TargetHeads& heads, DType dtype);
 
 }  // namespace eyrie

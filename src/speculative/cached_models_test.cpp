@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "speculative/chain.h"
 #include "speculative/draft_reference.h"
 #include "speculative/tiny_models.h"

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/random.h"
 #include "model/draft_reference.h"
 #include "speculative/generate.h"
 #include "speculative/teacher_forced.h"
@@ -144,7 +145,7 @@ TEST(ServeParity, EveryDepthOfTrainingIsTheServedChain) {
 // On text the target wrote greedily, training's walked accept length is the served one, for every chain.
 TEST(ServeParity, WalkedInTrainingIsServed) {
   AcceptStatistics all;
-  for (const std::string name : {"walked 2", "walked 3", "walked 7"}) {
+  for (const std::string name : {"walked 10", "walked 33", "walked 37"}) {
     const TinyModels models = testing::make_tiny_models(name, {.vocabulary = 4, .draft_vocabulary = 4});
     Exec exec;
     Generator generator(exec, models.target, &models.draft);
