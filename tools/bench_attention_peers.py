@@ -13,9 +13,11 @@ import argparse
 import re
 import statistics
 import subprocess
+import sys
 import time
 
 import torch
+import torch._functorch.config
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 DEPTHS, HEADS, KV_HEADS, DIM = 7, 32, 8, 128
@@ -134,15 +136,18 @@ def matmul_tflops():
 
 
 def ours(program, only=None):
-    """{name: (forward ms, backward ms, GiB)} of `eyrie bench attention --device cuda`, and all it printed."""
+    """{name: (forward ms, backward ms, GiB)} of `eyrie bench attention --device cuda`."""
     command = [program, "bench", "attention", "--device", "cuda"] + (["--only", only] if only else [])
-    text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     rows = {}
-    for line in text.splitlines():
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for line in running.stdout:
+        print(line, end="", flush=True)  # as it comes: a run that is cut short has told what it measured
         match = re.match(r"(\w+/\w+) +([\d.]+) +([\d.]+) +[\d.]+ +\d+ +\d+ % +(-?[\d.]+) +[\d.]+$", line)
         if match:
             rows[match[1]] = (float(match[2]), float(match[3]), float(match[4]) / 1024)
-    return rows, text
+    if running.wait() != 0:
+        sys.exit(f"{' '.join(command)} failed")
+    return rows
 
 
 def attempt(call):
@@ -168,17 +173,25 @@ def peers_of(only):
 
 def time_peers(only):
     rows = {}
+
+    def add(name, call):
+        row = attempt(call)
+        if row:
+            rows[name] = row
+            print(f"{name:<22}{row[0]:>10.3f}{row[1]:>10.3f}", flush=True)
+
     for peer in peers_of(only):
         for tokens in SIZES:
-            rows[f"{peer.name}/{tokens}"] = attempt(lambda: causal_loop(peer, 1, tokens))
-        rows[f"{peer.name}/ragged"] = attempt(lambda: causal_loop(peer, len(RAGGED), max(RAGGED)))
+            add(f"{peer.name}/{tokens}", lambda: causal_loop(peer, 1, tokens))
+        add(f"{peer.name}/ragged", lambda: causal_loop(peer, len(RAGGED), max(RAGGED)))
     if "flex" in only:
         compiled = torch.compile(flex_attention, dynamic=False)
         torch._dynamo.config.recompile_limit = 4 * DEPTHS  # beyond it, explicit scores
+        torch._functorch.config.donated_buffer = False  # backward runs more than once
         for tokens in FLEX_SIZES:
             torch._dynamo.reset()
-            rows[f"flex/{tokens}"] = attempt(lambda: flex_loop(tokens, compiled))
-    return {name: row for name, row in rows.items() if row}
+            add(f"flex/{tokens}", lambda: flex_loop(tokens, compiled))
+    return rows
 
 
 def print_table(rows):
@@ -233,15 +246,14 @@ def main():
     start = time.monotonic()
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}: "
           f"matmul {matmul_tflops():.0f} TFLOP/s")
-    rows = time_peers(only)
+    rows = time_peers([name for name in only if name != "flex"])
     print(f"key-value heads as they are: fa2 {Fa2.grouped}, cudnn {Cudnn.grouped}")
-    text = ""
     if "eyrie" in only:
         torch.cuda.empty_cache()
-        mine, text = ours(options.eyrie)
-        rows |= mine
-    print(text)
+        rows |= ours(options.eyrie)
     print_table(rows)
+    if "flex" in only:  # last: most of its time goes into compiling
+        print_table(rows | time_peers(["flex"]))
     if options.errors:
         peer_errors()
     print(f"{time.monotonic() - start:.0f} s")
