@@ -21,7 +21,7 @@ def find(root, path):
 
 def text_of_unit(file):
     """The text of a header and its neighbours of the same name."""
-    return "".join(p.read_text() for p in file.parent.glob(file.stem + ".*") if p.suffix in {".h", ".cpp", ".cu"})
+    return "".join(p.read_text() for p in file.parent.glob(file.stem + ".*") if p.suffix in {".h", ".cpp", ".cu", ".cuh"})
 
 
 def problem(root, quoted):
