@@ -12,7 +12,7 @@ import sys
 # GPUs that the kernels are written for and were run as; on the others ptxas may spill a few bytes, which the table shows.
 NO_SPILLS = {"sm_80", "sm_90"}
 # Head dimensions whose accumulators may not fit: a kernel with one of these template arguments may spill.
-MAY_SPILL = {"80", "96", "192", "256"}
+MAY_SPILL = {"32", "80", "96", "192", "256"}
 
 REPORT = re.compile(r"^ptxas info +:|bytes stack frame")
 
