@@ -44,7 +44,7 @@ __device__ __forceinline__ int dq_place(int column) {
 template <typename T>
 struct Gradients {
   Heads<const T> d_o;
-  const float2* stats;  // [q_heads, rows]: lse in powers of two, delta
+  float2* stats;        // [q_heads, rows]: lse in powers of two, delta
   float* d_q;           // workspace [q_heads, rows, dim], unscaled
   int* turn = nullptr;  // [q_heads, rows], zeros: whose turn it is to add to a row tile; null: any order
   Heads<float> prefix_k, prefix_v, suffix_k = {}, suffix_v = {};

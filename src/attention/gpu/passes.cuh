@@ -76,7 +76,7 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
   const Tensor d_q = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, sizes.dim});
   const Tensor stats = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, 2});
   Gradients<T> grad = {.d_o = heads_of<const T>(wanted.d_o),
-                       .stats = static_cast<const float2*>(stats.data),
+                       .stats = static_cast<float2*>(stats.data),
                        .d_q = static_cast<float*>(d_q.data),
                        .prefix_k = heads_of<float>(wanted.d_prefix_k),
                        .prefix_v = heads_of<float>(wanted.d_prefix_v)};

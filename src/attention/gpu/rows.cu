@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(kThreads, 3)
       delta[i] = sum_of_team<kTeam<kDim>>(dot(o, widen<T>(d_o[i])));
       lse[i] = saved.lse[team.row * saved.lse_step + head] * 1.4426950408889634f;
       if (team.has_work && team.lane == 0)
-        const_cast<float2*>(grad.stats)[static_cast<int64_t>(head) * problem.rows + team.row] = {lse[i], delta[i]};
+        grad.stats[static_cast<int64_t>(head) * problem.rows + team.row] = {lse[i], delta[i]};
     }
     for (int round = 1; round <= problem.depth; ++round) {
       const Eight k = widen<T>(load(problem.keys(round).at(place, team.kv_head), team.lane, team.there)),
@@ -160,7 +160,7 @@ __global__ void __launch_bounds__(kThreads) merge_kernel(const Problem<T> proble
 
 template <typename T, int kDim>
 __global__ void __launch_bounds__(kThreads)
-    finish_kernel(const Problem<T> problem, const float* workspace, const Heads<T> d_q) {
+    finish_kernel(const Problem<T> problem, float* workspace, const Heads<T> d_q) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const int64_t chunks = static_cast<int64_t>(problem.rows) * problem.q_heads * (kDim / 8);
   if (index >= chunks) return;
@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(kThreads)
   uint32_t packed[4];
 #pragma unroll
   for (int pair = 0; pair < 4; ++pair) {
-    const float2 sum = *dq_pair<kDim>(const_cast<float*>(workspace) + row_of_head * kDim, chunk, pair);
+    const float2 sum = *dq_pair<kDim>(workspace + row_of_head * kDim, chunk, pair);
     packed[pair] = cuda::pack<T>(sum.x * problem.scale, sum.y * problem.scale);
   }
   *reinterpret_cast<uint4*>(d_q.at(row_of_head % problem.rows, head) + chunk * 8) = {packed[0], packed[1], packed[2],
@@ -213,7 +213,7 @@ void merge_suffix(Exec& exec, int dim, const Problem<T>& problem, const Outputs<
 }
 
 template <typename T>
-void finish(Exec& exec, int dim, const Problem<T>& problem, const float* workspace, const Heads<T>& d_q) {
+void finish(Exec& exec, int dim, const Problem<T>& problem, float* workspace, const Heads<T>& d_q) {
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
     const int64_t threads = static_cast<int64_t>(problem.rows) * problem.q_heads * (kDim / 8);
@@ -225,7 +225,7 @@ void finish(Exec& exec, int dim, const Problem<T>& problem, const float* workspa
 #define EYRIE_INSTANTIATE(T)                                                                  \
   template void prepare(Exec&, int, const Problem<T>&, const Saved<T>&, const Gradients<T>&); \
   template void merge_suffix(Exec&, int, const Problem<T>&, const Outputs<T>&);               \
-  template void finish(Exec&, int, const Problem<T>&, const float*, const Heads<T>&);
+  template void finish(Exec&, int, const Problem<T>&, float*, const Heads<T>&);
 EYRIE_INSTANTIATE(__nv_bfloat16)
 EYRIE_INSTANTIATE(__half)
 

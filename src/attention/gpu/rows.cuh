@@ -21,6 +21,6 @@ void prepare(Exec& exec, int dim, const Problem<T>& problem, const Saved<T>& sav
 template <typename T>
 void merge_suffix(Exec& exec, int dim, const Problem<T>& problem, const Outputs<T>& out);
 template <typename T>
-void finish(Exec& exec, int dim, const Problem<T>& problem, const float* workspace, const Heads<T>& d_q);
+void finish(Exec& exec, int dim, const Problem<T>& problem, float* workspace, const Heads<T>& d_q);
 
 }  // namespace eyrie::gpu
