@@ -113,7 +113,7 @@ std::string unlike_failure(const Outcome& outcome, int status, const std::string
   return problem.empty() ? "" : problem + "standard error:\n" + outcome.error;
 }
 
-std::string asset(const std::string& name) { return EYRIE_SOURCE_DIR "/assets/fledgling/" + name; }
+std::string asset(const std::string& name) { return kFledgling + "/" + name; }
 std::string vector_file(const std::string& name) { return EYRIE_SOURCE_DIR "/tests/data/" + name; }
 
 std::vector<Json> json_lines(const std::string& text) {

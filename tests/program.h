@@ -55,7 +55,8 @@ Arguments operator+(Arguments left, const Arguments& right);
 // error one line "eyrie: …" that holds `message`, the only one that begins so.
 std::string unlike_failure(const Outcome& outcome, int status, const std::string& message);
 
-std::string asset(const std::string& name);        // assets/fledgling/name
+inline const std::string kFledgling = EYRIE_SOURCE_DIR "/assets/fledgling";
+std::string asset(const std::string& name);        // a file of it
 std::string vector_file(const std::string& name);  // tests/data/name
 
 std::vector<Json> json_lines(const std::string& text);

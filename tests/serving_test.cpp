@@ -17,7 +17,6 @@ using testing::read_bytes;
 using testing::TemporaryDirectory;
 using testing::write_bytes;
 
-const std::string kFledgling = EYRIE_SOURCE_DIR "/assets/fledgling";
 const std::string kOtherTarget = EYRIE_SOURCE_DIR "/tests/data/models/llama-3.1";
 
 // A draft that has seen enough to be right at times, and three held-out problems.

@@ -19,7 +19,6 @@ using testing::read_bytes;
 using testing::TemporaryDirectory;
 using testing::write_bytes;
 
-const std::string kFledgling = EYRIE_SOURCE_DIR "/assets/fledgling";
 const Setting kTwoThreads{.threads = 2};
 
 // A few conversations and the flags of a run that takes a fraction of a second.

@@ -11,7 +11,6 @@ namespace {
 using testing::TemporaryDirectory;
 using testing::write_bytes;
 
-const std::string kFledgling = EYRIE_SOURCE_DIR "/assets/fledgling";
 const char* const kCommandNames[] = {"tokenize", "capture", "train", "export", "replay",
                                      "generate", "inspect", "mask",  "demo",   "bench"};
 

@@ -103,12 +103,12 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
   const int q_column = (kWideQ ? warp % 4 : warp / 4) * kDqWidth<kDim>;
   const uint32_t k_lane = k_at + score_key * Plan::kRowBytes + lane_of_b(lane, kPitchX),
                  v_lane = v_at + score_key * Plan::kRowBytes + lane_of_b(lane, kPitchX),
-                 p_turned = p_at + score_key * 2 + lane_of_a_turned(lane, kPitchS),
-                 ds_turned = ds_at + score_key * 2 + lane_of_a_turned(lane, kPitchS),
+                 p_turned = p_at + score_key * 2 + lane_of_b(lane, kPitchS),
+                 ds_turned = ds_at + score_key * 2 + lane_of_b(lane, kPitchS),
                  ds_lane = ds_at + q_row * kPitchS * 2 + lane_of_a(lane, kPitchS),
-                 k_turned = k_at + q_column * 2 + lane_of_b_turned(lane, kPitchX);
+                 k_turned = k_at + q_column * 2 + lane_of_a(lane, kPitchX);
   const uint32_t rows_lane = stages_at + score_row * Plan::kRowBytes + lane_of_a(lane, kPitchX),
-                 rows_turned = stages_at + half_of_dim * 2 + lane_of_b_turned(lane, kPitchX);
+                 rows_turned = stages_at + half_of_dim * 2 + lane_of_a(lane, kPitchX);
   const uint32_t score_at = p_at + ((score_row + lane / 4) * kPitchS + score_key + lane % 4 * 2) * 2;
 
   Tiles tiles(problem, lists, key_place);

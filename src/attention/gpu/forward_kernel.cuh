@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(ForwardPlan<kDim>::kThreads, ForwardPlan<kDim>
 
   const uint32_t q_lane = q_at + warp_row * kPitchQ * 2 + lane_of_a(lane, kPitchQ),
                  k_lane = k_at + lane_of_b(lane, kPitchQ);
-  const uint32_t v_lane = v_at + lane_of_b_turned(lane, kPitchQ);
+  const uint32_t v_lane = v_at + lane_of_a(lane, kPitchQ);
   while (tile_memory[slot].there) {
     const KeyTile& tile = tile_memory[slot];
     slot ^= 1;

@@ -66,8 +66,8 @@ void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>
   });
 }
 
-// The whole backward around a launch of the tile loop: prepare, loop(problem, gradients), finish. `rows_problem` has
-// the suffix that prepare takes, `loop_problem` what the loop sees.
+// The whole backward around a launch of the tile loop: prepare, loop(gradients), finish. `rows_problem` has the suffix
+// that prepare takes; without one the loop has to.
 template <typename T, typename Loop>
 void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentionBackward& wanted,
                   const Problem<T>& rows_problem, Loop loop) {
@@ -98,10 +98,10 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
   finish(exec, dim, rows_problem, grad.d_q, heads_of<T>(wanted.d_q));
 }
 
-// What run_backward takes, and `more` that is taken beside it.
-inline int64_t backward_scratch_bytes(const SuffixAttention& problem, int64_t more = 0) {
+// What run_backward takes.
+inline int64_t backward_scratch_bytes(const SuffixAttention& problem) {
   const AttentionSizes sizes(problem);
-  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12) + more;
+  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12);
 }
 
 // The causal loops, compiled once for fused and merge. `problem.depth` is the suffix that starts the softmax.

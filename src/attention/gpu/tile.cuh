@@ -37,20 +37,13 @@ struct AllValid {
   __device__ __forceinline__ bool operator()(int) const { return true; }
 };
 
-// Where a lane points for the fragments of an operand that lies in shared memory with the given pitch.
-//   a        [16 rows, 16]: a of the product          a_turned  [16, 16 rows]: the same from its transpose
-//   b        [16 columns, 16]: two b's, k along a row b_turned  [16, 16 columns]: two b's, k down the rows
+// Where a lane points for the fragments of an operand that lies in shared memory with the given pitch: an a, or two b's
+// whose k runs down the rows (turned); and a turned a, or two b's whose k runs along a row.
 __device__ __forceinline__ uint32_t lane_of_a(int lane, int pitch) {
   return ((lane & 15) * pitch + (lane >> 4) * 8) * 2;
 }
-__device__ __forceinline__ uint32_t lane_of_a_turned(int lane, int pitch) {
-  return (((lane >> 4) * 8 + (lane & 7)) * pitch + (lane >> 3 & 1) * 8) * 2;
-}
 __device__ __forceinline__ uint32_t lane_of_b(int lane, int pitch) {
   return (((lane >> 4) * 8 + (lane & 7)) * pitch + (lane >> 3 & 1) * 8) * 2;
-}
-__device__ __forceinline__ uint32_t lane_of_b_turned(int lane, int pitch) {
-  return ((lane & 15) * pitch + (lane >> 4) * 8) * 2;
 }
 
 enum class Turned : bool { no, yes };

@@ -57,8 +57,8 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
 }
 
 int64_t scratch_bytes(const SuffixAttention& problem) {
-  return gpu::backward_scratch_bytes(problem,
-                                     std::max(lists_bytes(problem, {64, 64}), lists_bytes(problem, {128, 64})));
+  return gpu::backward_scratch_bytes(problem) +
+         std::max(lists_bytes(problem, {64, 64}), lists_bytes(problem, {128, 64}));
 }
 
 }  // namespace

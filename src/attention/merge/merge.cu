@@ -18,10 +18,8 @@ void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const 
   });
 }
 
-int64_t scratch_bytes(const SuffixAttention& problem) { return gpu::backward_scratch_bytes(problem); }
-
 }  // namespace
 
-const DeviceFunctions kCuda = {gpu::why_not, scratch_bytes, forward, gpu::backward_causal};
+const DeviceFunctions kCuda = {gpu::why_not, gpu::backward_scratch_bytes, forward, gpu::backward_causal};
 
 }  // namespace eyrie::merge
