@@ -1,6 +1,7 @@
 // attention/backend.h: what a backend of suffix attention is, seen from inside the room. The door
 // (suffix_attention.cpp) has checked every shape, dtype and index before one of these runs.
 #pragma once
+#include <span>
 #include <string>
 
 #include "attention/suffix_attention.h"
@@ -20,9 +21,16 @@ struct AttentionSizes {
         depth(problem.depth()) {}
 };
 
+// A tensor of a call beside the problem's own: what forward writes, what backward takes and adds to.
+struct Argument {
+  const char* name;
+  ConstTensor tensor;
+};
+using Arguments = std::span<const Argument>;
+
 // A backend on one device.
 struct DeviceFunctions {
-  std::string (*why_not)(const SuffixAttention&);  // one sentence, or empty: it takes the problem
+  std::string (*why_not)(const SuffixAttention&, Arguments);  // one sentence, or empty: it takes them
   int64_t (*scratch_bytes)(const SuffixAttention&);
   void (*forward)(Exec&, const SuffixAttention&, const Tensor& o, const Tensor& lse);
   void (*backward)(Exec&, const SuffixAttention&, const SuffixAttentionBackward&);

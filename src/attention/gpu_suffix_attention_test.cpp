@@ -193,5 +193,43 @@ TEST_F(GpuSuffixAttentionErrors, TheTileLoopsRefuseF32AndNameDense) {
   }
 }
 
+// A view of `memory` in which every row of the last dimension is followed by `gap` elements.
+Tensor spread(const Buffer& memory, const Shape& shape, int64_t first, int64_t gap) {
+  Tensor view(memory.tensor().data, memory.tensor().dtype, shape, memory.tensor().device);
+  view.data = static_cast<char*>(view.data) + first * size_bytes(view.dtype);
+  for (int i = shape.rank - 2; i >= 0; --i)
+    view.strides[i] = i == shape.rank - 2 ? shape[i + 1] + gap : view.strides[i + 1] * shape[i + 1];
+  return view;
+}
+
+TEST_F(GpuSuffixAttentionErrors, OutputsThatTheTileLoopsCannotWriteAreNamedAndAutoTakesDense) {
+  const SuffixShape shape = {.lengths = {5}, .q_heads = 2, .kv_heads = 1, .dim = 64, .depth = 1};
+  SuffixProblem made = on_gpu(shape, DType::bf16);
+  Exec exec(Device::cuda);
+  const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
+  const auto expect_refusal = [](const std::string& wanted, auto call) {
+    try {
+      call();
+      ADD_FAILURE() << "no error: " << wanted;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(wanted), std::string::npos) << error.what();
+    }
+  };
+  const Buffer memory(DType::bf16, {5 * 2 * 64 + 1}, Device::cuda);
+  const Tensor shifted = spread(memory, o.shape, 1, 0);
+  expect_refusal("o: its tile loop takes rows that start at multiples of 16 bytes, found the first 2 bytes behind one",
+                 [&] { forward(exec, AttentionBackend::fused, made.problem, shifted, lse); });
+  forward(exec, AttentionBackend::dense, made.problem, o, lse);
+  forward(exec, AttentionBackend::automatic, made.problem, shifted, lse);
+  expect_passed(compare_bits("o", shifted, o), "automatic");
+
+  SuffixAttentionBackward grad = made.gradients("grad", o, lse);
+  const Buffer wide(DType::f32, {5 * 66}, Device::cuda);
+  grad.d_prefix_k = spread(wide, grad.d_prefix_k.shape, 0, 2);
+  expect_refusal(
+      "d_prefix_k: its tile loop takes rows that start at multiples of 16 bytes, found a stride of 264 bytes",
+      [&] { backward(exec, AttentionBackend::merge, made.problem, grad); });
+}
+
 }  // namespace
 }  // namespace eyrie

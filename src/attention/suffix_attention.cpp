@@ -104,31 +104,32 @@ void check(const Exec& exec, const SuffixAttention& problem) {
                      name(problem.q.device)));
 }
 
-std::string why_not(const BackendEntry& entry, const SuffixAttention& problem) {
+std::string why_not(const BackendEntry& entry, const SuffixAttention& problem, Arguments others) {
   const DeviceFunctions* functions = functions_of(entry, problem.q.device);
-  return functions ? functions->why_not(problem) : fmt::format("it has no code for {}", name(problem.q.device));
+  return functions ? functions->why_not(problem, others) : fmt::format("it has no code for {}", name(problem.q.device));
 }
 
 // "who: why; who: why"
-std::string all_reasons(const SuffixAttention& problem) {
+std::string all_reasons(const SuffixAttention& problem, Arguments others) {
   std::string list;
   for (const BackendEntry& entry : kBackends)
-    list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", entry.name, why_not(entry, problem));
+    list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", entry.name, why_not(entry, problem, others));
   return list;
 }
 
-const BackendEntry* first_taker(const SuffixAttention& problem) {
+const BackendEntry* first_taker(const SuffixAttention& problem, Arguments others) {
   for (const BackendEntry& entry : kBackends)
-    if (why_not(entry, problem).empty()) return &entry;
+    if (why_not(entry, problem, others).empty()) return &entry;
   return nullptr;
 }
 
-const BackendEntry& chosen(AttentionBackend wanted, const SuffixAttention& problem) {
+const BackendEntry& chosen(AttentionBackend wanted, const SuffixAttention& problem, Arguments others = {}) {
   const BackendEntry& first = wanted == AttentionBackend::automatic ? kBackends[0] : entry_of(wanted);
-  const std::string reason = why_not(first, problem);
+  const std::string reason = why_not(first, problem, others);
   if (reason.empty()) return first;
-  const BackendEntry* taker = first_taker(problem);
-  if (!taker) throw Error(ErrorKind::input, "attention", "no backend takes this problem: " + all_reasons(problem));
+  const BackendEntry* taker = first_taker(problem, others);
+  if (!taker)
+    throw Error(ErrorKind::input, "attention", "no backend takes this problem: " + all_reasons(problem, others));
   if (wanted != AttentionBackend::automatic)
     throw Error(ErrorKind::input, "attention",
                 fmt::format("{} does not take this problem: {}; {} would", first.name, reason, taker->name));
@@ -136,8 +137,8 @@ const BackendEntry& chosen(AttentionBackend wanted, const SuffixAttention& probl
   return *taker;
 }
 
-const DeviceFunctions& functions_for(AttentionBackend wanted, const SuffixAttention& problem) {
-  return *functions_of(chosen(wanted, problem), problem.q.device);
+const DeviceFunctions& functions_for(AttentionBackend wanted, const SuffixAttention& problem, Arguments others = {}) {
+  return *functions_of(chosen(wanted, problem, others), problem.q.device);
 }
 
 }  // namespace
@@ -169,14 +170,22 @@ int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem) 
 void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
   check(exec, problem);
   check_outputs(problem, o, lse);
-  functions_for(backend, problem).forward(exec, problem, o, lse);
+  const Argument written[] = {{"o", o}};
+  functions_for(backend, problem, written).forward(exec, problem, o, lse);
 }
 
 void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
               const SuffixAttentionBackward& grad) {
   check(exec, problem);
   check(problem, grad);
-  functions_for(backend, problem).backward(exec, problem, grad);
+  const Argument others[] = {{"o", grad.o},
+                             {"d_o", grad.d_o},
+                             {"d_q", grad.d_q},
+                             {"d_prefix_k", grad.d_prefix_k},
+                             {"d_prefix_v", grad.d_prefix_v},
+                             {"d_suffix_k", grad.d_suffix_k},
+                             {"d_suffix_v", grad.d_suffix_v}};
+  functions_for(backend, problem, others).backward(exec, problem, grad);
 }
 
 }  // namespace eyrie

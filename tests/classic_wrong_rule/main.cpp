@@ -12,7 +12,7 @@
 
 namespace eyrie {
 
-std::string why_not(const SuffixAttention&) { return ""; }
+std::string why_not(const SuffixAttention&, Arguments) { return ""; }
 int64_t scratch_bytes(const SuffixAttention&) { return 0; }
 void right_forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
   forward(exec, AttentionBackend::dense, problem, o, lse);

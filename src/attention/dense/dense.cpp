@@ -67,7 +67,7 @@ int64_t forward_bytes(const AttentionSizes& sizes) { return 8 * (sizes.tokens + 
 
 double* of_this_thread(const Tensor& room) { return reinterpret_cast<double*>(room[omp_get_thread_num()].data); }
 
-std::string why_not(const SuffixAttention&) { return ""; }
+std::string why_not(const SuffixAttention&, Arguments) { return ""; }
 
 int64_t scratch_bytes(const SuffixAttention& problem) {
   const AttentionSizes sizes(problem);

@@ -219,7 +219,7 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
   });
 }
 
-std::string why_not(const SuffixAttention& problem) {
+std::string why_not(const SuffixAttention& problem, Arguments) {
   const Widths width = widths_of(problem);
   if (width.dim <= kWidest && width.value_dim <= kWidest) return "";
   return "q: it takes head dimensions up to " + std::to_string(kWidest) + ", found " + std::to_string(width.dim) +

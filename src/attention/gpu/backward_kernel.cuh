@@ -7,7 +7,7 @@
 // Tile       64 rows x 128 keys (64 where shared memory is small, or dim is 256); 8 warps: s and dp as 2 x 4 warps,
 //            dk and dv as 4 x 2, dq as 2 x 4 (4 x 2 where dim / 4 is not a multiple of 16).
 // Registers  dim 128: dk 64 + dv 64 + s 32 + dp 32 (dq's 32 take s's place) + fragments of 255; 1 CTA per SM.
-// Shared     K, V 34 KiB each; two stages of Q and dO 68; P and dS 34: 170 KiB at dim 128.
+// Shared     K, V 34 KiB each; dO 17, two stages of Q 34; P and dS 34: 155 KiB at dim 128, which an A100 has too.
 // Per tile   5 products of 2 64 128 dim FLOP: 2,560 cycles at full rate, about 4,100 at mma.sync's; shared reads and
 //            writes about 5,400 cycles: the limit at dim 128.
 #pragma once
@@ -22,20 +22,18 @@ struct BackwardPlan {
   static constexpr int kRows = 64, kKeys = kLarge && kDim <= 128 ? 128 : 64, kStages = kLarge ? 2 : 1;
   static constexpr int kThreads = 256;
   static constexpr int kRowBytes = kPitch<kDim> * 2, kScorePitch = kKeys + 8;
-  // K, V; stages of Q, dO; P, dS; stages of {lse, delta}, token, start, suffix_row.
-  static constexpr int kOperandBytes = (2 * kKeys + 2 * kStages * kRows) * kRowBytes;
+  // K, V, dO; stages of Q; P, dS; stages of {lse, delta}, token, start, suffix_row.
+  static constexpr int kOperandBytes = (2 * kKeys + (1 + kStages) * kRows) * kRowBytes;
   static constexpr int kScoreBytes = kRows * kScorePitch * 2;
   static constexpr int kInfoBytes = kRows * 20;
   static constexpr int kSharedBytes = kOperandBytes + 2 * kScoreBytes + kStages * kInfoBytes;
 };
 
-// Columns of dq that a warp computes, and where the workspace keeps an even column (and the odd one behind it): what a
-// lane holds of two neighbouring octets lies together, so that it is added by 16 bytes.
-template <int kDim>
-constexpr int kDqWidth = kDim % 64 == 0 ? kDim / 4 : kDim / 2;
+// Where the workspace of dq keeps an even column (and the odd one behind it): what a lane holds of two neighbouring
+// octets lies together, so that it is added by 16 bytes. Each half of dim has its own pairs.
 template <int kDim>
 __device__ __forceinline__ int dq_place(int column) {
-  constexpr int kWidth = kDqWidth<kDim>, kPaired = kWidth / 16 * 16;
+  constexpr int kWidth = kDim / 2, kPaired = kWidth / 16 * 16;
   const int local = column % kWidth, octet = local / 8;
   if (local >= kPaired) return column;
   return column - local + octet / 2 * 16 + local % 8 * 2 + octet % 2 * 2;
@@ -46,6 +44,7 @@ struct Gradients {
   Heads<const T> d_o;
   float2* stats;        // [q_heads, rows]: lse in powers of two, delta
   float* d_q;           // workspace [q_heads, rows, dim], unscaled
+  float* nowhere;       // [dim]: rows beyond a tile's end add here, so that no addition has a condition
   int* turn = nullptr;  // [q_heads, rows], zeros: whose turn it is to add to a row tile; null: any order
   Heads<float> prefix_k, prefix_v, suffix_k = {}, suffix_v = {};
   int64_t suffix_k_block = 0, suffix_v_block = 0;
@@ -80,13 +79,13 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
   constexpr int kPitchX = kPitch<kDim>, kPitchS = Plan::kScorePitch;
   constexpr int kScoreColumns = kKeys / 32, kKeyBlocks = kKeys / 64;  // octets and blocks of 16 of a warp
   constexpr int kDimColumns = kDim / 16;                              // octets of a warp's half of dim
-  constexpr bool kWideQ = kDqWidth<kDim> == kDim / 4;                 // dq by 2 x 4 warps
-  constexpr int kQBlocks = kWideQ ? 2 : 1, kQColumns = kDqWidth<kDim> / 8;
+  constexpr bool kWideQ = kDim % 64 == 0;                             // dq by 2 x 4 warps
+  constexpr int kQBlocks = kWideQ ? 2 : 1, kQWidth = kWideQ ? kDim / 4 : kDim / 2, kQColumns = kQWidth / 8;
   extern __shared__ __align__(16) unsigned char memory[];
   const uint32_t k_at = cuda::shared_address(memory), v_at = k_at + kKeys * Plan::kRowBytes,
-                 stages_at = v_at + kKeys * Plan::kRowBytes, p_at = k_at + Plan::kOperandBytes,
+                 do_at = v_at + kKeys * Plan::kRowBytes, p_at = k_at + Plan::kOperandBytes,
                  ds_at = p_at + Plan::kScoreBytes, info_at = ds_at + Plan::kScoreBytes;
-  constexpr int kStageBytes = 2 * kRows * Plan::kRowBytes, kDoBytes = kRows * Plan::kRowBytes;
+  constexpr int kStageBytes = kRows * Plan::kRowBytes;  // stages of Q lie behind dO
   unsigned char* const info = memory + Plan::kOperandBytes + 2 * Plan::kScoreBytes;
 
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -96,19 +95,18 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
   const int kv_head = first_head / problem.group;
   const float factor = problem.scale * 1.4426950408889634f;
 
-  // s, dp: 32 rows of warp / 4, kKeys / 4 keys of warp % 4. dk, dv: kKeys / 4 keys of warp % 4, half of dim of warp
-  // / 4.
-  const int score_row = warp / 4 * 32, score_key = warp % 4 * (kKeys / 4), half_of_dim = warp / 4 * (kDim / 2);
-  const int q_row = kWideQ ? warp / 4 * 32 : warp % 4 * 16;
-  const int q_column = (kWideQ ? warp % 4 : warp / 4) * kDqWidth<kDim>;
+  // Two warps share a quarter of the keys. s, dp: each 32 of the rows; dk, dv: each half of dim.
+  const int quarter = warp % 4, side = warp / 4;
+  const int score_row = side * 32, score_key = quarter * (kKeys / 4), half_of_dim = side * (kDim / 2);
+  const int q_row = kWideQ ? side * 32 : quarter * 16, q_column = (kWideQ ? quarter : side) * kQWidth;
   const uint32_t k_lane = k_at + score_key * Plan::kRowBytes + lane_of_b(lane, kPitchX),
                  v_lane = v_at + score_key * Plan::kRowBytes + lane_of_b(lane, kPitchX),
                  p_turned = p_at + score_key * 2 + lane_of_b(lane, kPitchS),
                  ds_turned = ds_at + score_key * 2 + lane_of_b(lane, kPitchS),
                  ds_lane = ds_at + q_row * kPitchS * 2 + lane_of_a(lane, kPitchS),
                  k_turned = k_at + q_column * 2 + lane_of_a(lane, kPitchX);
-  const uint32_t rows_lane = stages_at + score_row * Plan::kRowBytes + lane_of_a(lane, kPitchX),
-                 rows_turned = stages_at + half_of_dim * 2 + lane_of_a(lane, kPitchX);
+  const uint32_t do_lane = do_at + score_row * Plan::kRowBytes + lane_of_a(lane, kPitchX),
+                 do_turned = do_at + half_of_dim * 2 + lane_of_a(lane, kPitchX);
   const uint32_t score_at = p_at + ((score_row + lane / 4) * kPitchS + score_key + lane % 4 * 2) * 2;
 
   Tiles tiles(problem, lists, key_place);
@@ -118,8 +116,16 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
       load_rows<kDim, kKeys, kThreads>(to, from.at(keys.first, kv_head), from.row_step,
                                        [&](int key) { return tiles.present(keys, keys.first + key); });
     };
-    const auto load_row_tile = [&](int stage, const RowTile& tile, int head) {
-      const uint32_t to = stages_at + stage * kStageBytes;
+    const auto load_row_operand = [&](uint32_t to, const Heads<const T>& from, const RowTile& tile, int head) {
+      const auto load = [&](auto valid) {
+        load_rows<kDim, kRows, kThreads>(to, from.at(tile.first, head), from.row_step, valid);
+      };
+      if (tile.end - tile.first == kRows)
+        load(AllValid());
+      else
+        load([&](int row) { return tile.first + row < tile.end; });
+    };
+    const auto load_q = [&](int stage, const RowTile& tile, int head) {
       const int row = static_cast<int>(threadIdx.x);
       if (row < kRows) {
         const int from = min(tile.first + row, problem.rows - 1);
@@ -131,14 +137,7 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
           if (keys.round > 0) cuda::copy_4_async(at + kRows * 16 + row * 4, problem.suffix_row + from);
         }
       }
-      const auto load = [&](auto valid) {
-        load_rows<kDim, kRows, kThreads>(to, problem.q.at(tile.first, head), problem.q.row_step, valid);
-        load_rows<kDim, kRows, kThreads>(to + kDoBytes, grad.d_o.at(tile.first, head), grad.d_o.row_step, valid);
-      };
-      if (tile.end - tile.first == kRows)
-        load(AllValid());
-      else
-        load([&](int row) { return tile.first + row < tile.end; });
+      load_row_operand(do_at + (1 + stage) * kStageBytes, problem.q, tile, head);
     };
     load_keys(k_at, problem.keys(keys.round));
     load_keys(v_at, problem.values(keys.round));
@@ -146,14 +145,14 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
     RowTile ahead;
     tiles.restart();
     bool more = tiles.next_rows(ahead);
-    if (more) load_row_tile(0, ahead, head);
+    if (more) load_q(0, ahead, head), load_row_operand(do_at, grad.d_o, ahead, head);
     cuda::commit_copies();
 
     float dk[kKeyBlocks][kDimColumns][4] = {}, dv[kKeyBlocks][kDimColumns][4] = {};
     while (more) {
       const RowTile tile = ahead;
       const int tile_head = head;
-      const uint32_t stage_offset = stage * kStageBytes;
+      const uint32_t to_q = (1 + stage) * kStageBytes;
       cuda::wait_copies<0>();
       __syncthreads();  // Q and dO are there; nobody reads the other stage, P or dS any more
       more = tiles.next_rows(ahead);
@@ -162,26 +161,16 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
         more = tiles.next_rows(ahead);
       }
       float s[2][kScoreColumns][4] = {}, dp[2][kScoreColumns][4] = {};
-      multiply<T, 2, kScoreColumns, kDim / 16, Turned::no, Turned::no, kPitchX, kPitchX>(s, rows_lane + stage_offset,
-                                                                                         k_lane);
+      multiply<T, 2, kScoreColumns, kDim / 16, Turned::no, Turned::no, kPitchX, kPitchX>(s, do_lane + to_q, k_lane);
+      multiply<T, 2, kScoreColumns, kDim / 16, Turned::no, Turned::no, kPitchX, kPitchX>(dp, do_lane, v_lane);
       const float2* const stats = reinterpret_cast<const float2*>(info + stage * Plan::kInfoBytes);
-      const int* const token = reinterpret_cast<const int*>(stats + kRows);
-      multiply<T, 2, kScoreColumns, kDim / 16, Turned::no, Turned::no, kPitchX, kPitchX>(
-          dp, rows_lane + stage_offset + kDoBytes, v_lane);
+      if (!tile.full) {
+        const int* const token = reinterpret_cast<const int*>(stats + kRows);
 #pragma unroll
-      for (int block = 0; block < 2; ++block)
+        for (int block = 0; block < 2; ++block)
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          const int row = score_row + block * 16 + half * 8 + lane / 4;
-          const float2 stat = stats[row];
-#pragma unroll
-          for (int octet = 0; octet < kScoreColumns; ++octet)
-#pragma unroll
-            for (int e = 0; e < 2; ++e) {
-              float& p = s[block][octet][2 * half + e];
-              p = cuda::exp2_fast(fmaf(p, factor, -stat.x));
-            }
-          if (!tile.full) {
+          for (int half = 0; half < 2; ++half) {
+            const int row = score_row + block * 16 + half * 8 + lane / 4;
             const bool there = tile.first + row < tile.end;
             const RowInfo own = {there ? token[row] : -1, there ? token[kRows + row] : INT_MAX,
                                  there ? token[2 * kRows + row] : -1};
@@ -190,54 +179,67 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
 #pragma unroll
               for (int e = 0; e < 2; ++e)
                 if (!own.sees(keys.round, keys.first + score_key + octet * 8 + lane % 4 * 2 + e))
-                  s[block][octet][2 * half + e] = 0;
+                  s[block][octet][2 * half + e] = -INFINITY;
           }
+      }
+#pragma unroll
+      for (int block = 0; block < 2; ++block)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int below = block * 16 + half * 8;
+          const float2 stat = stats[score_row + below + lane / 4];
 #pragma unroll
           for (int octet = 0; octet < kScoreColumns; ++octet) {
-            const float p0 = s[block][octet][2 * half], p1 = s[block][octet][2 * half + 1];
-            const uint32_t at = score_at + ((block * 16 + half * 8) * kPitchS + octet * 8) * 2;
-            cuda::store_4(at, cuda::pack<T>(p0, p1));
-            cuda::store_4(at + Plan::kScoreBytes, cuda::pack<T>(p0 * (dp[block][octet][2 * half] - stat.y),
-                                                                p1 * (dp[block][octet][2 * half + 1] - stat.y)));
+            float p[2], ds[2];
+#pragma unroll
+            for (int e = 0; e < 2; ++e) {
+              p[e] = cuda::exp2_fast(fmaf(s[block][octet][2 * half + e], factor, -stat.x));
+              ds[e] = p[e] * (dp[block][octet][2 * half + e] - stat.y);
+            }
+            const uint32_t at = score_at + (below * kPitchS + octet * 8) * 2;
+            cuda::store_4(at, cuda::pack<T>(p[0], p[1]));
+            cuda::store_4(at + Plan::kScoreBytes, cuda::pack<T>(ds[0], ds[1]));
           }
         }
       if (kStages == 2) {  // here, where s and dp have left their registers
-        if (more) load_row_tile(stage ^ 1, ahead, head);
+        stage ^= 1;
+        if (more) load_q(stage, ahead, head);
         cuda::commit_copies();
       }
       __syncthreads();  // P and dS are there
 
-      // dq first: its additions drain while dv and dk multiply.
+      multiply<T, kKeyBlocks, kDimColumns, kRows / 16, Turned::yes, Turned::yes, kPitchS, kPitchX>(dv, p_turned,
+                                                                                                   do_turned);
+      __syncthreads();  // nobody reads dO any more
+      if (more) load_row_operand(do_at, grad.d_o, ahead, head);
+      cuda::commit_copies();
+
+      // dq before dk: its additions drain while dk multiplies.
       float dq[kQBlocks][kQColumns][4] = {};
       multiply<T, kQBlocks, kQColumns, kKeys / 16, Turned::no, Turned::yes, kPitchS, kPitchX>(dq, ds_lane, k_turned);
       int* const turn = grad.turn ? grad.turn + static_cast<int64_t>(tile_head) * problem.rows + tile.first : nullptr;
       if (turn) wait_for_turn(turn, tiles.rank(tile));
       const int first_dq_row = tile.first + q_row + lane / 4;
-      float* const to_dq = grad.d_q + (static_cast<int64_t>(tile_head) * problem.rows + first_dq_row) * kDim + q_column;
+      float* const to_dq = grad.d_q + (static_cast<int64_t>(tile_head) * problem.rows + first_dq_row) * kDim;
 #pragma unroll
       for (int block = 0; block < kQBlocks; ++block)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           constexpr int kLast = kQColumns - 1;
           const int below = block * 16 + half * 8;
-          const bool there = first_dq_row + below < tile.end;
+          float* const to_row = (first_dq_row + below < tile.end ? to_dq + below * kDim : grad.nowhere) + q_column;
 #pragma unroll
           for (int pair = 0; pair < kQColumns / 2; ++pair)
-            cuda::add_four(to_dq + below * kDim + pair * 16 + lane % 4 * 4, dq[block][2 * pair] + 2 * half,
-                           dq[block][2 * pair + 1] + 2 * half, there);
-          if (kQColumns % 2 && there)
-            cuda::add_two(to_dq + below * kDim + kLast * 8 + lane % 4 * 2, dq[block][kLast] + 2 * half);
+            cuda::add_four(to_row + pair * 16 + lane % 4 * 4, dq[block][2 * pair] + 2 * half,
+                           dq[block][2 * pair + 1] + 2 * half);
+          if (kQColumns % 2) cuda::add_two(to_row + kLast * 8 + lane % 4 * 2, dq[block][kLast] + 2 * half);
         }
+      multiply<T, kKeyBlocks, kDimColumns, kRows / 16, Turned::yes, Turned::yes, kPitchS, kPitchX>(dk, ds_turned,
+                                                                                                   do_turned + to_q);
       if (turn) pass_turn(turn);
-      multiply<T, kKeyBlocks, kDimColumns, kRows / 16, Turned::yes, Turned::yes, kPitchS, kPitchX>(
-          dv, p_turned, rows_turned + stage_offset + kDoBytes);
-      multiply<T, kKeyBlocks, kDimColumns, kRows / 16, Turned::yes, Turned::yes, kPitchS, kPitchX>(
-          dk, ds_turned, rows_turned + stage_offset);
-      if (kStages == 2) {
-        stage ^= 1;
-      } else {
-        __syncthreads();  // nobody reads Q and dO any more
-        if (more) load_row_tile(0, ahead, head);
+      if (kStages == 1) {
+        __syncthreads();  // nobody reads Q any more
+        if (more) load_q(0, ahead, head);
         cuda::commit_copies();
       }
     }

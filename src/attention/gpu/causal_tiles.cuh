@@ -44,6 +44,19 @@ __device__ __forceinline__ int lower_bound(const int32_t* values, int low, int h
   return low;
 }
 
+// First index in [0, count) whose value is at least `wanted`, else count.
+__device__ __forceinline__ int lower_bound_alone(const int32_t* values, int count, int wanted) {
+  int low = 0, high = count;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (values[middle] < wanted)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 // Forward: the tiles of kKeys keys that the rows [first_row, end_row) see. token and start: theirs, in shared memory.
 template <int kKeys>
 class CausalKeyTiles {
@@ -68,14 +81,7 @@ class CausalKeyTiles {
       if (row_ == rows_) return false;
       first_ = start_[row_];
       full_below_ = row_ == 0 ? token_[0] : -1;
-      int end = row_ + 1, beyond = rows_;
-      while (end < beyond) {
-        const int middle = (end + beyond) / 2;
-        if (start_[middle] == first_)
-          end = middle + 1;
-        else
-          beyond = middle;
-      }
+      const int end = row_ + 1 + lower_bound_alone(start_ + row_ + 1, rows_ - row_ - 1, first_ + 1);
       last_ = token_[end - 1];
       if (end < rows_) full_below_ = -1;
       row_ = end;

@@ -36,7 +36,7 @@ void with_half_type(DType dtype, Call call) {
 }
 
 // Why the tile loops do not take a problem on this device: its dtype, its width, rows not aligned to 16 bytes.
-std::string why_not(const SuffixAttention& problem);
+std::string why_not(const SuffixAttention& problem, Arguments others);
 
 template <typename T, typename AnyTensor>  // [places, heads, dim], or that of one depth of [n, places, heads, dim]
 Heads<T> heads_of(const AnyTensor& tensor) {

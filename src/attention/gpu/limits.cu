@@ -11,12 +11,18 @@ int attribute(cudaDeviceAttr which) {
   return value;
 }
 
-// The tile loops read rows by 16 bytes.
-std::string why_not_aligned(const char* name, const ConstTensor& tensor) {
-  const int64_t elements = 16 / size_bytes(tensor.dtype);
-  bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % 16 == 0;
-  for (int i = 0; i + 1 < tensor.rank(); ++i) aligned = aligned && tensor.strides[i] % elements == 0;
-  return aligned ? "" : std::string(name) + ": its tile loop reads rows aligned to 16 bytes, these are not";
+// The tile loops read and write rows by 16 bytes.
+std::string why_not_aligned(const Argument& argument) {
+  const auto& [name, tensor] = argument;
+  const auto refusal = [&](const std::string& found) {
+    return std::string(name) + ": its tile loop takes rows that start at multiples of 16 bytes, found " + found;
+  };
+  if (const uintptr_t behind = reinterpret_cast<uintptr_t>(tensor.data) % 16)
+    return refusal("the first " + std::to_string(behind) + " bytes behind one");
+  for (int i = 0; i + 1 < tensor.rank(); ++i)
+    if (const int64_t bytes = tensor.strides[i] * size_bytes(tensor.dtype); tensor.dim(i) > 1 && bytes % 16 != 0)
+      return refusal("a stride of " + std::to_string(bytes) + " bytes");
+  return "";
 }
 
 }  // namespace
@@ -30,7 +36,7 @@ void zero_async(Exec& exec, const Tensor& tensor) {
               "zeros for the order of the sums");
 }
 
-std::string why_not(const SuffixAttention& problem) {
+std::string why_not(const SuffixAttention& problem, Arguments others) {
   const AttentionSizes sizes(problem);
   if (problem.q.dtype == DType::f32) return "q: its tile loop takes bf16 and f16, found f32";
   const bool known =
@@ -49,14 +55,15 @@ std::string why_not(const SuffixAttention& problem) {
   if (const int64_t there = device_limits().shared_bytes; needed > there)
     return "q: its tile loop needs " + std::to_string(needed) + " bytes of shared memory for head dimension " +
            std::to_string(sizes.dim) + ", this GPU has " + std::to_string(there);
-  const std::pair<const char*, const ConstTensor*> operands[] = {{"q", &problem.q},
-                                                                 {"prefix_k", &problem.prefix_k},
-                                                                 {"prefix_v", &problem.prefix_v},
-                                                                 {"suffix_k", &problem.suffix_k},
-                                                                 {"suffix_v", &problem.suffix_v}};
-  for (const auto& [name, tensor] : operands)
-    if (tensor->defined())
-      if (std::string reason = why_not_aligned(name, *tensor); !reason.empty()) return reason;
+  const Argument own[] = {{"q", problem.q},
+                          {"prefix_k", problem.prefix_k},
+                          {"prefix_v", problem.prefix_v},
+                          {"suffix_k", problem.suffix_k},
+                          {"suffix_v", problem.suffix_v}};
+  for (const Arguments arguments : {Arguments(own), others})
+    for (const Argument& argument : arguments)
+      if (argument.tensor.defined())
+        if (std::string reason = why_not_aligned(argument); !reason.empty()) return reason;
   return "";
 }
 

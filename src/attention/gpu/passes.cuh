@@ -73,11 +73,13 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
                   const Problem<T>& rows_problem, Loop loop) {
   const AttentionSizes sizes(given);
   const ScratchScope scope(exec.scratch);
-  const Tensor d_q = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, sizes.dim});
+  const int64_t d_q_elements = sizes.q_heads * sizes.rows * sizes.dim;
+  const Tensor d_q = exec.scratch.take(DType::f32, {d_q_elements + sizes.dim});
   const Tensor stats = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, 2});
   Gradients<T> grad = {.d_o = heads_of<const T>(wanted.d_o),
                        .stats = static_cast<float2*>(stats.data),
                        .d_q = static_cast<float*>(d_q.data),
+                       .nowhere = static_cast<float*>(d_q.data) + d_q_elements,
                        .prefix_k = heads_of<float>(wanted.d_prefix_k),
                        .prefix_v = heads_of<float>(wanted.d_prefix_v)};
   if (sizes.depth > 0) {
@@ -101,7 +103,7 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
 // What run_backward takes.
 inline int64_t backward_scratch_bytes(const SuffixAttention& problem) {
   const AttentionSizes sizes(problem);
-  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12);
+  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12) + sizes.dim * 4;
 }
 
 // The causal loops, compiled once for fused and merge. `problem.depth` is the suffix that starts the softmax.

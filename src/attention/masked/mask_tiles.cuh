@@ -31,23 +31,12 @@ struct Line {
   __device__ __forceinline__ const int* entry() const { return indices + at; }
 };
 
-// First index in [0, count) whose value is at least `wanted`, else count.
-__device__ __forceinline__ int lower_bound_alone(const int32_t* values, int count, int wanted) {
-  int low = 0, high = count;
-  while (low < high) {
-    const int middle = (low + high) / 2;
-    if (values[middle] < wanted)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 // Whether one of `count` rows sees the key; a key that none sees may hold anything, so it is not loaded.
 __device__ __forceinline__ bool any_row_sees(int round, int key, const int* token, const int* start,
                                              const int* suffix_row, int count) {
   const int* const places = round == 0 ? token : suffix_row;
+  const int guess = key - places[0];  // right when no row was left out before it
+  if (guess >= 0 && guess < count && places[guess] == key) return true;
   const int row = lower_bound_alone(places, count, key);
   return row < count && (round == 0 ? start[row] <= key : suffix_row[row] == key);
 }
@@ -127,10 +116,7 @@ class MaskRowTiles {
     return lists.mask.key_tiles;
   }
   __device__ __forceinline__ bool present(const KeyTile& tile, int key) const {
-    if (key > tile.last) return false;
-    const int* const places = tile.round == 0 ? token_ : suffix_row_;
-    if (key < rows_ && places[key] == key) return true;  // no row was left out before it
-    return any_row_sees(tile.round, key, token_, start_, suffix_row_, rows_);
+    return key <= tile.last && any_row_sees(tile.round, key, token_, start_, suffix_row_, rows_);
   }
 
   __device__ __forceinline__ bool next_keys(KeyTile& keys) {

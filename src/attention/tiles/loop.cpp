@@ -6,7 +6,7 @@
 
 namespace eyrie::tiles {
 
-std::string why_not(const SuffixAttention& problem) {
+std::string why_not(const SuffixAttention& problem, Arguments) {
   for (const int64_t width : {problem.q.dim(2), problem.prefix_v.dim(2)})
     if (width % kWidth != 0)
       return fmt::format("head dimension {} is not a multiple of the {} floats of a vector", width, kWidth);

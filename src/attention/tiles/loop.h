@@ -12,7 +12,7 @@ struct Pass {
   bool keys = true;          // the walk; false: lane tiles alone
 };
 
-std::string why_not(const SuffixAttention& problem);  // what no tile loop of ours takes
+std::string why_not(const SuffixAttention& problem, Arguments);  // what no tile loop of ours takes
 
 void forward(Exec& exec, const Pass& pass, const Tensor& o, const Tensor& lse);
 void backward(Exec& exec, const Pass& pass, const SuffixAttentionBackward& grad);

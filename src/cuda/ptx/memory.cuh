@@ -54,17 +54,14 @@ __device__ __forceinline__ void add_two(float* to, const float* values) {
 #endif
 }
 
-// The same for four, of which two and two lie apart; nothing unless `valid`. Predicated, not branched: the compiler
-// waits for the registers of an addition under way at the end of every branch.
-__device__ __forceinline__ void add_four(float* to, const float* low, const float* high, bool valid) {
+// The same for four, of which two and two lie apart.
+__device__ __forceinline__ void add_four(float* to, const float* low, const float* high) {
 #if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "{\n.reg .pred valid;\nsetp.ne.b32 valid, %5, 0;\n"
-      "@valid red.global.add.v4.f32 [%0], {%1, %2, %3, %4};\n}\n" ::"l"(to),
-      "f"(low[0]), "f"(low[1]), "f"(high[0]), "f"(high[1]), "r"(static_cast<int>(valid))
-      : "memory");
+  asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};\n" ::"l"(to), "f"(low[0]), "f"(low[1]), "f"(high[0]),
+               "f"(high[1])
+               : "memory");
 #else
-  if (valid) add_two(to, low), add_two(to + 2, high);
+  add_two(to, low), add_two(to + 2, high);
 #endif
 }
 
