@@ -20,7 +20,8 @@ constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 struct LoopShape {
   std::string name;
   std::vector<int64_t> lengths;
-  bool last_half = false;  // of each sequence: the rows that ask
+  bool last_half = false;       // of each sequence: the rows that ask
+  bool whole_sequence = false;  // and says so
 };
 
 Buffer on_gpu(const std::vector<int32_t>& values) {
@@ -48,6 +49,7 @@ class TttLoop {
 
   Exec& exec_;
   int64_t tokens_ = 0, rows_ = 0;
+  bool whole_sequence_;
   double flops_ = 0;
   Buffer token_, start_, suffix_row_;
   Buffer q_, o_, lse_, d_o_;  // [kDepths, rows, ...]
@@ -56,7 +58,7 @@ class TttLoop {
   Buffer d_prefix_k_, d_prefix_v_, d_suffix_k_, d_suffix_v_;
 };
 
-TttLoop::TttLoop(Exec& exec, const LoopShape& shape) : exec_(exec) {
+TttLoop::TttLoop(Exec& exec, const LoopShape& shape) : exec_(exec), whole_sequence_(shape.whole_sequence) {
   choose_rows(shape);
   const Shape queries = {kDepths, rows_, kQueryHeads, kDim}, prefix = {tokens_, kKeyHeads, kDim};
   const Shape suffix = {kDepths - 1, rows_, kKeyHeads, kDim};
@@ -94,7 +96,8 @@ SuffixAttention TttLoop::problem(int64_t depth) const {
                           .prefix_v = prefix_v_,
                           .token = token_,
                           .start = start_,
-                          .scale = 0.08838834764831845f};  // 1 / sqrt(kDim)
+                          .scale = 0.08838834764831845f,  // 1 / sqrt(kDim)
+                          .whole_sequence = whole_sequence_};
   if (depth == 0) return made;
   made.suffix_k = suffix_k_.tensor().slice(0, depth), made.suffix_v = suffix_v_.tensor().slice(0, depth);
   made.suffix_row = suffix_row_;
@@ -163,13 +166,17 @@ void print_loops(const std::string& filter) {
   constexpr int64_t kMostDense = 2048;  // a warp a score: the oracle, not a competitor
   fmt::print("{:<20}{:>9}{:>10}{:>10}{:>8}{:>7}{:>8}{:>8}\n", "7 depths, bf16", "forward", "backward", "both ms",
              "TFLOP/s", "share", "MiB *", "GiB");
-  for (const LoopShape& shape : loop_shapes())
-    for (const AttentionBackend backend : {fused, merge, masked, dense}) {
-      if (backend == dense && (shape.lengths.size() > 1 || shape.lengths[0] > kMostDense)) continue;
-      const std::string label = fmt::format("{}/{}", name(backend), shape.name);
-      if (label.find(filter) == std::string::npos) continue;
-      or_say_why(label, [&] { print_loop(backend, shape, label); });
-    }
+  const auto line = [&](std::string_view name, AttentionBackend backend, const LoopShape& shape) {
+    const std::string label = fmt::format("{}/{}", name, shape.name);
+    if (label.find(filter) != std::string::npos) or_say_why(label, [&] { print_loop(backend, shape, label); });
+  };
+  for (LoopShape shape : loop_shapes()) {
+    const bool one_sequence = shape.lengths.size() == 1 && !shape.last_half;
+    for (const AttentionBackend backend : {fused, merge, masked}) line(name(backend), backend, shape);
+    if (one_sequence && shape.lengths[0] <= kMostDense) line(name(dense), dense, shape);
+    shape.whole_sequence = true;
+    if (one_sequence) line("merge_cudnn", merge, shape);
+  }
   fmt::print("share: of cuBLASLt's bf16 8192^3 product, measured before each line\n");
   fmt::print("*: scratch beside one depth's fp32 d_q. GiB: all, inputs and outputs of 7 depths too\n\n");
 }
