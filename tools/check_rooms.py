@@ -12,6 +12,7 @@ OWNERS = {
     "spdlog/": {"base/log.cpp"},
     "nlohmann/": {"io/json.cpp"},
     "CLI/": {"app/flags.cpp"},
+    "cudnn.h": {"cuda/cudnn.cuh"},
     "png.h": {"app/mask/png.cpp", "app/mask/drawing_test.cpp"},
     "pcre2.h": {"text/regex.cpp"},
     "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},

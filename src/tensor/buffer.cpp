@@ -40,7 +40,8 @@ Bytes allocate_bytes(int64_t bytes, Device device, std::string_view purpose) {
 }
 
 Buffer::Buffer(DType dtype, const Shape& shape, Device device)
-    : bytes_(allocate_bytes(shape.elements() * size_bytes(dtype), device)),
+    : bytes_(allocate_bytes(shape.elements() * size_bytes(dtype), device,
+                            fmt::format("tensor of {} {}", name(dtype), to_string(shape)))),
       tensor_(bytes_.get(), dtype, shape, device) {}
 
 Buffer Buffer::zeros(DType dtype, const Shape& shape, Device device) {

@@ -3,6 +3,7 @@
 // (tools/bench_attention_peers.py).
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "app/bench/parts.h"
@@ -139,8 +140,8 @@ void print_loop(AttentionBackend backend, const LoopShape& shape, const std::str
   const double rate = loop.forward_flops() * (1 + kBackwardProducts) / ((forward + backward) * 1e-3);
   const auto scratch = static_cast<double>(exec.scratch.reserved_bytes());
   fmt::print("{:<20}{:>9.3f}{:>10.3f}{:>10.3f}{:>8.0f}{:>5.0f} %{:>8.1f}{:>8.2f}\n", label, forward, backward,
-             forward + backward, rate * 1e-12, 100 * rate / limit, (scratch - loop.query_gradient_bytes()) / kMiB,
-             (free_before - free_bytes()) / kGiB);
+             forward + backward, rate * 1e-12, 100 * rate / limit,
+             std::max(scratch - loop.query_gradient_bytes(), 0.0) / kMiB, (free_before - free_bytes()) / kGiB);
   std::fflush(stdout);
 }
 
