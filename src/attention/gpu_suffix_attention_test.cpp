@@ -30,7 +30,8 @@ std::vector<Run> runs() {
                                            {{128, 256, 130}, 4, 1, 64, 2},
                                            {{129, 1, 255, 2}, 7, 1, 64, 0},
                                            {{2, 257}, 2, 2, 256, 4},
-                                           {{300, 2, 200}, 4, 1, 128, 7, RowChoice::every_third}};
+                                           {{300, 2, 200}, 4, 1, 128, 7, RowChoice::every_third},
+                                           {{300}, 8, 2, 128, 2, RowChoice::all, 0, false, true}};
   std::vector<Run> list;
   for (const SuffixShape& shape : shapes) {
     list.push_back({dense, DType::f32, shape});
@@ -217,8 +218,9 @@ TEST_F(GpuSuffixAttentionErrors, OutputsThatTheTileLoopsCannotWriteAreNamedAndAu
   };
   const Buffer memory(DType::bf16, {5 * 2 * 64 + 1}, Device::cuda);
   const Tensor shifted = spread(memory, o.shape, 1, 0);
-  expect_refusal("o: its tile loop takes rows that start at multiples of 16 bytes, found the first 2 bytes behind one",
-                 [&] { forward(exec, AttentionBackend::fused, made.problem, shifted, lse); });
+  expect_refusal(
+      "o: its tile loop takes rows that start at multiples of 16 bytes, found the first 2 bytes behind such a place",
+      [&] { forward(exec, AttentionBackend::fused, made.problem, shifted, lse); });
   forward(exec, AttentionBackend::dense, made.problem, o, lse);
   forward(exec, AttentionBackend::automatic, made.problem, shifted, lse);
   expect_passed(compare_bits("o", shifted, o), "automatic");
@@ -227,7 +229,8 @@ TEST_F(GpuSuffixAttentionErrors, OutputsThatTheTileLoopsCannotWriteAreNamedAndAu
   const Buffer wide(DType::f32, {5 * 66}, Device::cuda);
   grad.d_prefix_k = spread(wide, grad.d_prefix_k.shape, 0, 2);
   expect_refusal(
-      "d_prefix_k: its tile loop takes rows that start at multiples of 16 bytes, found a stride of 264 bytes",
+      "d_prefix_k: its tile loop takes rows that start at multiples of 16 bytes, found a stride of 264 bytes in "
+      "dimension 0",
       [&] { backward(exec, AttentionBackend::merge, made.problem, grad); });
 }
 

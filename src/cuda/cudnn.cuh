@@ -12,9 +12,7 @@
 
 namespace eyrie::cuda {
 
-// Its functions, and one handle for the process.
 struct Cudnn {
-  decltype(&cudnnGetVersion) version;
   decltype(&cudnnGetErrorString) error_string;
   decltype(&cudnnCreate) create;
   decltype(&cudnnSetStream) set_stream;
@@ -24,7 +22,6 @@ struct Cudnn {
   decltype(&cudnnBackendGetAttribute) get_attribute;
   decltype(&cudnnBackendFinalize) finalize;
   decltype(&cudnnBackendExecute) execute;
-  cudnnHandle_t handle = nullptr;
 
   Cudnn() {
     void* const library = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
@@ -33,13 +30,12 @@ struct Cudnn {
       function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
       if (!function) throw Error(ErrorKind::device, "cuDNN", std::string("libcudnn.so.9 has no ") + name);
     };
-    find(version, "cudnnGetVersion"), find(error_string, "cudnnGetErrorString");
+    find(error_string, "cudnnGetErrorString");
     find(create, "cudnnCreate"), find(set_stream, "cudnnSetStream");
     find(create_descriptor, "cudnnBackendCreateDescriptor");
     find(destroy_descriptor, "cudnnBackendDestroyDescriptor");
     find(set_attribute, "cudnnBackendSetAttribute"), find(get_attribute, "cudnnBackendGetAttribute");
     find(finalize, "cudnnBackendFinalize"), find(execute, "cudnnBackendExecute");
-    check(create(&handle), "cuDNN handle");
   }
   void check(cudnnStatus_t found, const char* place) const {
     if (found != CUDNN_STATUS_SUCCESS) throw Error(ErrorKind::device, place, error_string(found));

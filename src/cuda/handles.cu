@@ -1,3 +1,6 @@
+#include <map>
+#include <mutex>
+
 #include "cuda/check.cuh"
 #include "cuda/handles.h"
 
@@ -9,11 +12,15 @@ std::string mebibytes(int64_t bytes) {
   return std::to_string((bytes + kMiB - 1) / kMiB) + " MiB";
 }
 
-int attribute(cudaDeviceAttr wanted) {
-  int device = 0, value = 0;
-  check(cudaGetDevice(&device), "device");
-  check(cudaDeviceGetAttribute(&value, wanted, device), "device");
-  return value;
+DeviceProperties ask_properties(int device) {
+  cudaDeviceProp found;
+  check(cudaGetDeviceProperties(&found, device), "device");
+  return {.name = found.name,
+          .compute_capability = 10 * found.major + found.minor,
+          .multiprocessors = found.multiProcessorCount,
+          .shared_bytes_per_block = static_cast<int64_t>(found.sharedMemPerBlockOptin),
+          .l2_bytes = found.l2CacheSize,
+          .memory_bytes = static_cast<int64_t>(found.totalGlobalMem)};
 }
 
 }  // namespace
@@ -27,17 +34,14 @@ std::string find_no_device() {
          cudaGetErrorString(found == cudaSuccess ? cudaErrorNoDevice : found) + ")";
 }
 
-DeviceProperties device_properties() {
+const DeviceProperties& device_properties() {
+  static std::mutex one_at_a_time;
+  static std::map<int, DeviceProperties> known;
   int device = 0;
-  cudaDeviceProp found;
   check(cudaGetDevice(&device), "device");
-  check(cudaGetDeviceProperties(&found, device), "device");
-  return {.name = found.name,
-          .compute_capability = 10 * found.major + found.minor,
-          .multiprocessors = found.multiProcessorCount,
-          .shared_bytes_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin),
-          .l2_bytes = found.l2CacheSize,
-          .memory_bytes = static_cast<int64_t>(found.totalGlobalMem)};
+  const std::lock_guard lock(one_at_a_time);
+  const auto found = known.find(device);
+  return found != known.end() ? found->second : known.emplace(device, ask_properties(device)).first->second;
 }
 
 int64_t free_memory_bytes() {

@@ -35,7 +35,7 @@ struct DeviceProperties {
   int64_t shared_bytes_per_block = 0;  // at most, opted in
   int64_t l2_bytes = 0, memory_bytes = 0;
 };
-DeviceProperties device_properties();
+const DeviceProperties& device_properties();  // of the current one, asked for once
 int64_t free_memory_bytes();
 
 // `bytes` of device memory, aligned to 256. When there is not enough: the size asked for, the size free, and `buffer`,

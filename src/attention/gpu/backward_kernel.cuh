@@ -1,7 +1,7 @@
 // attention/gpu/backward_kernel.cuh: the backward tile loop, mma.sync m16n8k16 + cp.async, sm_80 and later. A CTA owns
 // key tiles of one key-value head: it walks the row tiles that see them, for each query head in turn, sums dk and dv in
 // registers and adds them to the fp32 gradients once. dq goes to an fp32 workspace by atomic additions; the workspace
-// starts from the suffix's part of dq (row_kernels.cuh). With the merged lse and delta this is spec 4's backward:
+// starts from the suffix's part of dq (rows.cuh). With the merged lse and delta this is spec 4's backward:
 //   p = exp(scale q.k - lse),  ds = p (do.v - delta),  dq = scale ds k,  dk = scale ds^T q,  dv = p^T do
 //
 // Tile       64 rows x 128 keys (64 where shared memory is small, or dim is 256); 8 warps: s and dp as 2 x 4 warps,
@@ -9,7 +9,8 @@
 // Registers  dim 128: dk 64 + dv 64 + s 32 + dp 32 (dq's 32 take s's place) + fragments of 255; 1 CTA per SM.
 // Shared     K, V 34 KiB each; dO 17, two stages of Q 34; P and dS 34: 155 KiB at dim 128, which an A100 has too.
 // Per tile   5 products of 2 64 128 dim FLOP: 2,560 cycles at full rate, about 4,100 at mma.sync's; shared reads and
-//            writes about 5,400 cycles: the limit at dim 128.
+//            writes 5,000 cycles: the limit at dim 128. It takes about 8,000: two warps a scheduler hide too little.
+// Branches   are dear: ptxas moves no load or product across one (docs/benchmarks.md has what each cost).
 #pragma once
 #include "attention/gpu/causal_tiles.cuh"
 #include "attention/gpu/problem.cuh"
@@ -39,12 +40,14 @@ __device__ __forceinline__ int dq_place(int column) {
   return column - local + octet / 2 * 16 + local % 8 * 2 + octet % 2 * 2;
 }
 
+constexpr int kSpareRows = 64;
+
 template <typename T>
 struct Gradients {
   Heads<const T> d_o;
   float2* stats;        // [q_heads, rows]: lse in powers of two, delta
   float* d_q;           // workspace [q_heads, rows, dim], unscaled
-  float* nowhere;       // [dim]: rows beyond a tile's end add here, so that no addition has a condition
+  float* nowhere;       // [kSpareRows, dim]: rows beyond a tile's end add here, so that no addition has a condition
   int* turn = nullptr;  // [q_heads, rows], zeros: whose turn it is to add to a row tile; null: any order
   Heads<float> prefix_k, prefix_v, suffix_k = {}, suffix_v = {};
   int64_t suffix_k_block = 0, suffix_v_block = 0;
@@ -72,8 +75,9 @@ __device__ __forceinline__ void pass_turn(int* turn) {
 }
 
 template <typename T, int kDim, bool kLarge, typename Tiles>
-__global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> problem, const Gradients<T> grad,
-                                                          const Order order, const typename Tiles::Lists lists) {
+__global__ void __launch_bounds__(BackwardPlan<kDim, kLarge>::kThreads, 1)
+    backward_kernel(const Problem<T> problem, const Gradients<T> grad, const Order order,
+                    const typename Tiles::Lists lists) {
   using Plan = BackwardPlan<kDim, kLarge>;
   constexpr int kRows = Plan::kRows, kKeys = Plan::kKeys, kStages = Plan::kStages, kThreads = Plan::kThreads;
   constexpr int kPitchX = kPitch<kDim>, kPitchS = Plan::kScorePitch;
@@ -81,6 +85,7 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
   constexpr int kDimColumns = kDim / 16;                              // octets of a warp's half of dim
   constexpr bool kWideQ = kDim % 64 == 0;                             // dq by 2 x 4 warps
   constexpr int kQBlocks = kWideQ ? 2 : 1, kQWidth = kWideQ ? kDim / 4 : kDim / 2, kQColumns = kQWidth / 8;
+  static_assert(kRows <= kSpareRows);
   extern __shared__ __align__(16) unsigned char memory[];
   const uint32_t k_at = cuda::shared_address(memory), v_at = k_at + kKeys * Plan::kRowBytes,
                  do_at = v_at + kKeys * Plan::kRowBytes, p_at = k_at + Plan::kOperandBytes,
@@ -128,7 +133,7 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
     const auto load_q = [&](int stage, const RowTile& tile, int head) {
       const int row = static_cast<int>(threadIdx.x);
       if (row < kRows) {
-        const int from = min(tile.first + row, problem.rows - 1);
+        const int from = min(tile.first + row, tile.end - 1);
         const uint32_t at = info_at + stage * Plan::kInfoBytes;
         cuda::copy_8_async(at + row * 8, grad.stats + static_cast<int64_t>(head) * problem.rows + from);
         if (!tile.full) {
@@ -220,14 +225,15 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
       int* const turn = grad.turn ? grad.turn + static_cast<int64_t>(tile_head) * problem.rows + tile.first : nullptr;
       if (turn) wait_for_turn(turn, tiles.rank(tile));
       const int first_dq_row = tile.first + q_row + lane / 4;
-      float* const to_dq = grad.d_q + (static_cast<int64_t>(tile_head) * problem.rows + first_dq_row) * kDim;
+      float* const to_dq = grad.d_q + (static_cast<int64_t>(tile_head) * problem.rows + first_dq_row) * kDim + q_column;
+      float* const to_nowhere = grad.nowhere + (q_row + lane / 4) * kDim + q_column;
 #pragma unroll
       for (int block = 0; block < kQBlocks; ++block)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           constexpr int kLast = kQColumns - 1;
           const int below = block * 16 + half * 8;
-          float* const to_row = (first_dq_row + below < tile.end ? to_dq + below * kDim : grad.nowhere) + q_column;
+          float* const to_row = (first_dq_row + below < tile.end ? to_dq : to_nowhere) + below * kDim;
 #pragma unroll
           for (int pair = 0; pair < kQColumns / 2; ++pair)
             cuda::add_four(to_row + pair * 16 + lane % 4 * 4, dq[block][2 * pair] + 2 * half,
@@ -251,9 +257,8 @@ __global__ void __launch_bounds__(256, 1) backward_kernel(const Problem<T> probl
       for (int half = 0; half < 2; ++half) {
         const int key = keys.first + score_key + block * 16 + half * 8 + lane / 4;
         if (key > keys.last) continue;
-        float *const k_row = to_k.at(key, kv_head) + half_of_dim + lane % 4 * 2, *const v_row = to_v.at(key, kv_head) +
-                                                                                                half_of_dim +
-                                                                                                lane % 4 * 2;
+        const int column = half_of_dim + lane % 4 * 2;
+        float *const k_row = to_k.at(key, kv_head) + column, *const v_row = to_v.at(key, kv_head) + column;
 #pragma unroll
         for (int octet = 0; octet < kDimColumns; ++octet) {
           float* const own_k = dk[block][octet] + 2 * half;

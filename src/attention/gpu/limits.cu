@@ -4,13 +4,6 @@
 namespace eyrie::gpu {
 namespace {
 
-int attribute(cudaDeviceAttr which) {
-  int device = 0, value = 0;
-  cuda::check(cudaGetDevice(&device), "the current device");
-  cuda::check(cudaDeviceGetAttribute(&value, which, device), "an attribute of the device");
-  return value;
-}
-
 // The tile loops read and write rows by 16 bytes.
 std::string why_not_aligned(const Argument& argument) {
   const auto& [name, tensor] = argument;
@@ -18,18 +11,14 @@ std::string why_not_aligned(const Argument& argument) {
     return std::string(name) + ": its tile loop takes rows that start at multiples of 16 bytes, found " + found;
   };
   if (const uintptr_t behind = reinterpret_cast<uintptr_t>(tensor.data) % 16)
-    return refusal("the first " + std::to_string(behind) + " bytes behind one");
+    return refusal("the first " + std::to_string(behind) + " bytes behind such a place");
   for (int i = 0; i + 1 < tensor.rank(); ++i)
     if (const int64_t bytes = tensor.strides[i] * size_bytes(tensor.dtype); tensor.dim(i) > 1 && bytes % 16 != 0)
-      return refusal("a stride of " + std::to_string(bytes) + " bytes");
+      return refusal("a stride of " + std::to_string(bytes) + " bytes in dimension " + std::to_string(i));
   return "";
 }
 
 }  // namespace
-
-DeviceLimits device_limits() {
-  return {attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin), attribute(cudaDevAttrMultiProcessorCount)};
-}
 
 void zero_async(Exec& exec, const Tensor& tensor) {
   cuda::check(cudaMemsetAsync(tensor.data, 0, static_cast<size_t>(tensor.bytes()), exec.stream.handle()),
@@ -52,7 +41,7 @@ std::string why_not(const SuffixAttention& problem, Arguments others) {
     constexpr int kDim = decltype(constant)::value;
     needed = std::max<int64_t>(ForwardPlan<kDim>::kSharedBytes, BackwardPlan<kDim, false>::kSharedBytes);
   });
-  if (const int64_t there = device_limits().shared_bytes; needed > there)
+  if (const int64_t there = cuda::device_properties().shared_bytes_per_block; needed > there)
     return "q: its tile loop needs " + std::to_string(needed) + " bytes of shared memory for head dimension " +
            std::to_string(sizes.dim) + ", this GPU has " + std::to_string(there);
   const Argument own[] = {{"q", problem.q},

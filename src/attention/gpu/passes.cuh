@@ -33,17 +33,12 @@ void launch_forward(Exec& exec, const char* name, int64_t dim, const Problem<T>&
   });
 }
 
-struct DeviceLimits {
-  int64_t shared_bytes;  // of a CTA
-  int multiprocessors;
-};
-DeviceLimits device_limits();
 void zero_async(Exec& exec, const Tensor& tensor);
 
 template <template <int, int> typename BackwardTiles, typename T, typename Lists>
 void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>& problem, Gradients<T> grad,
                      const Lists& lists) {
-  const DeviceLimits limits = device_limits();
+  const cuda::DeviceProperties& gpu = cuda::device_properties();
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
     const auto run = [&](auto large) {
@@ -52,14 +47,14 @@ void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>
       const auto given = lists(Plan::kRows, Plan::kKeys);
       const int tiles = Tiles::key_tiles(problem, given);
       // A CTA walks the whole group when there is work enough for all, or when the order of the sums must not change.
-      const bool whole = grad.turn || int64_t{tiles} * problem.kv_heads >= int64_t{4} * limits.multiprocessors;
+      const bool whole = grad.turn || int64_t{tiles} * problem.kv_heads >= int64_t{4} * gpu.multiprocessors;
       grad.heads = whole ? problem.group : 1;
       const Order order = {tiles, heads_at_once(problem, kDim) * problem.group / grad.heads};
       cuda::launch(name, backward_kernel<T, kDim, decltype(large)::value, Tiles>,
                    {static_cast<unsigned>(tiles * (problem.q_heads / grad.heads)), Plan::kThreads, Plan::kSharedBytes},
                    {}, exec.stream, problem, grad, order, given);
     };
-    if (BackwardPlan<kDim, true>::kSharedBytes <= limits.shared_bytes)
+    if (BackwardPlan<kDim, true>::kSharedBytes <= gpu.shared_bytes_per_block)
       run(std::true_type());
     else
       run(std::false_type());
@@ -74,7 +69,7 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
   const AttentionSizes sizes(given);
   const ScratchScope scope(exec.scratch);
   const int64_t d_q_elements = sizes.q_heads * sizes.rows * sizes.dim;
-  const Tensor d_q = exec.scratch.take(DType::f32, {d_q_elements + sizes.dim});
+  const Tensor d_q = exec.scratch.take(DType::f32, {d_q_elements + kSpareRows * sizes.dim});
   const Tensor stats = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, 2});
   Gradients<T> grad = {.d_o = heads_of<const T>(wanted.d_o),
                        .stats = static_cast<float2*>(stats.data),
@@ -103,7 +98,7 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
 // What run_backward takes.
 inline int64_t backward_scratch_bytes(const SuffixAttention& problem) {
   const AttentionSizes sizes(problem);
-  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12) + sizes.dim * 4;
+  return sizes.q_heads * sizes.rows * (sizes.dim * 4 + 12) + kSpareRows * sizes.dim * 4;
 }
 
 // The causal loops, compiled once for fused and merge. `problem.depth` is the suffix that starts the softmax.

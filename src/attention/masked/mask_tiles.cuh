@@ -83,12 +83,12 @@ class MaskKeyTiles {
   }
 
  private:
-  const Lists lists_;
-  const int *token_, *start_, *suffix_row_;
   __device__ __forceinline__ const int* next_entry() const {
     return full_.left() ? full_.entry() : partial_.left() ? partial_.entry() : nullptr;
   }
 
+  const Lists lists_;
+  const int *token_, *start_, *suffix_row_;
   int rows_, tokens_, suffix_rows_, ahead_ = 0;
   Line full_, partial_;
 };

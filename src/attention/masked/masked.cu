@@ -57,8 +57,17 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
 }
 
 int64_t scratch_bytes(const SuffixAttention& problem) {
-  return gpu::backward_scratch_bytes(problem) +
-         std::max(lists_bytes(problem, {64, 64}), lists_bytes(problem, {128, 64}));
+  int64_t lists = 0;
+  gpu::with_dim(problem.q.dim(2), [&](auto constant) {
+    constexpr int kDim = decltype(constant)::value;
+    using Forward = gpu::ForwardPlan<kDim>;
+    using Large = gpu::BackwardPlan<kDim, true>;
+    using Small = gpu::BackwardPlan<kDim, false>;
+    lists = std::max({lists_bytes(problem, {Forward::kRows, Forward::kKeys}),
+                      lists_bytes(problem, {Large::kRows, Large::kKeys}),
+                      lists_bytes(problem, {Small::kRows, Small::kKeys})});
+  });
+  return gpu::backward_scratch_bytes(problem) + lists;
 }
 
 }  // namespace

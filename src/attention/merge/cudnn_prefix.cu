@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #if __has_include(<cudnn.h>)
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <limits>
@@ -11,7 +12,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/log.h"
+#include "cuda/check.cuh"
 #include "cuda/cudnn.cuh"
 
 namespace eyrie::merge {
@@ -20,6 +21,7 @@ namespace {
 using cuda::cudnn;
 using cuda::CudnnDescriptor;
 using Dims = std::array<int64_t, 4>;  // batch, heads, rows, columns
+constexpr int64_t kAlignment = 16;    // bytes, of every tensor
 
 enum Id : int64_t { kQ = 1, kK, kV, kO, kLse, kScale, kMasked, kFirstVirtual = 100 };
 
@@ -87,9 +89,9 @@ class Graph {
   }
 
   // By the first of cuDNN's suggestions that it can build.
-  CudnnDescriptor plan() {
+  CudnnDescriptor plan(cudnnHandle_t handle) {
     CudnnDescriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR), suggest(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-    graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, cudnn().handle)
+    graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, handle)
         .set_all(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                  std::span<const cudnnBackendDescriptor_t>(operations_))
         .finish();
@@ -105,13 +107,15 @@ class Graph {
     cudnn().check(cudnn().get_attribute(suggest.handle(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                                         kMost, &count, handles.data()),
                   "cuDNN heuristics");
+    cudnnStatus_t last = CUDNN_STATUS_NOT_SUPPORTED;
     for (int64_t i = 0; i < std::min(count, kMost); ++i) {
       CudnnDescriptor made(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      made.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, cudnn().handle)
+      made.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, handle)
           .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, handles[static_cast<size_t>(i)]);
-      if (cudnn().finalize(made.handle()) == CUDNN_STATUS_SUCCESS) return made;
+      last = cudnn().finalize(made.handle());
+      if (last == CUDNN_STATUS_SUCCESS) return made;
     }
-    throw Error(ErrorKind::device, "cuDNN", "no kernel for causal attention of this shape");
+    throw Error(ErrorKind::device, "cuDNN", std::string("no kernel for this shape, ") + cudnn().error_string(last));
   }
 
  private:
@@ -121,7 +125,7 @@ class Graph {
         .set_all(CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, std::span<const int64_t>(dims))
         .set_all(CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, std::span<const int64_t>(strides))
         .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, static_cast<int64_t>(id))
-        .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, int64_t{16});
+        .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, kAlignment);
     return made;
   }
   cudnnBackendDescriptor_t add(CudnnDescriptor made) { return parts_.emplace_back(std::move(made)).finish().handle(); }
@@ -131,14 +135,22 @@ class Graph {
   int64_t next_id_ = kFirstVirtual;
 };
 
+int current_device() {
+  int device = 0;
+  cuda::check(cudaGetDevice(&device), "device");
+  return device;
+}
+
 // What a plan is built for.
 struct Shape {
+  int device;
   DType dtype;
   int64_t rows, q_heads, kv_heads, dim, q_row, q_head, k_row, k_head, v_row, v_head;
   auto operator<=>(const Shape&) const = default;
 
   explicit Shape(const SuffixAttention& problem)
-      : dtype(problem.q.dtype),
+      : device(current_device()),
+        dtype(problem.q.dtype),
         rows(problem.q.dim(0)),
         q_heads(problem.q.dim(1)),
         kv_heads(problem.prefix_k.dim(1)),
@@ -151,7 +163,15 @@ struct Shape {
         v_head(problem.prefix_v.strides[1]) {}
 };
 
-CudnnDescriptor build(const Shape& s) {
+// One handle for each device, used under one_at_a_time.
+cudnnHandle_t handle_of(int device) {
+  static std::map<int, cudnnHandle_t> handles;
+  cudnnHandle_t& handle = handles[device];
+  if (!handle) cudnn().check(cudnn().create(&handle), "cuDNN handle");
+  return handle;
+}
+
+CudnnDescriptor build(const Shape& s, cudnnHandle_t handle) {
   Graph graph;
   const cudnnDataType_t type = s.dtype == DType::f16 ? CUDNN_DATA_HALF : CUDNN_DATA_BFLOAT16;
   const Dims scores = {1, s.q_heads, s.rows, s.rows}, outputs = {1, s.q_heads, s.rows, s.dim};
@@ -185,13 +205,13 @@ CudnnDescriptor build(const Shape& s) {
   graph.pointwise(CUDNN_POINTWISE_ADD, {.x = highest, .b = &log_sum}, lse);
   graph.pointwise(CUDNN_POINTWISE_DIV, {.x = weight, .b = &sum}, share);
   graph.matmul(share, v, o);
-  return graph.plan();
+  return graph.plan(handle);
 }
 
 // A kernel of cuDNN for one shape.
 class Plan {
  public:
-  explicit Plan(const Shape& shape) : plan_(build(shape)) {
+  explicit Plan(const Shape& shape) : handle_(handle_of(shape.device)), plan_(build(shape, handle_)) {
     int64_t count = 0;
     cudnn().check(cudnn().get_attribute(plan_.handle(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
                                         &count, &bytes_),
@@ -211,30 +231,46 @@ class Plan {
         .set_all(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, std::span<void* const>(pointers))
         .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace)
         .finish();
-    cudnn().check(cudnn().set_stream(cudnn().handle, exec.stream.handle()), "cuDNN stream");
-    cudnn().check(cudnn().execute(cudnn().handle, plan_.handle(), pack.handle()), "cuDNN causal attention");
+    cudnn().check(cudnn().set_stream(handle_, exec.stream.handle()), "cuDNN stream");
+    cudnn().check(cudnn().execute(handle_, plan_.handle(), pack.handle()), "cuDNN causal attention");
   }
 
  private:
+  cudnnHandle_t handle_;
   CudnnDescriptor plan_;
   int64_t bytes_ = 0;
 };
 
-std::mutex one_at_a_time;  // the handle and the plans are the process's
+std::mutex one_at_a_time;  // handles and plans are the process's
 
-// Built once for each shape; null where there is none.
-const Plan* find_plan(const SuffixAttention& problem) {
+bool capturing(const Exec& exec) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  cuda::check(cudaStreamIsCapturing(exec.stream.handle(), &status), "stream");
+  return status != cudaStreamCaptureStatusNone;
+}
+
+// Built when a shape is new and may be built; null where there is none. Kept for good: graphs may hold its kernels.
+const Plan* find_plan(const SuffixAttention& problem, bool may_build) {
   constexpr int kHopper = 90;
-  if (!problem.whole_sequence || problem.q.dim(0) == 0) return nullptr;
-  if (cuda::device_properties().compute_capability < kHopper) return nullptr;
+  constexpr size_t kMostPlans = 256;
   static std::map<Shape, std::unique_ptr<const Plan>> plans;
+  if (!problem.whole_sequence || problem.q.dim(0) == 0) return nullptr;
+  if (cuda::device_properties().compute_capability != kHopper) return nullptr;
   const Shape shape(problem);
   if (const auto found = plans.find(shape); found != plans.end()) return found->second.get();
+  if (!may_build) return nullptr;
+  const auto say = [](const std::string& why) {
+    log_info_once("attention: merge takes its own prefix kernel: " + why);
+  };
+  if (plans.size() == kMostPlans) {
+    say("cuDNN's was built for enough shapes");
+    return nullptr;
+  }
   std::unique_ptr<const Plan>& made = plans[shape];
   try {
     made = std::make_unique<Plan>(shape);
   } catch (const Error& error) {
-    log_info_once(std::string("attention: merge takes its own prefix kernel: ") + error.what());
+    say(error.what());
   }
   return made.get();
 }
@@ -242,15 +278,16 @@ const Plan* find_plan(const SuffixAttention& problem) {
 }  // namespace
 
 bool run_cudnn_prefix(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
+  const bool fits = o.contiguous() && lse.contiguous() && reinterpret_cast<uintptr_t>(lse.data) % kAlignment == 0;
   const std::lock_guard lock(one_at_a_time);
-  const Plan* const plan = o.contiguous() && lse.contiguous() ? find_plan(problem) : nullptr;
+  const Plan* const plan = fits ? find_plan(problem, !capturing(exec)) : nullptr;
   if (plan) plan->run(exec, problem, o, lse);
   return plan != nullptr;
 }
 
 int64_t cudnn_prefix_bytes(const SuffixAttention& problem) {
   const std::lock_guard lock(one_at_a_time);
-  const Plan* const plan = find_plan(problem);
+  const Plan* const plan = find_plan(problem, true);
   return plan ? plan->bytes() : 0;
 }
 
@@ -259,7 +296,10 @@ int64_t cudnn_prefix_bytes(const SuffixAttention& problem) {
 #else  // nothing to compile against
 
 namespace eyrie::merge {
-bool run_cudnn_prefix(Exec&, const SuffixAttention&, const Tensor&, const Tensor&) { return false; }
+bool run_cudnn_prefix(Exec&, const SuffixAttention& problem, const Tensor&, const Tensor&) {
+  if (problem.whole_sequence) log_info_once("attention: merge takes its own prefix kernel: built without cuDNN");
+  return false;
+}
 int64_t cudnn_prefix_bytes(const SuffixAttention&) { return 0; }
 }  // namespace eyrie::merge
 
