@@ -58,9 +58,9 @@ AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& 
 // What forward and backward take from exec.scratch at most.
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem);
 
-// Of finite inputs (what no row sees may be anything), writes o [rows, q_heads, value_dim] (x) and the merged lse [rows, q_heads] (f32, natural log). A row of o and lse is
-// bitwise the same whatever else the batch holds (masked: where its sequence begins at a multiple
-// of a tile of keys). Throws Error{input} naming the tensor, what was expected and what was found.
+// Writes o [rows, q_heads, value_dim] (x) and the merged lse [rows, q_heads] (f32, natural log). Inputs are finite; keys
+// and values that no row sees may hold anything. A row of o and lse is bitwise the same whatever else the batch holds
+// (masked: where its sequence begins at a multiple of a tile of keys). Throws Error{input} naming the tensor, what was expected and what was found.
 void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
 void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
               const SuffixAttentionBackward& grad);
