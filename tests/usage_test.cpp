@@ -56,30 +56,55 @@ TEST(Usage, Typos) {
       {{"train", "--output", output, "--model", kFledgling}, "expected either data or features"},
       {{"train", "--output", output, "--data", "x"}, "model: conversations need the target"},
       {{"train", "--output", output, "--model", "m", "--data", "x", "--attention", "flash"}, "no backend \"flash\""},
-      {{"train", "--output", output, "--ttt-steps", "99"}, "--ttt-steps: Value 99 not in range 1 to 17"},
+      {{"train", "--output", output, "--ttt-steps", "99"}, "--ttt-steps: expected a number from 1 to 17, found 99"},
       {{"train", "--config", directory.file("absent.toml")}, "absent.toml"},
       {{"train", "--config", directory.file("key.toml")}, "there is no key \"ttt-step\"; did you mean ttt-steps?"},
       {{"train", "--config", directory.file("section.toml")}, "there is no section [train]"},
-      {{"train", "--config", directory.file("value.toml")}, "--ttt-steps: Value three not in range 1 to 17"},
+      {{"train", "--config", directory.file("value.toml")}, "--ttt-steps: expected a whole number, found \"three\""},
+      {{"train", "--output", output, "--epochs", "0"}, "train: --epochs: expected a number above 0, found 0"},
+      {{"train", "--output", output, "--dump-steps", "4,"}, "--dump-steps: expected no empty item, found \"4,\""},
+      {{"generate", "--model", "m", "--chain", "16"}, "--chain: expected a number from 0 to 15, found 16"},
+      {{"replay", "d", "--attention", "fused,", "--out", output},
+       "--attention: expected no empty item, found \"fused,\""},
       {{"bench", "everything"}, "everything"},
+      {{"bench", "attention", "--only", "xyzzy"}, "--only: expected a part of the name of a case (--list names them)"},
+      {{"bench", "machine", "--only", "xyzzy"}, "--only: expected a part of the name of a case"},
+      {{"bench", "--list", "--only", "xyzzy"}, "--only: expected a part of the name of a case"},
       {{"mask", "--q", "64"}, "mask: --out is required"},
-      {{"mask", "--out", svg}, "mask: --q is required"},
+      {{"mask", "--out", svg}, "mask: expected rows from --q, --lengths or --documents, found none"},
       {{"mask", "--q", "64", "--out", output}, "mask: --out: expected a name that ends in .svg or .png, found"},
       {{"mask", "--q", "64", "--out", svg, "--tile", "128"}, "mask: --tile: expected ROWSxKEYS such as 256x128, found"},
       {{"mask", "--q", "64", "--out", svg, "--tile", "8x8x8"}, "mask: --tile: expected ROWSxKEYS"},
       {{"mask", "--q", "64", "--out", svg, "--tile", "1x128"}, "mask: tile.rows: expected 2 to 65536, found 1"},
       {{"mask", "--q", "64", "--out", svg, "--tile", "8x0"}, "mask: tile.keys: expected 1 to 65536, found 0"},
-      {{"mask", "--q", "-1", "--out", svg}, "--q"},
-      {{"mask", "--q", "64", "--rounds", "0", "--out", svg}, "--rounds"},
-      {{"mask", "--q", "2000000000", "--rounds", "2", "--out", svg}, "mask: suffix_rows: expected"},
+      {{"mask", "--q", "-5", "--out", svg}, "mask: --q: expected a number above 0, found -5"},
+      {{"mask", "--q", "0", "--out", svg}, "mask: --q: expected a number above 0, found 0"},
+      {{"mask", "--q", "1.5", "--out", svg}, "mask: --q: expected a whole number, found \"1.5\""},
+      {{"mask", "--q", "64", "--rounds", "0", "--out", svg}, "mask: --rounds: expected a number above 0, found 0"},
+      {{"mask", "--q", "2048", "--rounds", "2000000000", "--out", svg}, "mask: rounds: expected 1 to 1048575, found"},
+      {{"mask", "--q", "2000000000", "--rounds", "2", "--out", svg}, "mask: rounds: expected 1 to 1, found 2"},
       {{"mask", "--q", "9", "--lengths", "4,10", "--out", svg}, "--q: expected at least the 10 rows"},
       {{"mask", "--q", "9", "--documents", "4,6", "--out", svg}, "--q: expected at least the 10 rows"},
-      {{"mask", "--lengths", "4,-1", "--out", svg}, "--lengths"},
-      {{"mask", "--documents", "4,0", "--out", svg}, "--documents"},
+      {{"mask", "--lengths", "4,-5", "--out", svg}, "mask: --lengths: expected a number of at least 0, found -5"},
+      {{"mask", "--lengths", "4,,5", "--out", svg}, "mask: --lengths: expected no empty item, found \"4,,5\""},
+      {{"mask", "--documents", "4,0", "--out", svg}, "mask: --documents: expected a number above 0, found 0"},
+      {{"mask", "--documents", "", "--out", svg}, "mask: --documents: expected no empty item, found \"\""},
       {{"mask", "--lengths", "4", "--documents", "4", "--out", svg}, "expected one of --lengths and --documents"},
   };
   for (const auto& one : cases) EXPECT_EQ(unlike_failure(eyrie(one.arguments), 2, one.message), "") << one.message;
   EXPECT_EQ(names_in(directory.path()).size(), 3u) << "something was written";
+}
+
+TEST(Usage, BenchFilterTakesTheCasesItNames) {
+  const Outcome some = eyrie({"bench", "--list", "--only", "block_mask/"});
+  EXPECT_EQ(some.status, 0) << some.error;
+  EXPECT_TRUE(some.out.starts_with("attention ")) << some.out;
+  EXPECT_NE(some.out.find("\nblock_mask/"), std::string::npos) << some.out;
+  for (const char* other : {"ops ", "machine ", "suffix_attention"})
+    EXPECT_EQ(some.out.find(other), std::string::npos) << some.out;
+  const Outcome all = eyrie({"bench", "--list"});
+  for (const char* part : {"machine ", "\nops ", "\nattention ", "\ntraining "})
+    EXPECT_NE(all.out.find(part), std::string::npos) << all.out;
 }
 
 TEST(Usage, OutputThatCannotBeWritten) {
@@ -93,6 +118,10 @@ TEST(Usage, OutputThatCannotBeWritten) {
   EXPECT_EQ(unlike_failure(eyrie(capture + Arguments{below}), 1, below + ": cannot be written"), "");
   EXPECT_EQ(unlike_failure(eyrie(train + Arguments{below}), 1, below + ": "), "");
   EXPECT_EQ(unlike_failure(eyrie(generate + Arguments{below}), 1, below + ": cannot be written"), "");
+  EXPECT_EQ(unlike_failure(eyrie({"generate", "--model", "absent", "--input", data, "--output", below}), 1,
+                           below + ": cannot be written"),
+            "");
+  EXPECT_EQ(unlike_failure(eyrie({"replay", "absent", "--out", below}), 1, below + ": cannot be written"), "");
   EXPECT_EQ(unlike_failure(eyrie({"mask", "--q", "9", "--out", below + ".svg"}), 1, below + ".svg: "), "");
   EXPECT_EQ(unlike_failure(eyrie(capture + Arguments{file}), 2, file + ": is there already, and not a directory"), "");
   EXPECT_EQ(unlike_failure(eyrie(train + Arguments{file}), 1, file + ": "), "");

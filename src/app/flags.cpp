@@ -1,7 +1,10 @@
 #include "app/flags.h"
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <limits>
 
 #include "app/commands.h"
 #include "app/usage.h"
@@ -10,10 +13,51 @@
 namespace eyrie {
 namespace {
 
-// A list takes one word, "1,2,3", so that it cannot swallow what follows it; the flag may be repeated.
+constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+
+// CLI11's own validators print the bounds of a double, 309 digits.
+CLI::Validator number_between(int64_t least, int64_t most, const std::string& expected) {
+  const auto problem = [=](const std::string& word) -> std::string {
+    int64_t value = 0;
+    if (!CLI::detail::lexical_cast(word, value)) return fmt::format("expected a whole number, found \"{}\"", word);
+    return value >= least && value <= most ? "" : fmt::format("expected a number {}, found {}", expected, word);
+  };
+  return {problem, ""};
+}
+
+CLI::Validator number_between(int64_t least, int64_t most) {
+  return number_between(least, most, fmt::format("from {} to {}", least, most));
+}
+
+const CLI::Validator kAboveZero = number_between(1, kMost, "above 0");
+const CLI::Validator kNotBelowZero = number_between(0, kMost, "of at least 0");
+
+std::vector<std::string> items_of(const std::string& flag, const std::vector<std::string>& words) {
+  std::vector<std::string> items;
+  for (const std::string& word : words) {
+    for (std::string& item : CLI::detail::split(word + ",", ',')) {
+      if (item.empty()) throw CLI::ValidationError(flag, fmt::format("expected no empty item, found \"{}\"", word));
+      items.push_back(std::move(item));
+    }
+  }
+  return items;
+}
+
+// A list takes one word, "1,2,3", so that it cannot swallow what follows it; the flag may be repeated. CLI11's own
+// delimiter would drop empty items.
 template <typename T>
-CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<T>& values, const std::string& description) {
-  return app.add_option(name, values, description)->delimiter(',')->allow_extra_args(false);
+CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<T>& values, const std::string& description,
+                      const CLI::Validator& of_item = {}) {
+  const CLI::callback_t read = [=, &values](const CLI::results_t& words) {
+    const CLI::results_t items = items_of(name, words);
+    for (const std::string& item : items)
+      if (const std::string problem = of_item(item); !problem.empty()) throw CLI::ValidationError(name, problem);
+    return CLI::detail::lexical_conversion<std::vector<T>, std::vector<T>>(items, values);
+  };
+  return app.add_option(name, read, description)
+      ->type_name(CLI::detail::type_name<T>())
+      ->expected(1, CLI::detail::expected_max_vector_size)
+      ->allow_extra_args(false);
 }
 
 void bind(CLI::App& app, TokenizeOptions& o) {
@@ -27,8 +71,8 @@ void bind(CLI::App& app, CaptureOptions& o) {
   app.add_option("--dtype", o.dtype, "of the features")->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--chat-template", o.chat_template, "name; default: guessed from the model");
   add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers");
-  app.add_option("--max-tokens", o.max_tokens, "longer sequences are cut")->check(CLI::PositiveNumber);
-  app.add_option("--token-budget", o.token_budget, "tokens of one packed batch")->check(CLI::PositiveNumber);
+  app.add_option("--max-tokens", o.max_tokens, "longer sequences are cut")->check(kAboveZero);
+  app.add_option("--token-budget", o.token_budget, "tokens of one packed batch")->check(kAboveZero);
 }
 
 void bind(CLI::App& app, SamplingOptions& o) {
@@ -51,8 +95,8 @@ void bind(CLI::App& app, GenerateCommand& o) {
   app.add_option("--chat-template", o.chat_template, "name; default: guessed from the model");
   app.add_flag("--raw", o.raw, "the prompt is plain text: no chat template");
   add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers, instead of the draft's");
-  app.add_option("--max-new-tokens", o.max_new_tokens, "of one answer")->check(CLI::PositiveNumber);
-  app.add_option("--chain", o.chain, "drafts per verify")->check(CLI::Range(0, 15));
+  app.add_option("--max-new-tokens", o.max_new_tokens, "of one answer")->check(kAboveZero);
+  app.add_option("--chain", o.chain, "drafts per verify")->check(number_between(0, 15));
   app.add_option("--stop", o.stop_strings, "a string that ends the text; may be repeated")->allow_extra_args(false);
   add_list(app, "--stop-id", o.stop_ids, "tokens that end the text, besides the model's own");
   app.add_flag("--ignore-stop", o.ignore_stop, "the model's own stop tokens do not end the text");
@@ -82,7 +126,7 @@ void bind(CLI::App& app, TrainCommand& o) {
   app.add_option("--lm-head-key", t.lm_head_key, "its tensor there")->group("Data");
   app.add_option("--embedding-key", t.embedding_key, "their tensor there")->group("Data");
   app.add_option("--chat-template", t.chat_template, "name; default: guessed from the model")->group("Data");
-  app.add_option("--max-tokens", t.max_tokens, "longer sequences are cut")->group("Data")->check(CLI::PositiveNumber);
+  app.add_option("--max-tokens", t.max_tokens, "longer sequences are cut")->group("Data")->check(kAboveZero);
 
   app.add_option("--draft-config", t.draft_config, "directory with a draft's config.json")->group("Draft");
   add_list(app, "--tap-ids", t.tap_ids, "output ids of the tapped layers")->group("Draft");
@@ -93,7 +137,7 @@ void bind(CLI::App& app, TrainCommand& o) {
       ->group("Draft")
       ->check(CLI::IsMember({"target", "random"}));
 
-  app.add_option("--ttt-steps", t.ttt_steps, "depths K")->group("Loss")->check(CLI::Range(1, 17));
+  app.add_option("--ttt-steps", t.ttt_steps, "depths K")->group("Loss")->check(number_between(1, 17));
   app.add_option("--loss-decay", t.loss_decay, "w: depth k weighs w^k")->group("Loss");
   app.add_option("--normalize", t.normalize, "what n_k counts")
       ->group("Loss")
@@ -110,12 +154,10 @@ void bind(CLI::App& app, TrainCommand& o) {
   app.add_option("--spike-factor", t.optimizer.spike_factor, "norms beyond this many medians are dumped; 0: never")
       ->group("Optimizer");
 
-  app.add_option("--epochs", t.epochs, "times through the data")->group("Run")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", t.epochs, "times through the data")->group("Run")->check(kAboveZero);
   app.add_option("--steps", t.steps, "optimizer steps; 0: as many as the epochs have")->group("Run");
-  app.add_option("--token-budget", t.token_budget, "tokens of one packed batch")
-      ->group("Run")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--accumulate", t.accumulate, "packed batches of one step")->group("Run")->check(CLI::PositiveNumber);
+  app.add_option("--token-budget", t.token_budget, "tokens of one packed batch")->group("Run")->check(kAboveZero);
+  app.add_option("--accumulate", t.accumulate, "packed batches of one step")->group("Run")->check(kAboveZero);
   app.add_option("--seed", t.seed, "of the order of the data and the new weights")->group("Run");
   app.add_option("--output", t.output, "run directory: checkpoints, metrics, dumps")->group("Run");
   app.add_flag("--resume", t.resume, "go on from the newest checkpoint of --output")->group("Run");
@@ -143,7 +185,7 @@ void bind(CLI::App& app, ReplayCommand& o) {
       ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--normalize", o.normalize, "default: as the dump says")
       ->check(CLI::IsMember({"step", "micro-batch"}));
-  app.add_option("--ttt-steps", o.ttt_steps, "depths; default: as the dump says")->check(CLI::Range(1, 17));
+  app.add_option("--ttt-steps", o.ttt_steps, "depths; default: as the dump says")->check(number_between(1, 17));
   app.add_option("--model", o.replay.model, "the target, for its lm_head and embeddings");
   app.add_option("--out", o.output,
                  "safetensors file for loss and gradients: grad.midlayer.*, also of a draft that writes layers.0.*")
@@ -155,15 +197,14 @@ void bind(CLI::App& app, InspectCommand& o) {
   app.add_option("--against", o.against, "the target that the draft should fit");
   app.add_option("--prompts", o.prompts, "JSONL: probe the acceptance under each reading of the draft");
   app.add_option("--chat-template", o.chat_template, "name; default: guessed from the target");
-  app.add_option("--max-new-tokens", o.max_new_tokens, "per prompt of the probe")->check(CLI::PositiveNumber);
+  app.add_option("--max-new-tokens", o.max_new_tokens, "per prompt of the probe")->check(kAboveZero);
 }
 
 void bind(CLI::App& app, MaskCommand& o) {
-  app.add_option("--q", o.q, "query rows; default: what the lengths or documents take")->check(CLI::PositiveNumber);
-  app.add_option("--rounds", o.rounds, "the prefix and the suffixes behind it")->check(CLI::PositiveNumber);
-  add_list(app, "--lengths", o.lengths, "valid rows of each entry of a right-padded batch")
-      ->check(CLI::NonNegativeNumber);
-  add_list(app, "--documents", o.documents, "lengths of sequences packed into one row")->check(CLI::PositiveNumber);
+  app.add_option("--q", o.q, "query rows; default: what the lengths or documents take")->check(kAboveZero);
+  app.add_option("--rounds", o.rounds, "the prefix and the suffixes behind it")->check(kAboveZero);
+  add_list(app, "--lengths", o.lengths, "valid rows of each entry of a right-padded batch", kNotBelowZero);
+  add_list(app, "--documents", o.documents, "lengths of sequences packed into one row", kAboveZero);
   app.add_option("--tile", o.tile, "query rows x keys of a tile");
   app.add_option("--out", o.output, "picture to write: .svg or .png")->required();
 }

@@ -40,7 +40,7 @@ int64_t row_count(const MaskCommand& command) {
   if (!command.lengths.empty() && !command.documents.empty()) refuse("expected one of --lengths and --documents");
   const auto longest = std::max_element(command.lengths.begin(), command.lengths.end());
   const int64_t least = command.lengths.empty() ? sum(command.documents) : *longest;
-  if (command.q == 0 && least == 0) refuse("--q is required");
+  if (command.q == 0 && least == 0) refuse("expected rows from --q, --lengths or --documents, found none");
   if (command.q != 0 && command.q < least)
     refuse(fmt::format("--q: expected at least the {} rows that the lengths take, found {}", least, command.q));
   return command.q ? command.q : least;

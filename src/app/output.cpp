@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "io/atomic_dir.h"
 
 namespace eyrie {
 namespace fs = std::filesystem;
@@ -17,6 +18,11 @@ void expect_replaceable(const std::string& directory, const std::vector<std::str
     if (!entry.is_regular_file() || std::none_of(own_names.begin(), own_names.end(), begins_name))
       throw Error(ErrorKind::usage, directory, "holds " + name + ", which would be lost: name another directory");
   }
+}
+
+void expect_writable(const std::string& path) {
+  if (fs::is_directory(path)) throw Error(ErrorKind::file, path, "cannot be written: is a directory");
+  const AtomicFile written_beside(path);
 }
 
 }  // namespace eyrie

@@ -31,5 +31,17 @@ TEST(Output, ReplacesOnlyItsOwnKind) {
             directory.path() + ": holds part-of-mine, which would be lost: name another directory");
 }
 
+TEST(Output, WritableLeavesWhatStandsThere) {
+  const testing::TemporaryDirectory directory;
+  const std::string standing = directory.file("standing");
+  testing::write_bytes(standing, "mine");
+  expect_writable(standing);
+  expect_writable(directory.file("absent"));
+  EXPECT_EQ(testing::read_bytes(standing), "mine");
+  EXPECT_FALSE(std::filesystem::exists(directory.file("absent")));
+  EXPECT_THROW(expect_writable(standing + "/below"), Error);
+  EXPECT_THROW(expect_writable(directory.path()), Error);
+}
+
 }  // namespace
 }  // namespace eyrie

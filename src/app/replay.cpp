@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/output.h"
 
 namespace eyrie {
 namespace {
@@ -36,6 +37,7 @@ void print_differences(const std::vector<ReplayRun>& runs) {
 }  // namespace
 
 void run_replay(const ReplayCommand& command) {
+  expect_writable(command.output);
   Exec exec;
   ReplayOptions options = command.replay;
   if (!command.normalize.empty()) options.normalize = find_normalize(command.normalize);

@@ -28,10 +28,9 @@ Geometry make_geometry(const BlockMaskRows& rows, BlockTile tile) {
   expect_between("rows", rows.rows, 0, kMost - 2 * tile.rows);
   expect_between("valid_rows", rows.valid_rows, -1, rows.rows);
   expect_between("tokens", rows.tokens, 0, kMost - 2 * tile.keys);
-  expect_between("rounds", rows.rounds, 1, kMost);
-  if (rows.rounds > 1)
-    expect_between("suffix_rows", rows.suffix_rows, rows.valid(),
-                   (kMost - 2 * tile.keys - rows.tokens) / (rows.rounds - 1));
+  const int64_t most_suffix_keys = kMost - 2 * tile.keys - rows.tokens;
+  expect_between("rounds", rows.rounds, 1, 1 + most_suffix_keys / std::max<int64_t>(rows.suffix_rows, 1));
+  if (rows.rounds > 1) expect_between("suffix_rows", rows.suffix_rows, rows.valid(), most_suffix_keys);
   if (!rows.token) expect_between("tokens", rows.tokens, rows.valid(), kMost);
   const auto narrow = [](int64_t value) { return static_cast<int32_t>(value); };
   Geometry g{.rows = narrow(rows.valid()),

@@ -169,13 +169,14 @@ std::string refusal(const BlockMaskRows& rows, BlockTile tile = {}) {
 TEST(BlockMask, Refusals) {
   EXPECT_EQ(refusal(dense_rows(4, 1), {1, 128}), "tile.rows: expected 2 to 65536, found 1");
   EXPECT_EQ(refusal(dense_rows(4, 1), {128, 0}), "tile.keys: expected 1 to 65536, found 0");
-  EXPECT_EQ(refusal(dense_rows(4, 0)), "rounds: expected 1 to 2147483647, found 0");
+  EXPECT_EQ(refusal(dense_rows(4, 0)), "rounds: expected 1 to 536870847, found 0");
   EXPECT_EQ(refusal(dense_rows(-1, 1)).substr(0, 6), "rows: ");
   EXPECT_EQ(refusal(dense_rows(4, 1, 5)), "valid_rows: expected -1 to 4, found 5");
   EXPECT_EQ(refusal({.rows = 4, .tokens = 3}), "tokens: expected 4 to 2147483647, found 3");
   EXPECT_EQ(refusal({.rows = 4, .tokens = 4, .suffix_rows = 3, .rounds = 2}).substr(0, 27),
             "suffix_rows: expected 4 to ");
-  EXPECT_EQ(refusal(dense_rows(int64_t{1} << 30, 3)).substr(0, 13), "suffix_rows: ");
+  EXPECT_EQ(refusal(dense_rows(int64_t{1} << 30, 3)), "rounds: expected 1 to 1, found 3");
+  EXPECT_EQ(refusal(dense_rows(2048, 2000000000)), "rounds: expected 1 to 1048575, found 2000000000");
   const std::vector<int32_t> falling = {0, 2, 1}, late = {0, 2, 2}, inside = {0, 0, 1}, high = {0, 1, 3};
   EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .token = falling.data()}),
             "token: expected ascending values, found 1 behind 2 at row 2");

@@ -145,6 +145,22 @@ void print_loop(AttentionBackend backend, const LoopShape& shape, const std::str
   std::fflush(stdout);
 }
 
+// The lines of --only.
+class Filter {
+ public:
+  explicit Filter(const std::string& text) : text_(text) {}
+  bool takes(const std::string& label) {
+    const bool taken = label.find(text_) != std::string::npos;
+    took_any_ |= taken;
+    return taken;
+  }
+  bool took_any() const { return took_any_; }
+
+ private:
+  const std::string& text_;
+  bool took_any_ = false;
+};
+
 // Too little memory, or a backend that does not take the problem: the other lines go on.
 void or_say_why(const std::string& label, const std::function<void()>& line) {
   try {
@@ -162,14 +178,14 @@ std::vector<LoopShape> loop_shapes() {
   return shapes;
 }
 
-void print_loops(const std::string& filter) {
+void print_loops(Filter& filter) {
   using enum AttentionBackend;
   constexpr int64_t kMostDense = 2048;  // a warp a score: the oracle, not a competitor
   fmt::print("{:<20}{:>9}{:>10}{:>10}{:>8}{:>7}{:>8}{:>8}\n", "7 depths, bf16", "forward", "backward", "both ms",
              "TFLOP/s", "share", "MiB *", "GiB");
   const auto line = [&](std::string_view name, AttentionBackend backend, const LoopShape& shape) {
     const std::string label = fmt::format("{}/{}", name, shape.name);
-    if (label.find(filter) != std::string::npos) or_say_why(label, [&] { print_loop(backend, shape, label); });
+    if (filter.takes(label)) or_say_why(label, [&] { print_loop(backend, shape, label); });
   };
   for (LoopShape shape : loop_shapes()) {
     const bool one_sequence = shape.lengths.size() == 1 && !shape.last_half;
@@ -182,9 +198,9 @@ void print_loops(const std::string& filter) {
   fmt::print("*: scratch beside one depth's fp32 d_q. GiB: all, inputs and outputs of 7 depths too\n\n");
 }
 
-void print_error_line(const std::string& filter, const std::string& label, AttentionBackend backend,
+void print_error_line(Filter& filter, const std::string& label, AttentionBackend backend,
                       const std::vector<int>& lengths, int q_heads) {
-  if (label.find(filter) == std::string::npos) return;
+  if (!filter.takes(label)) return;
   or_say_why(label, [&] {
     std::string line;
     for (const testing::Comparison& one : gpu_attention_errors(backend, lengths, q_heads))
@@ -193,7 +209,7 @@ void print_error_line(const std::string& filter, const std::string& label, Atten
   });
 }
 
-void print_errors(const std::string& filter) {
+void print_errors(Filter& filter) {
   using enum AttentionBackend;
   fmt::print("{:<20}", "relative L2 error");
   for (const char* tensor : {"o", "d_q", "d_prefix_k", "d_prefix_v", "d_suffix_k", "d_suffix_v"})
@@ -205,29 +221,33 @@ void print_errors(const std::string& filter) {
   fmt::print("512 tokens (ragged: 8 heads), 3 suffixes, against fp32 on the CPU\n\n");
 }
 
-void print_mask_build() {
+void print_mask_build(Filter& filter) {
   constexpr int64_t kRows = 49152, kRounds = 5;
-  Exec exec(Device::cuda);
   const BlockMaskRows rows = dense_rows(kRows, kRounds);
+  const std::string label = fmt::format("block_mask/{} x {}", kRows, rows.keys());
+  if (!filter.takes(label)) return;
+  Exec exec(Device::cuda);
   const BlockMaskSizes sizes = block_mask_capacity(rows, {});
   const Buffer memory(DType::i32, {sizes.elements()}, Device::cuda);
   const BlockMask mask = place_block_mask(sizes, {}, memory.tensor().as<int32_t>());
   if constexpr (kHasCuda)
-    fmt::print("block_mask/{} x {}: built in {:.3f} ms, {:.2f} MB of lists\n", kRows, rows.keys(),
+    fmt::print("{}: built in {:.3f} ms, {:.2f} MB of lists\n", label,
                testing::gpu_median_ms(exec, [&] { cuda::build_block_mask(rows, mask, exec.stream); }),
                static_cast<double>(memory.tensor().bytes()) * 1e-6);
 }
 
 }  // namespace
 
-void bench_gpu_attention(const BenchOptions& options) {
+bool bench_gpu_attention(const BenchOptions& options) {
   Exec exec(Device::cuda);
   if constexpr (kHasCuda)
     fmt::print("\n{}: cuBLASLt {:.0f} TFLOP/s; B=1, {}/{} heads of {}\n", cuda::device_properties().name,
                testing::gpu_matmul_flops(exec) * 1e-12, kQueryHeads, kKeyHeads, kDim);
-  print_loops(options.filter);
-  print_errors(options.filter);
-  print_mask_build();
+  Filter filter(options.filter);
+  print_loops(filter);
+  print_errors(filter);
+  print_mask_build(filter);
+  return filter.took_any();
 }
 
 }  // namespace eyrie

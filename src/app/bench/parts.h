@@ -6,9 +6,9 @@
 namespace eyrie {
 
 void bench_machine(const BenchOptions&);
-void bench_gpu_attention(const BenchOptions&);
-void bench_decode(const BenchOptions&);       // a 1B-shaped random target
-void bench_speculation(const BenchOptions&);  // what a cycle costs beside a plain step, for the target of --model
-void bench_training(const BenchOptions&);     // a step of training on the conversations of --model
+bool bench_gpu_attention(const BenchOptions&);  // whether the filter took a line
+void bench_decode(const BenchOptions&);         // a 1B-shaped random target
+void bench_speculation(const BenchOptions&);    // what a cycle costs beside a plain step, for the target of --model
+void bench_training(const BenchOptions&);       // a step of training on the conversations of --model
 
 }  // namespace eyrie
