@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "attention/block_mask_geometry.h"
@@ -76,6 +77,13 @@ BlockMaskRows dense_rows(int64_t count, int64_t rounds, int64_t length) {
 }
 
 std::vector<int32_t> document_starts(const std::vector<int64_t>& lengths) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  int64_t left = kMost;
+  for (const int64_t length : lengths) {
+    if (length > left)
+      throw Error(ErrorKind::input, "documents", fmt::format("expected at most {} rows in all, found more", kMost));
+    left -= length;
+  }
   std::vector<int32_t> starts;
   for (const int64_t length : lengths)
     starts.insert(starts.end(), static_cast<size_t>(length), static_cast<int32_t>(starts.size()));

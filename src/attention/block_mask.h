@@ -37,7 +37,7 @@ struct BlockMaskRows {
 // `count` rows over as many tokens; those from `length` on are right padding (-1: none).
 BlockMaskRows dense_rows(int64_t count, int64_t rounds, int64_t length = -1);
 // start[] of documents packed end to end, for dense_rows of as many rows or more.
-std::vector<int32_t> document_starts(const std::vector<int64_t>& lengths);
+std::vector<int32_t> document_starts(const std::vector<int64_t>& lengths);  // Error{input} beyond 32 bits
 BlockMaskRows mask_rows(const SuffixAttention& problem);
 
 // Line l of a list: indices[offsets[l]] .. indices[offsets[l + 1] - 1], ascending.
