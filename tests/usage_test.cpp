@@ -87,7 +87,6 @@ TEST(Usage, Typos) {
       {{"mask", "--q", "9", "--documents", "4,6", "--out", svg}, "--q: expected at least the 10 rows"},
       {{"mask", "--lengths", "4,-5", "--out", svg}, "mask: --lengths: expected a number of at least 0, found -5"},
       {{"mask", "--lengths", "4,,5", "--out", svg}, "mask: --lengths: expected no empty item, found \"4,,5\""},
-      {{"mask", "--documents", "3000000000", "--out", svg}, "documents: expected at most 2147483647 rows in all"},
       {{"mask", "--documents", "4,0", "--out", svg}, "mask: --documents: expected a number above 0, found 0"},
       {{"mask", "--documents", "", "--out", svg}, "mask: --documents: expected no empty item, found \"\""},
       {{"mask", "--lengths", "4", "--documents", "4", "--out", svg}, "expected one of --lengths and --documents"},

@@ -177,6 +177,7 @@ TEST(BlockMask, Refusals) {
             "suffix_rows: expected 4 to ");
   EXPECT_EQ(refusal(dense_rows(int64_t{1} << 30, 3)), "rounds: expected 1 to 1, found 3");
   EXPECT_EQ(refusal(dense_rows(2048, 2000000000)), "rounds: expected 1 to 1048575, found 2000000000");
+  EXPECT_THROW(document_starts({1, 3000000000}), Error);
   const std::vector<int32_t> falling = {0, 2, 1}, late = {0, 2, 2}, inside = {0, 0, 1}, high = {0, 1, 3};
   EXPECT_EQ(refusal({.rows = 3, .tokens = 3, .token = falling.data()}),
             "token: expected ascending values, found 1 behind 2 at row 2");

@@ -13,6 +13,7 @@
 namespace eyrie::cuda {
 
 struct Cudnn {
+  decltype(&cudnnGetVersion) version;
   decltype(&cudnnGetErrorString) error_string;
   decltype(&cudnnCreate) create;
   decltype(&cudnnSetStream) set_stream;
@@ -30,12 +31,15 @@ struct Cudnn {
       function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
       if (!function) throw Error(ErrorKind::device, "cuDNN", std::string("libcudnn.so.9 has no ") + name);
     };
-    find(error_string, "cudnnGetErrorString");
+    find(version, "cudnnGetVersion"), find(error_string, "cudnnGetErrorString");
     find(create, "cudnnCreate"), find(set_stream, "cudnnSetStream");
     find(create_descriptor, "cudnnBackendCreateDescriptor");
     find(destroy_descriptor, "cudnnBackendDestroyDescriptor");
     find(set_attribute, "cudnnBackendSetAttribute"), find(get_attribute, "cudnnBackendGetAttribute");
     find(finalize, "cudnnBackendFinalize"), find(execute, "cudnnBackendExecute");
+    constexpr size_t kOldest = 91000;  // that takes -infinity as the score of a masked key
+    if (version() < kOldest)
+      throw Error(ErrorKind::device, "cuDNN", "expected 9.10 or later, found version " + std::to_string(version()));
   }
   void check(cudnnStatus_t found, const char* place) const {
     if (found != CUDNN_STATUS_SUCCESS) throw Error(ErrorKind::device, place, error_string(found));

@@ -40,7 +40,7 @@ __device__ __forceinline__ int dq_place(int column) {
   return column - local + octet / 2 * 16 + local % 8 * 2 + octet % 2 * 2;
 }
 
-constexpr int kSpareRows = 64;
+constexpr int kSpareRows = 8;  // of the lanes of a warp: additions to one address wait for each other
 
 template <typename T>
 struct Gradients {
@@ -85,7 +85,6 @@ __global__ void __launch_bounds__(BackwardPlan<kDim, kLarge>::kThreads, 1)
   constexpr int kDimColumns = kDim / 16;                              // octets of a warp's half of dim
   constexpr bool kWideQ = kDim % 64 == 0;                             // dq by 2 x 4 warps
   constexpr int kQBlocks = kWideQ ? 2 : 1, kQWidth = kWideQ ? kDim / 4 : kDim / 2, kQColumns = kQWidth / 8;
-  static_assert(kRows <= kSpareRows);
   extern __shared__ __align__(16) unsigned char memory[];
   const uint32_t k_at = cuda::shared_address(memory), v_at = k_at + kKeys * Plan::kRowBytes,
                  do_at = v_at + kKeys * Plan::kRowBytes, p_at = k_at + Plan::kOperandBytes,
@@ -226,14 +225,14 @@ __global__ void __launch_bounds__(BackwardPlan<kDim, kLarge>::kThreads, 1)
       if (turn) wait_for_turn(turn, tiles.rank(tile));
       const int first_dq_row = tile.first + q_row + lane / 4;
       float* const to_dq = grad.d_q + (static_cast<int64_t>(tile_head) * problem.rows + first_dq_row) * kDim + q_column;
-      float* const to_nowhere = grad.nowhere + (q_row + lane / 4) * kDim + q_column;
+      float* const to_nowhere = grad.nowhere + lane / 4 * kDim + q_column;
 #pragma unroll
       for (int block = 0; block < kQBlocks; ++block)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           constexpr int kLast = kQColumns - 1;
           const int below = block * 16 + half * 8;
-          float* const to_row = (first_dq_row + below < tile.end ? to_dq : to_nowhere) + below * kDim;
+          float* const to_row = first_dq_row + below < tile.end ? to_dq + below * kDim : to_nowhere;
 #pragma unroll
           for (int pair = 0; pair < kQColumns / 2; ++pair)
             cuda::add_four(to_row + pair * 16 + lane % 4 * 4, dq[block][2 * pair] + 2 * half,

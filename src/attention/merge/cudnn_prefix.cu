@@ -253,7 +253,7 @@ bool capturing(const Exec& exec) {
 const Plan* find_plan(const SuffixAttention& problem, bool may_build) {
   constexpr int kHopper = 90;
   constexpr size_t kMostPlans = 256;
-  static std::map<Shape, std::unique_ptr<const Plan>> plans;
+  static auto& plans = *new std::map<Shape, std::unique_ptr<const Plan>>;  // never destroyed: CUDA may be gone first
   if (!problem.whole_sequence || problem.q.dim(0) == 0) return nullptr;
   if (cuda::device_properties().compute_capability != kHopper) return nullptr;
   const Shape shape(problem);
