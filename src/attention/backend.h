@@ -32,6 +32,7 @@ using Arguments = std::span<const Argument>;
 struct DeviceFunctions {
   std::string (*why_not)(const SuffixAttention&, Arguments);  // one sentence, or empty: it takes them
   int64_t (*scratch_bytes)(const SuffixAttention&);
+  // With one row at least.
   void (*forward)(Exec&, const SuffixAttention&, const Tensor& o, const Tensor& lse);
   void (*backward)(Exec&, const SuffixAttention&, const SuffixAttentionBackward&);
 };

@@ -7,6 +7,7 @@
 //   a row's suffix key lies in it                iff suffix_row is in the part of a round that the tile covers
 // FULL is one interval of every line; PARTIAL is what else a line touches.
 #pragma once
+#include "attention/bisect.h"
 #include "attention/block_mask.h"
 
 namespace eyrie::block_mask {
@@ -37,28 +38,17 @@ constexpr Range tiles_of(Range items, int32_t tile) {  // that hold one of the i
   return {items.begin / tile, (items.end - 1) / tile + 1};
 }
 
-// The first row of `rows` whose value is at least `least`, or rows.end; the values never fall.
-constexpr int32_t bisect(const int32_t* values, Range rows, int32_t least) {
-  while (rows.begin < rows.end) {
-    const int32_t middle = rows.begin + rows.size() / 2;
-    if (values[middle] < least)
-      rows.begin = middle + 1;
-    else
-      rows.end = middle;
-  }
-  return rows.begin;
-}
-
-// The same for values that rise by one at least (null: row r's is r): without a gap they need no search.
+// The first row of `rows` whose value is at least `least`, or rows.end. The values rise by one at least (null: row r's
+// is r): without a gap they need no search.
 constexpr int32_t first_at_least(const int32_t* values, Range rows, int32_t least) {
   if (rows.empty()) return rows.end;
   const int32_t first = values ? values[rows.begin] : rows.begin;
-  if (values && values[rows.end - 1] - first >= rows.size()) return bisect(values, rows, least);
+  if (values && values[rows.end - 1] - first >= rows.size()) return bisect(values, rows.begin, rows.end, least);
   return least <= first ? rows.begin : smaller(rows.begin + (least - first), rows.end);
 }
 
 constexpr int32_t first_start_at_least(const Geometry& g, int32_t least) {
-  if (g.start) return bisect(g.start, {0, g.rows}, least);
+  if (g.start) return bisect(g.start, 0, g.rows, least);
   return least <= 0 ? 0 : g.rows;
 }
 

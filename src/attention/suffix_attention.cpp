@@ -176,7 +176,8 @@ void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& proble
   check(exec, problem);
   check_outputs(problem, o, lse);
   const Argument written[] = {{"o", o}};
-  functions_for(backend, problem, written).forward(exec, problem, o, lse);
+  const DeviceFunctions& functions = functions_for(backend, problem, written);
+  if (problem.q.dim(0) > 0) functions.forward(exec, problem, o, lse);
 }
 
 void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
@@ -190,7 +191,8 @@ void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& probl
                              {"d_prefix_v", grad.d_prefix_v},
                              {"d_suffix_k", grad.d_suffix_k},
                              {"d_suffix_v", grad.d_suffix_v}};
-  functions_for(backend, problem, others).backward(exec, problem, grad);
+  const DeviceFunctions& functions = functions_for(backend, problem, others);
+  if (problem.q.dim(0) > 0) functions.backward(exec, problem, grad);
 }
 
 }  // namespace eyrie

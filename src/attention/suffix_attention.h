@@ -19,16 +19,15 @@
 namespace eyrie {
 
 struct SuffixAttention {
-  ConstTensor q;              // [rows, q_heads, dim]           x; rows may be 0
-  ConstTensor prefix_k;       // [tokens, kv_heads, dim]        x; tokens that no row sees are never read
-  ConstTensor prefix_v;       // [tokens, kv_heads, value_dim]  x
-  ConstTensor suffix_k = {};  // [n, suffix_rows, kv_heads, dim]        x, n <= 16; left undefined when n = 0
-  ConstTensor suffix_v = {};  // [n, suffix_rows, kv_heads, value_dim]  x
-  ConstTensor token;          // [rows] i32, strictly ascending; need not be 0..rows-1
-  ConstTensor start;          // [rows] i32, the first token of the row's sequence
-  ConstTensor suffix_row =
-      {};           // [rows] i32, strictly ascending: row r's place in every suffix block; undefined when n = 0
-  float scale = 0;  // multiplies q.k
+  ConstTensor q;                // [rows, q_heads, dim]           x; rows may be 0
+  ConstTensor prefix_k;         // [tokens, kv_heads, dim]        x; tokens that no row sees are never read
+  ConstTensor prefix_v;         // [tokens, kv_heads, value_dim]  x
+  ConstTensor suffix_k = {};    // [n, suffix_rows, kv_heads, dim]        x, n <= 16; left undefined when n = 0
+  ConstTensor suffix_v = {};    // [n, suffix_rows, kv_heads, value_dim]  x
+  ConstTensor token;            // [rows] i32, strictly ascending; need not be 0..rows-1
+  ConstTensor start;            // [rows] i32, the first token of the row's sequence
+  ConstTensor suffix_row = {};  // [rows] i32, strictly ascending: its place in every suffix block; undefined when n = 0
+  float scale = 0;              // multiplies q.k
   // The caller knows that token[r] = r and start[r] = 0, for every token: `merge` may take cuDNN's kernel for the
   // prefix on a GPU where it is found and faster (Hopper). Its bits are not those of the packed sequence.
   bool whole_sequence = false;
@@ -58,9 +57,10 @@ AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& 
 // What forward and backward take from exec.scratch at most.
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem);
 
-// Writes o [rows, q_heads, value_dim] (x) and the merged lse [rows, q_heads] (f32, natural log). Inputs are finite; keys
-// and values that no row sees may hold anything. A row of o and lse is bitwise the same whatever else the batch holds
-// (masked: where its sequence begins at a multiple of a tile of keys). Throws Error{input} naming the tensor, what was expected and what was found.
+// Writes o [rows, q_heads, value_dim] (x) and the merged lse [rows, q_heads] (f32, natural log). Inputs are finite;
+// keys and values that no row sees may hold anything. A row of o and lse is bitwise the same whatever else the batch
+// holds (masked: where its sequence begins at a multiple of a tile of keys). Throws Error{input} naming the tensor,
+// what was expected and what was found.
 void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
 void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
               const SuffixAttentionBackward& grad);

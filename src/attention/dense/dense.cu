@@ -1,5 +1,6 @@
 // Every score computed by itself, a warp per row and head, sums in fp32 in one fixed order: any width up to 512, any
 // strides, f32 too. The oracle on the GPU, and what small or odd shapes fall back to.
+#include "attention/bisect.h"
 #include "attention/gpu/dispatch.cuh"
 #include "cuda/launch.cuh"
 
@@ -65,10 +66,11 @@ struct Keys {
         place(given.depth ? given.suffix_row[row] : 0) {}
   __device__ int count() const { return prefix + problem.depth; }
   __device__ const T* k(int i) const {
-    return i < prefix ? problem.prefix_k.at(first + i, kv_head) : problem.keys(i - prefix + 1).at(place, kv_head);
+    return i < prefix ? problem.keys.prefix.at(first + i, kv_head) : problem.keys(i - prefix + 1).at(place, kv_head);
   }
   __device__ const T* v(int i) const {
-    return i < prefix ? problem.prefix_v.at(first + i, kv_head) : problem.values(i - prefix + 1).at(place, kv_head);
+    return i < prefix ? problem.values.prefix.at(first + i, kv_head)
+                      : problem.values(i - prefix + 1).at(place, kv_head);
   }
 };
 
@@ -103,8 +105,7 @@ struct Wanted {
   const float* lse;
   int64_t lse_step;
   Heads<T> d_q;
-  Heads<float> prefix_k, prefix_v, suffix_k = {}, suffix_v = {};
-  int64_t suffix_k_block = 0, suffix_v_block = 0;
+  gpu::Rounds<float> keys, values;
 };
 
 struct Weight {
@@ -136,8 +137,8 @@ __global__ void __launch_bounds__(kThreads)
       const Weight weight = weight_of(problem, w, width, row, head, delta, keys.k(i), keys.v(i));
       d_q.add(weight.d_score, keys.k(i), width.dim);
       if (i < keys.prefix) continue;
-      float* const d_k = w.suffix_k.moved((i - keys.prefix) * w.suffix_k_block).at(keys.place, kv_head);
-      float* const d_v = w.suffix_v.moved((i - keys.prefix) * w.suffix_v_block).at(keys.place, kv_head);
+      float* const d_k = w.keys(i - keys.prefix + 1).at(keys.place, kv_head);
+      float* const d_v = w.values(i - keys.prefix + 1).at(keys.place, kv_head);
       for (int j = lane_of_thread(); j < width.dim; j += 32)
         d_k[j] += weight.d_score * widen(problem.q.at(row, head)[j]);
       for (int j = lane_of_thread(); j < width.value_dim; j += 32) d_v[j] += weight.p * widen(w.d_o.at(row, head)[j]);
@@ -153,25 +154,18 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t warp = warp_of_thread();
   if (warp >= static_cast<int64_t>(problem.tokens) * problem.kv_heads) return;
   const int key = static_cast<int>(warp / problem.kv_heads), kv_head = static_cast<int>(warp % problem.kv_heads);
-  int low = 0, high = problem.rows;  // the first row whose token is at least key
-  while (low < high) {
-    const int middle = (low + high) / 2;
-    if (problem.token[middle] < key)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low == problem.rows || problem.start[low] > key) return;  // seen by none
+  const int first = bisect(problem.token, 0, problem.rows, key);
+  if (first == problem.rows || problem.start[first] > key) return;  // seen by none
   Spread d_k, d_v;
-  for (int row = low; row < problem.rows && problem.start[row] <= key; ++row)
+  for (int row = first; row < problem.rows && problem.start[row] <= key; ++row)
     for (int head = kv_head * problem.group; head < (kv_head + 1) * problem.group; ++head) {
       const Weight weight = weight_of(problem, w, width, row, head, delta_of(w, width, row, head),
-                                      problem.prefix_k.at(key, kv_head), problem.prefix_v.at(key, kv_head));
+                                      problem.keys.prefix.at(key, kv_head), problem.values.prefix.at(key, kv_head));
       d_k.add(weight.d_score, problem.q.at(row, head), width.dim);
       d_v.add(weight.p, w.d_o.at(row, head), width.value_dim);
     }
-  d_k.each(width.dim, [&](int i, float x) { w.prefix_k.at(key, kv_head)[i] += x; });
-  d_v.each(width.value_dim, [&](int i, float x) { w.prefix_v.at(key, kv_head)[i] += x; });
+  d_k.each(width.dim, [&](int i, float x) { w.keys.prefix.at(key, kv_head)[i] += x; });
+  d_v.each(width.value_dim, [&](int i, float x) { w.values.prefix.at(key, kv_head)[i] += x; });
 }
 
 Widths widths_of(const SuffixAttention& problem) {
@@ -200,22 +194,17 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
   with_type(problem.q.dtype, [&](auto type) {
     using T = decltype(type);
     const auto made = gpu::problem_of<T>(problem);
-    Wanted<T> wanted = {.o = gpu::heads_of<const T>(grad.o),
-                        .d_o = gpu::heads_of<const T>(grad.d_o),
-                        .lse = static_cast<const float*>(grad.lse.data),
-                        .lse_step = grad.lse.strides[0],
-                        .d_q = gpu::heads_of<T>(grad.d_q),
-                        .prefix_k = gpu::heads_of<float>(grad.d_prefix_k),
-                        .prefix_v = gpu::heads_of<float>(grad.d_prefix_v)};
-    if (made.depth > 0) {
-      wanted.suffix_k = gpu::heads_of<float>(grad.d_suffix_k), wanted.suffix_v = gpu::heads_of<float>(grad.d_suffix_v);
-      wanted.suffix_k_block = grad.d_suffix_k.strides[0], wanted.suffix_v_block = grad.d_suffix_v.strides[0];
-    }
+    const Wanted<T> wanted = {.o = gpu::heads_of<const T>(grad.o),
+                              .d_o = gpu::heads_of<const T>(grad.d_o),
+                              .lse = static_cast<const float*>(grad.lse.data),
+                              .lse_step = grad.lse.strides[0],
+                              .d_q = gpu::heads_of<T>(grad.d_q),
+                              .keys = gpu::rounds_of<float>(grad.d_prefix_k, grad.d_suffix_k, made.depth),
+                              .values = gpu::rounds_of<float>(grad.d_prefix_v, grad.d_suffix_v, made.depth)};
     cuda::launch("attention backward, dense, rows", rows_kernel<T>, warps(int64_t{made.rows} * made.kv_heads), {},
                  exec.stream, made, wanted, widths_of(problem));
-    if (made.rows > 0)
-      cuda::launch("attention backward, dense, keys", keys_kernel<T>, warps(int64_t{made.tokens} * made.kv_heads), {},
-                   exec.stream, made, wanted, widths_of(problem));
+    cuda::launch("attention backward, dense, keys", keys_kernel<T>, warps(int64_t{made.tokens} * made.kv_heads), {},
+                 exec.stream, made, wanted, widths_of(problem));
   });
 }
 

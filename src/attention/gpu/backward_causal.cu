@@ -3,7 +3,6 @@
 namespace eyrie::gpu {
 
 void backward_causal(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad) {
-  if (problem.q.dim(0) == 0) return;
   with_half_type(problem.q.dtype, [&](auto type) {
     const auto made = problem_of<decltype(type)>(problem);
     run_backward(exec, problem, grad, made, [&](const auto& gradients) {

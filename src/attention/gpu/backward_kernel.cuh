@@ -49,16 +49,8 @@ struct Gradients {
   float* d_q;           // workspace [q_heads, rows, dim], unscaled
   float* nowhere;       // [kSpareRows, dim]: rows beyond a tile's end add here, so that no addition has a condition
   int* turn = nullptr;  // [q_heads, rows], zeros: whose turn it is to add to a row tile; null: any order
-  Heads<float> prefix_k, prefix_v, suffix_k = {}, suffix_v = {};
-  int64_t suffix_k_block = 0, suffix_v_block = 0;
+  Rounds<float> keys, values;
   int heads = 1;  // query heads that a CTA walks, of one key-value head
-
-  __device__ __forceinline__ Heads<float> keys(int round) const {
-    return round == 0 ? prefix_k : suffix_k.moved((round - 1) * suffix_k_block);
-  }
-  __device__ __forceinline__ Heads<float> values(int round) const {
-    return round == 0 ? prefix_v : suffix_v.moved((round - 1) * suffix_v_block);
-  }
 };
 
 // Deterministic sums: CTAs add to a row tile in the order of its key tiles. Those before were launched before.
@@ -97,7 +89,7 @@ __global__ void __launch_bounds__(BackwardPlan<kDim, kLarge>::kThreads, 1)
   order.place(static_cast<int>(blockIdx.x), key_place, first_head);
   first_head *= grad.heads;
   const int kv_head = first_head / problem.group;
-  const float factor = problem.scale * 1.4426950408889634f;
+  const float factor = problem.scale * kLog2E;
 
   // Two warps share a quarter of the keys. s, dp: each 32 of the rows; dk, dv: each half of dim.
   const int quarter = warp % 4, side = warp / 4;

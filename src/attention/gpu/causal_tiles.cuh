@@ -4,6 +4,7 @@
 #pragma once
 #include <climits>
 
+#include "attention/bisect.h"
 #include "attention/gpu/problem.cuh"
 
 namespace eyrie::gpu {
@@ -31,28 +32,15 @@ struct RowInfo {
   }
 };
 
-// First index in [low, high) whose value is at least `wanted`, else high; ascending values; a whole warp together.
-__device__ __forceinline__ int lower_bound(const int32_t* values, int low, int high, int64_t wanted) {
+// bisect() by a whole warp together.
+__device__ __forceinline__ int bisect_by_warp(const int32_t* values, int low, int high, int64_t least) {
   const int lane = threadIdx.x % 32;
   while (low < high) {
     const int step = (high - low + 31) / 32, index = low + lane * step;
-    const int below = __popc(__ballot_sync(0xffffffffu, index < high && values[index] < wanted));
+    const int below = __popc(__ballot_sync(0xffffffffu, index < high && values[index] < least));
     if (below == 0) return low;
     high = min(high, low + below * step);
     low += (below - 1) * step + 1;
-  }
-  return low;
-}
-
-// First index in [0, count) whose value is at least `wanted`, else count.
-__device__ __forceinline__ int lower_bound_alone(const int32_t* values, int count, int wanted) {
-  int low = 0, high = count;
-  while (low < high) {
-    const int middle = (low + high) / 2;
-    if (values[middle] < wanted)
-      low = middle + 1;
-    else
-      high = middle;
   }
   return low;
 }
@@ -81,7 +69,7 @@ class CausalKeyTiles {
       if (row_ == rows_) return false;
       first_ = start_[row_];
       full_below_ = row_ == 0 ? token_[0] : -1;
-      const int end = row_ + 1 + lower_bound_alone(start_ + row_ + 1, rows_ - row_ - 1, first_ + 1);
+      const int end = bisect(start_, row_ + 1, rows_, first_ + 1);
       last_ = token_[end - 1];
       if (end < rows_) full_below_ = -1;
       row_ = end;
@@ -123,7 +111,7 @@ class CausalRowTiles {
       const int row = first_row_at(next_key_);
       if (row >= rows_) return false;
       const int sequence = start_[row];
-      rows_end_ = start_[rows_ - 1] == sequence ? rows_ : lower_bound(start_, row, rows_, int64_t{sequence} + 1);
+      rows_end_ = start_[rows_ - 1] == sequence ? rows_ : bisect_by_warp(start_, row, rows_, int64_t{sequence} + 1);
       rank_ = (max(next_key_ - sequence, 0) + kKeys - 1) / kKeys;
       keys.first = sequence + rank_ * kKeys, keys.last = token_[rows_end_ - 1];
       if (keys.first > keys.last) {  // the next sequence
@@ -132,7 +120,7 @@ class CausalRowTiles {
       }
       if (keys.first >= end_) return false;
       next_key_ = keys.first + 1;
-      const int begin = start_[0] == sequence ? 0 : lower_bound(start_, 0, row + 1, sequence);
+      const int begin = start_[0] == sequence ? 0 : bisect_by_warp(start_, 0, row + 1, sequence);
       first_tile_row_ = begin + (first_row_at(keys.first) - begin) / kRows * kRows;
       full_row_ = first_row_at(keys.first + kKeys - 1);
       return true;
@@ -159,7 +147,7 @@ class CausalRowTiles {
   __device__ __forceinline__ int first_row_at(int key) const {
     const int guess = min(key, rows_);
     if (guess > 0 && guess < rows_ && token_[guess - 1] == guess - 1 && key == guess) return guess;
-    return lower_bound(token_, 0, guess, key);
+    return bisect_by_warp(token_, 0, guess, key);
   }
 
   const int32_t *token_, *start_;

@@ -44,12 +44,18 @@ Heads<T> heads_of(const AnyTensor& tensor) {
   return {static_cast<T*>(tensor.data), tensor.strides[rank - 3], tensor.strides[rank - 2]};
 }
 
+template <typename T, typename AnyTensor>
+Rounds<T> rounds_of(const AnyTensor& prefix, const AnyTensor& suffix, int64_t depth) {
+  if (depth == 0) return {heads_of<T>(prefix)};
+  return {heads_of<T>(prefix), heads_of<T>(suffix), suffix.strides[0]};
+}
+
 template <typename T>
 Problem<T> problem_of(const SuffixAttention& given) {
   const AttentionSizes sizes(given);
   Problem<T> made = {.q = heads_of<const T>(given.q),
-                     .prefix_k = heads_of<const T>(given.prefix_k),
-                     .prefix_v = heads_of<const T>(given.prefix_v)};
+                     .keys = rounds_of<const T>(given.prefix_k, given.suffix_k, sizes.depth),
+                     .values = rounds_of<const T>(given.prefix_v, given.suffix_v, sizes.depth)};
   made.token = static_cast<const int32_t*>(given.token.data);
   made.start = static_cast<const int32_t*>(given.start.data);
   made.rows = static_cast<int>(sizes.rows), made.tokens = static_cast<int>(sizes.tokens);
@@ -57,8 +63,6 @@ Problem<T> problem_of(const SuffixAttention& given) {
   made.group = static_cast<int>(sizes.group), made.depth = static_cast<int>(sizes.depth);
   made.scale = given.scale;
   if (sizes.depth == 0) return made;
-  made.suffix_k = heads_of<const T>(given.suffix_k), made.suffix_v = heads_of<const T>(given.suffix_v);
-  made.suffix_k_block = given.suffix_k.strides[0], made.suffix_v_block = given.suffix_v.strides[0];
   made.suffix_row = static_cast<const int32_t*>(given.suffix_row.data);
   made.suffix_rows = static_cast<int>(given.suffix_k.dim(1));
   return made;

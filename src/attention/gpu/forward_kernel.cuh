@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(ForwardPlan<kDim>::kThreads, ForwardPlan<kDim>
   cuda::commit_copies();
 
   float o[kBlocks][kDim / 8][4] = {}, m[kBlocks][2], l[kBlocks][2] = {};
-  const float factor = problem.scale * 1.4426950408889634f;  // 2^x from here on
+  const float factor = problem.scale * kLog2E;  // 2^x from here on
 #pragma unroll
   for (int block = 0; block < kBlocks; ++block) m[block][0] = m[block][1] = kLowest;
   if (Tiles::kStartFromSuffix && problem.depth > 0)

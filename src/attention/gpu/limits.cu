@@ -1,5 +1,4 @@
 #include "attention/gpu/passes.cuh"
-#include "cuda/check.cuh"
 
 namespace eyrie::gpu {
 namespace {
@@ -20,27 +19,22 @@ std::string why_not_aligned(const Argument& argument) {
 
 }  // namespace
 
-void zero_async(Exec& exec, const Tensor& tensor) {
-  cuda::check(cudaMemsetAsync(tensor.data, 0, static_cast<size_t>(tensor.bytes()), exec.stream.handle()),
-              "zeros for the order of the sums");
-}
-
 std::string why_not(const SuffixAttention& problem, Arguments others) {
   const AttentionSizes sizes(problem);
   if (problem.q.dtype == DType::f32) return "q: its tile loop takes bf16 and f16, found f32";
-  const bool known =
-      sizes.dim == 32 || sizes.dim == 64 || sizes.dim == 80 || sizes.dim == 96 || sizes.dim == 128 || sizes.dim == 256;
+  bool known = false;
+  int64_t needed = 0;
+  with_dim(sizes.dim, [&](auto constant) {
+    constexpr int kDim = decltype(constant)::value;
+    known = kDim == sizes.dim;
+    needed = std::max<int64_t>(ForwardPlan<kDim>::kSharedBytes, BackwardPlan<kDim, false>::kSharedBytes);
+  });
   if (!known)
     return "q: its tile loop takes head dimensions 32, 64, 80, 96, 128 and 256, found " + std::to_string(sizes.dim);
   if (sizes.value_dim != sizes.dim)
     return "prefix_v: its tile loop takes values as wide as keys, " + std::to_string(sizes.dim) + ", found " +
            std::to_string(sizes.value_dim);
   if (!(problem.scale > 0)) return "scale: its tile loop takes one above 0, found " + std::to_string(problem.scale);
-  int64_t needed = 0;
-  with_dim(sizes.dim, [&](auto constant) {
-    constexpr int kDim = decltype(constant)::value;
-    needed = std::max<int64_t>(ForwardPlan<kDim>::kSharedBytes, BackwardPlan<kDim, false>::kSharedBytes);
-  });
   if (const int64_t there = cuda::device_properties().shared_bytes_per_block; needed > there)
     return "q: its tile loop needs " + std::to_string(needed) + " bytes of shared memory for head dimension " +
            std::to_string(sizes.dim) + ", this GPU has " + std::to_string(there);

@@ -4,6 +4,7 @@
 #include "attention/gpu/dispatch.cuh"
 #include "attention/gpu/forward_kernel.cuh"
 #include "attention/gpu/rows.cuh"
+#include "cuda/check.cuh"
 #include "cuda/launch.cuh"
 
 namespace eyrie::gpu {
@@ -32,8 +33,6 @@ void launch_forward(Exec& exec, const char* name, int64_t dim, const Problem<T>&
                  exec.stream, problem, out, order, lists(Plan::kRows, Plan::kKeys));
   });
 }
-
-void zero_async(Exec& exec, const Tensor& tensor);
 
 template <template <int, int> typename BackwardTiles, typename T, typename Lists>
 void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>& problem, Gradients<T> grad,
@@ -75,16 +74,13 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
                        .stats = static_cast<float2*>(stats.data),
                        .d_q = static_cast<float*>(d_q.data),
                        .nowhere = static_cast<float*>(d_q.data) + d_q_elements,
-                       .prefix_k = heads_of<float>(wanted.d_prefix_k),
-                       .prefix_v = heads_of<float>(wanted.d_prefix_v)};
-  if (sizes.depth > 0) {
-    grad.suffix_k = heads_of<float>(wanted.d_suffix_k), grad.suffix_v = heads_of<float>(wanted.d_suffix_v);
-    grad.suffix_k_block = wanted.d_suffix_k.strides[0], grad.suffix_v_block = wanted.d_suffix_v.strides[0];
-  }
+                       .keys = rounds_of<float>(wanted.d_prefix_k, wanted.d_suffix_k, sizes.depth),
+                       .values = rounds_of<float>(wanted.d_prefix_v, wanted.d_suffix_v, sizes.depth)};
   if (wanted.deterministic) {
     const Tensor turn = exec.scratch.take(DType::i32, {sizes.q_heads, sizes.rows});
     grad.turn = static_cast<int*>(turn.data);
-    zero_async(exec, turn);
+    cuda::check(cudaMemsetAsync(turn.data, 0, static_cast<size_t>(turn.bytes()), exec.stream.handle()),
+                "zeros for the order of the sums");
   }
   const int dim = static_cast<int>(sizes.dim);
   prepare(exec, dim, rows_problem,

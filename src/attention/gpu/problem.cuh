@@ -5,6 +5,8 @@
 
 namespace eyrie::gpu {
 
+constexpr float kLog2E = 1.4426950408889634f;  // the exponentials of the kernels are powers of two
+
 // [places, heads, dim], the last dimension contiguous.
 template <typename T>
 struct Heads {
@@ -14,25 +16,26 @@ struct Heads {
   __device__ __forceinline__ Heads moved(int64_t elements) const { return {data + elements, row_step, head_step}; }
 };
 
+// Keys or values: round 0 is the prefix, round i the i-th suffix.
 template <typename T>
-struct Problem {
-  Heads<const T> q, prefix_k, prefix_v;
-  Heads<const T> suffix_k = {}, suffix_v = {};     // of the first depth
-  int64_t suffix_k_block = 0, suffix_v_block = 0;  // from one depth to the next
-  const int32_t *token = nullptr, *start = nullptr, *suffix_row = nullptr;
-  int rows = 0, tokens = 0, suffix_rows = 0, q_heads = 0, kv_heads = 0, group = 0, depth = 0;
-  float scale = 0;
-
-  // Keys and values of one round for one head: round 0 is the prefix, round i the i-th suffix.
-  __device__ __forceinline__ Heads<const T> keys(int round) const {
-    return round == 0 ? prefix_k : suffix_k.moved((round - 1) * suffix_k_block);
-  }
-  __device__ __forceinline__ Heads<const T> values(int round) const {
-    return round == 0 ? prefix_v : suffix_v.moved((round - 1) * suffix_v_block);
+struct Rounds {
+  Heads<T> prefix, suffix = {};  // suffix: of the first depth
+  int64_t block = 0;             // from one depth to the next
+  __device__ __forceinline__ Heads<T> operator()(int round) const {
+    return round == 0 ? prefix : suffix.moved((round - 1) * block);
   }
 };
 
-// Forward writes o and lse; backward adds into the gradients of keys and values.
+template <typename T>
+struct Problem {
+  Heads<const T> q;
+  Rounds<const T> keys, values;
+  const int32_t *token = nullptr, *start = nullptr, *suffix_row = nullptr;
+  int rows = 0, tokens = 0, suffix_rows = 0, q_heads = 0, kv_heads = 0, group = 0, depth = 0;
+  float scale = 0;
+};
+
+// What forward writes.
 template <typename T>
 struct Outputs {
   Heads<T> o;

@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kThreads, 3)
     prepare_kernel(const Problem<T> problem, const Saved<T> saved, const Gradients<T> grad) {
   const Team<kDim> team(problem);
   const int place = problem.depth ? problem.suffix_row[team.row] : 0;
-  const float factor = problem.scale * 1.4426950408889634f;
+  const float factor = problem.scale * kLog2E;
   for (int first = 0; first < problem.group; first += kTogether) {
     uint4 q[kTogether], d_o[kTogether];
     float lse[kTogether], delta[kTogether];
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kThreads, 3)
       d_o[i] = load(saved.d_o.at(team.row, head), team.lane, team.there);
       const Eight o = widen<T>(load(saved.o.at(team.row, head), team.lane, team.there));
       delta[i] = sum_of_team<kTeam<kDim>>(dot(o, widen<T>(d_o[i])));
-      lse[i] = saved.lse[team.row * saved.lse_step + head] * 1.4426950408889634f;
+      lse[i] = saved.lse[team.row * saved.lse_step + head] * kLog2E;
       if (team.has_work && team.lane == 0)
         grad.stats[static_cast<int64_t>(head) * problem.rows + team.row] = {lse[i], delta[i]};
     }
@@ -136,12 +136,12 @@ template <typename T, int kDim>
 __global__ void __launch_bounds__(kThreads) merge_kernel(const Problem<T> problem, const Outputs<T> out) {
   const Team<kDim> team(problem);
   const int place = problem.suffix_row[team.row];
-  const float factor = problem.scale * 1.4426950408889634f;
+  const float factor = problem.scale * kLog2E;
   for (int head = team.kv_head * problem.group; head < (team.kv_head + 1) * problem.group; ++head) {
     const Eight q = widen<T>(load(problem.q.at(team.row, head), team.lane, team.there));
     Eight o = widen<T>(load(out.o.at(team.row, head), team.lane, team.there));
     float& lse = out.lse[team.row * out.lse_step + head];
-    float highest = lse * 1.4426950408889634f, sum = 1;
+    float highest = lse * kLog2E, sum = 1;
     for (int round = 1; round <= problem.depth; ++round) {
       const Eight k = widen<T>(load(problem.keys(round).at(place, team.kv_head), team.lane, team.there)),
                   v = widen<T>(load(problem.values(round).at(place, team.kv_head), team.lane, team.there));

@@ -37,7 +37,7 @@ __device__ __forceinline__ bool any_row_sees(int round, int key, const int* toke
   const int* const places = round == 0 ? token : suffix_row;
   const int guess = key - places[0];  // right when no row was left out before it
   if (guess >= 0 && guess < count && places[guess] == key) return true;
-  const int row = lower_bound_alone(places, count, key);
+  const int row = bisect(places, 0, count, key);
   return row < count && (round == 0 ? start[row] <= key : suffix_row[row] == key);
 }
 
@@ -155,8 +155,8 @@ class MaskRowTiles {
   }
   // How many key tiles before this one the row tile lists.
   __device__ __forceinline__ int before(const TileList& list, int row_tile) const {
-    const int first = list.offsets[row_tile], end = list.offsets[row_tile + 1];
-    return lower_bound_alone(list.indices + first, end - first, tile_);
+    const int first = list.offsets[row_tile];
+    return bisect(list.indices, first, list.offsets[row_tile + 1], tile_) - first;
   }
 
   const Lists& lists_;

@@ -142,13 +142,13 @@ int current_device() {
 }
 
 // What a plan is built for.
-struct Shape {
+struct PlanKey {
   int device;
   DType dtype;
   int64_t rows, q_heads, kv_heads, dim, q_row, q_head, k_row, k_head, v_row, v_head;
-  auto operator<=>(const Shape&) const = default;
+  auto operator<=>(const PlanKey&) const = default;
 
-  explicit Shape(const SuffixAttention& problem)
+  explicit PlanKey(const SuffixAttention& problem)
       : device(current_device()),
         dtype(problem.q.dtype),
         rows(problem.q.dim(0)),
@@ -171,7 +171,7 @@ cudnnHandle_t handle_of(int device) {
   return handle;
 }
 
-CudnnDescriptor build(const Shape& s, cudnnHandle_t handle) {
+CudnnDescriptor build(const PlanKey& s, cudnnHandle_t handle) {
   Graph graph;
   const cudnnDataType_t type = s.dtype == DType::f16 ? CUDNN_DATA_HALF : CUDNN_DATA_BFLOAT16;
   const Dims scores = {1, s.q_heads, s.rows, s.rows}, outputs = {1, s.q_heads, s.rows, s.dim};
@@ -211,7 +211,7 @@ CudnnDescriptor build(const Shape& s, cudnnHandle_t handle) {
 // A kernel of cuDNN for one shape.
 class Plan {
  public:
-  explicit Plan(const Shape& shape) : handle_(handle_of(shape.device)), plan_(build(shape, handle_)) {
+  explicit Plan(const PlanKey& shape) : handle_(handle_of(shape.device)), plan_(build(shape, handle_)) {
     int64_t count = 0;
     cudnn().check(cudnn().get_attribute(plan_.handle(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
                                         &count, &bytes_),
@@ -253,10 +253,10 @@ bool capturing(const Exec& exec) {
 const Plan* find_plan(const SuffixAttention& problem, bool may_build) {
   constexpr int kHopper = 90;
   constexpr size_t kMostPlans = 256;
-  static auto& plans = *new std::map<Shape, std::unique_ptr<const Plan>>;  // never destroyed: CUDA may be gone first
+  static auto& plans = *new std::map<PlanKey, std::unique_ptr<const Plan>>;  // never destroyed: CUDA may be gone first
   if (!problem.whole_sequence || problem.q.dim(0) == 0) return nullptr;
   if (cuda::device_properties().compute_capability != kHopper) return nullptr;
-  const Shape shape(problem);
+  const PlanKey shape(problem);
   if (const auto found = plans.find(shape); found != plans.end()) return found->second.get();
   if (!may_build) return nullptr;
   const auto say = [](const std::string& why) {
