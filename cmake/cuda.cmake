@@ -17,7 +17,7 @@ add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Werror
 # ptxas reports registers and spills of every kernel; the launcher moves that report beside the object, where
 # tools/kernel_resources.py check reads it.
 find_package(Python3 COMPONENTS Interpreter)
-set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 if(Python3_Interpreter_FOUND)
   list(PREPEND CMAKE_CUDA_COMPILER_LAUNCHER ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/kernel_resources.py compile)
   add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-v>")
