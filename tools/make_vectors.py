@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Makes the committed test vectors.
 
-    python3 tools/make_vectors.py --out tests/data [--only tokenizer|template|model|ttt|features] [--chat-templates DIR]
+    python3 tools/make_vectors.py --out tests/data [--only PART] [--chat-templates DIR]
 
-Needs torch, transformers, tokenizers and safetensors (made with 2.11, 5.17, 0.23 and 0.8); no GPU. Every case is seeded
-by its name, so a case stays what it is when others come and go. The template part reads tests/data/tokenizer and the
-official Jinja templates from --chat-templates DIR (see vectors_chat.py for the file names). What each file holds is
-written in tests/data/README.md. Every part is tried; the exit status is 1 if one of them failed.
+PART: tokenizer, template, shapes, model, ttt, features. Needs torch, transformers, tokenizers, safetensors (made with
+2.11, 5.17, 0.23 and 0.8), for shapes jinja2 alone (3.1.6); no GPU. Every case is seeded by its name, so a case stays
+what it is when others come and go. The template part reads tests/data/tokenizer and the official Jinja templates from
+--chat-templates DIR (see vectors_chat.py for the file names). What each file holds is written in tests/data/README.md.
+Every part is tried; the exit status is 1 if one of them failed.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 import traceback
 from pathlib import Path
 
-PARTS = ("tokenizer", "template", "model", "ttt", "features")
+PARTS = ("tokenizer", "template", "shapes", "model", "ttt", "features")
 
 
 def make(part, out, templates):
@@ -26,6 +27,10 @@ def make(part, out, templates):
         import vectors_chat
 
         vectors_chat.make(out, templates)
+    elif part == "shapes":
+        import vectors_shapes
+
+        vectors_shapes.make(out)
     elif part == "model":
         import vectors_model
 

@@ -1,10 +1,10 @@
 """tests/data/chat/<template>.jsonl: conversations as `transformers`' apply_chat_template renders and tokenises them.
 
 The official Jinja templates are an input (--chat-templates DIR, one <template>.jinja each, named as below), not part
-of this repository. A line holds the messages, add_generation_prompt, the text, its ids and, where the whole
-conversation is rendered, assistant_spans: [first, last] token of every assistant turn as the target generates it, stop
-token included; a token belongs to the turn in which its first character stands. A conversation that the template
-refuses has "error" instead of text and ids.
+of this repository; fledgling's is our own. A line holds the messages, add_generation_prompt, the text, its ids and,
+where the whole conversation is rendered, assistant_spans: [first, last] token of every assistant turn as the target
+generates it, stop token included; a token belongs to the turn in which its first character stands. A conversation that
+the template refuses has "error" instead of text and ids.
 """
 
 import re
@@ -12,10 +12,7 @@ from pathlib import Path
 
 from vectors_common import write_jsonl
 
-FLEDGLING = (
-    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>\n"
-    "{{ message['content'] }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
+BUILT_IN = Path(__file__).resolve().parent.parent / "assets" / "chat_templates"
 LLAMA3_HEADER = re.escape("<|start_header_id|>assistant<|end_header_id|>\n\n")
 IM_HEADER = re.escape("<|im_start|>assistant\n")
 EMPTY_THOUGHT = re.escape("<think>\n\n</think>\n\n")
@@ -48,7 +45,7 @@ TEMPLATES = {
         file="mistral-v0.3", tokenizer="mistral", begin="<s>", header=re.escape("[/INST]"), stop="</s>"
     ),
     "fledgling": dict(
-        text=FLEDGLING, tokenizer="digits", begin="<|bos|>", header=re.escape("<|assistant|>\n"), stop="<|end|>"
+        file="fledgling", tokenizer="digits", begin="<|bos|>", header=re.escape("<|assistant|>\n"), stop="<|end|>"
     ),
 }
 
@@ -151,7 +148,8 @@ def make(out, templates):
 
     for name, spec in TEMPLATES.items():
         file = out / "tokenizer" / spec["tokenizer"] / "tokenizer.json"
-        template = spec.get("text") or (Path(templates) / f"{spec['file']}.jinja").read_text(encoding="utf-8")
+        folder = BUILT_IN if name == "fledgling" else Path(templates)
+        template = (folder / f"{spec['file']}.jinja").read_text(encoding="utf-8")
         wrapper, raw = wrapped(file, spec, template), Tokenizer.from_file(str(file))
         rows = []
         for messages in CONVERSATIONS:
