@@ -93,7 +93,7 @@ THINK = [{}, {"enable_thinking": False}, {"enable_thinking": True}]
 
 # Plain conversations of the built-in templates are in tests/data/chat, from the official ones.
 BUILT_IN_SHAPES = {
-    "llama3": Shape(plain=said.ORDERS, tokens=LLAMA),
+    "llama3": Shape(plain=said.ORDERS, tokens=LLAMA, switches=[{}, {"bos_token": None}]),
     "llama3.1": Shape(
         plain=said.DEVELOPER,
         calling=said.CALLING + said.PARALLEL,
