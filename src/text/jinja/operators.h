@@ -1,0 +1,60 @@
+// text/jinja/operators.h: Python's operators on values. A type that does not fit is Error{input}, as Python's
+// TypeError.
+#pragma once
+#include <compare>
+#include <string>
+#include <string_view>
+
+#include "text/jinja/value.h"
+
+namespace eyrie::jinja {
+
+enum class Operator {
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  power,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  in,
+  not_in
+};
+
+bool equal(Work& work, const Value& left, const Value& right);
+std::partial_ordering order(Work& work, const Value& left, const Value& right);
+bool contains(Work& work, const Value& container, const Value& item);
+Value arithmetic(Work& work, Operator operation, const Value& left, const Value& right);
+bool compare(Work& work, Operator operation, const Value& left, const Value& right);
+Value negative(const Value& value);
+
+// value[index] of a sequence, text or dict; none where Python raises TypeError or LookupError.
+std::optional<Value> find_item(Work& work, const Value& value, const Value& index);
+// value[begin:end:step], each a whole number or None.
+Value slice(Work& work, const Value& value, const Value& begin, const Value& end, const Value& step);
+
+// Python's str(), repr() and json.dumps().
+void write(Work& work, TextBuilder& out, const Value& value);
+std::string written(Work& work, const Value& value);
+std::string represented(Work& work, const Value& value);
+struct JsonStyle {
+  bool ascii = false;
+  bool sorted = false;
+  std::optional<std::string> indent = {};
+  std::optional<std::pair<std::string, std::string>> separators = {};  // of items, of key and value
+};
+std::string json_text(Work& work, const Value& value, const JsonStyle& style);
+std::string float_text(double value);
+std::string escape_html(std::string_view text);
+
+// Texts by code point.
+int64_t character_count(std::string_view text);
+std::string_view characters(std::string_view text, size_t begin, size_t end);  // clamped; begin <= end
+
+}  // namespace eyrie::jinja
