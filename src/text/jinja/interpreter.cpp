@@ -77,6 +77,12 @@ Value Interpreter::called(const std::function<void()>& body) {
   return Value(text.take());
 }
 
+// Of a block that jinja takes for a text without asking.
+void Interpreter::write_text(const Value& value) {
+  if (!value.is_text()) fail(fmt::format("a block gives a string, found '{}'", value.type_name()));
+  *sink_ << value.text();
+}
+
 Interpreter::Flow Interpreter::execute(const Body& body) {
   for (const Statement* statement : body) {
     const Flow flow = execute(*statement);
@@ -122,7 +128,7 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) {
       assign(*statement.targets[0], make_macro(statement));
       break;
     case Kind::call_block:
-      write(context_.work, *sink_, call_of(*statement.expressions[0], make_macro(statement)));
+      write_text(call_of(*statement.expressions[0], make_macro(statement)));
       break;
     case Kind::with:
       flow = execute_with(statement);
@@ -189,7 +195,7 @@ Interpreter::Flow Interpreter::execute_block(const Statement& statement) {
     block_text_ = outer_text;
   }
   if (statement.kind == Statement::Kind::filter_block)
-    write(context_.work, *sink_, value);
+    write_text(value);
   else
     assign(*statement.targets[0], std::move(value));
   return Flow::on;

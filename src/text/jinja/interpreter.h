@@ -44,6 +44,7 @@ class Interpreter {
   Flow execute_loop(const Statement& statement, const Value& items, int64_t depth);
   void execute_generation(const Statement& statement);
   Flow execute_block(const Statement& statement);  // set, filter: what becomes of a body's text
+  void write_text(const Value& value);
   Value make_macro(const Statement& statement);
 
   Value evaluate(const Expression& expression);

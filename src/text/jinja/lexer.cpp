@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
@@ -116,7 +117,7 @@ class Lexer {
   void comment() {
     for (size_t at = at_; at < source_.size(); ++at)
       if (const size_t end = tag_end(at, "#}", true)) return go_to(end);
-    fail("a comment without its end, #}");
+    if (at_ < source_.size()) fail("a comment without its end, #}");  // as jinja: an empty one may lack it
   }
 
   // Behind {% raw %}, whose name would begin at `at`; 0: another tag. It takes no newline, as jinja's takes none.
@@ -137,7 +138,7 @@ class Lexer {
       add_data(begin, end_of_data(begin, tag, sign, true));
       return go_to(end);
     }
-    fail("{% raw %} without {% endraw %}");
+    if (at_ < source_.size()) fail("{% raw %} without {% endraw %}");
   }
 
   void output() {
@@ -250,9 +251,7 @@ class Lexer {
 
   void real(size_t end) {
     const std::string text = without_underscores(end);
-    Token& token = add(Kind::real);
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), token.real);
-    if (read.ec != std::errc()) fail(fmt::format("a number that does not fit a double: {}", text));
+    add(Kind::real).real = std::strtod(text.c_str(), nullptr);
     go_to(end);
   }
 

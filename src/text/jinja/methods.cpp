@@ -69,21 +69,21 @@ int64_t bound(const Bound& arguments, size_t i, int64_t otherwise) {
 }
 
 // text[begin : end] where the method's arguments name them.
-std::string_view between(Context& context, const Value& self, const Bound& arguments) {
+std::optional<std::string_view> between(Context& context, const Value& self, const Bound& arguments) {
   context.work.spend(self.text().size() / 256);
   const int64_t length = character_count(self.text());
   const auto place = [&](int64_t at) { return std::max<int64_t>(0, at < 0 ? at + length : at); };
   const int64_t begin = place(bound(arguments, 1, 0)), end = std::min(length, place(bound(arguments, 2, length)));
-  if (begin > end) return {};
+  if (begin > end) return std::nullopt;
   return characters(self.text(), static_cast<size_t>(begin), static_cast<size_t>(end));
 }
 
 template <bool at_end>
 Value has_affix(Context& context, const Value& self, const Bound& arguments) {
-  const std::string_view text = between(context, self, arguments);
+  const std::optional<std::string_view> text = between(context, self, arguments);
   const auto fits = [&](const Value& affix) {
     if (!affix.is_text()) fail(fmt::format("expected a string or a tuple of strings, found '{}'", affix.type_name()));
-    return at_end ? text.ends_with(affix.text()) : text.starts_with(affix.text());
+    return text && (at_end ? text->ends_with(affix.text()) : text->starts_with(affix.text()));
   };
   if (!arguments[0].is_sequence() || !arguments[0].sequence().is_tuple()) return fits(arguments[0]);
   const Values& affixes = arguments[0].sequence().items;
@@ -109,10 +109,11 @@ Value find(Context& context, const Value& self, const Bound& arguments) {
 }
 
 Value count(Context& context, const Value& self, const Bound& arguments) {
-  const std::string_view text = between(context, self, arguments);
+  const std::optional<std::string_view> text = between(context, self, arguments);
   const std::string& part = arguments.text(0, "");
-  if (part.empty()) return character_count(text) + 1;
-  return std::ssize(split_at(text, part, SIZE_MAX, false)) - 1;
+  if (!text) return int64_t{0};
+  if (part.empty()) return character_count(*text) + 1;
+  return std::ssize(split_at(*text, part, SIZE_MAX, false)) - 1;
 }
 
 Value replace(Context& context, const Value& self, const Bound& arguments) {

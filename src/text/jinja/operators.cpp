@@ -47,7 +47,8 @@ bool equal_pairs(Work& work, const Dictionary& left, const Dictionary& right) {
   });
 }
 
-int64_t checked(bool overflow, int64_t result) {
+// By reference: the argument beside it is what computes it.
+int64_t checked(bool overflow, const int64_t& result) {
   if (overflow) fail("a whole number that does not fit 64 bits");
   return result;
 }

@@ -34,9 +34,12 @@ class ExpressionParser {
   Expression& make(Expression::Kind kind, int line, std::vector<const Expression*> parts = {});
   const Expression* variable(const std::string& name);
   const Expression* expression(bool with_conditional = true);
-  // A tuple or one expression; without brackets it ends with the tag or at the name `end`.
-  const Expression* tuple(bool with_conditional, std::string_view end = {}, bool in_brackets = false);
-  const Expression* target(bool with_attributes, std::string_view end = {});
+  // One expression, or several behind commas.
+  const Expression* tuple(bool with_conditional, bool in_brackets = false);
+  const Expression* target(bool with_attributes);
+  bool ends_tuple() const {
+    return sees(Token::Kind::statement_end) || sees(Token::Kind::output_end) || sees_sign(")");
+  }
   const Expression* filters(const Expression* base);  // base | filter | filter ...
   const Expression* filter(const Expression* base);   // at the name of one
 

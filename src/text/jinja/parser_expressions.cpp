@@ -158,7 +158,7 @@ const Expression* ExpressionParser::primary() {
     return &program_.expressions.emplace_back(std::move(constant));
   }
   if (take_sign("(")) {
-    const Expression* inside = tuple(true, {}, true);
+    const Expression* inside = tuple(true, true);
     expect_sign(")");
     return inside;
   }
@@ -180,14 +180,11 @@ const Expression* ExpressionParser::primary() {
   return &constant;
 }
 
-const Expression* ExpressionParser::tuple(bool with_conditional, std::string_view end, bool in_brackets) {
+const Expression* ExpressionParser::tuple(bool with_conditional, bool in_brackets) {
   const int line = now().line;
   std::vector<const Expression*> parts;
   bool is_tuple = false;
-  for (;;) {
-    const bool ends = sees(Token::Kind::statement_end) || sees(Token::Kind::output_end) || sees_sign(")") ||
-                      (!end.empty() && sees_name(end));
-    if (ends) break;
+  while (!ends_tuple()) {
     parts.push_back(expression(with_conditional));
     if (!take_sign(",")) break;
     is_tuple = true;
@@ -215,14 +212,13 @@ const Expression* ExpressionParser::single_target(bool with_attributes) {
   return &attribute;
 }
 
-const Expression* ExpressionParser::target(bool with_attributes, std::string_view end) {
+const Expression* ExpressionParser::target(bool with_attributes) {
   const int line = now().line;
   std::vector<const Expression*> parts = {single_target(with_attributes)};
   bool is_tuple = false;
   while (take_sign(",")) {
     is_tuple = true;
-    if (!sees(Token::Kind::name) && !sees_sign("(")) break;
-    if (!end.empty() && sees_name(end)) break;
+    if (ends_tuple()) break;
     parts.push_back(single_target(with_attributes));
   }
   return is_tuple ? &make(Kind::tuple, line, std::move(parts)) : parts[0];

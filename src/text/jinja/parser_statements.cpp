@@ -93,9 +93,9 @@ class StatementParser : public ExpressionParser {
   }
 
   void for_loop(Statement& loop) {
-    loop.targets = {target(false, "in")};
+    loop.targets = {target(false)};
     expect_name("in");
-    const Expression* items = tuple(false, "recursive");
+    const Expression* items = tuple(false);
     const Expression* condition = take_name("if") ? expression() : nullptr;
     loop.expressions = {items, condition};
     loop.recursive = take_name("recursive");

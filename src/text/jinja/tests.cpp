@@ -41,7 +41,8 @@ Value has_case(Context& context, const Value& self, const Bound&) {
 }
 
 template <const Builtin* (*find)(std::string_view)>
-Value is_known(Context&, const Value& self, const Bound&) {
+Value is_known(Context& context, const Value& self, const Bound&) {
+  hash_of(context.work, self);  // a list has none, and no name: an error, as in Python
   return self.is_text() && find(self.text()) != nullptr;
 }
 

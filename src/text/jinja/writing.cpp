@@ -142,7 +142,7 @@ class JsonWriter {
       out_ << "\\" << kLetters.substr(escape, 1);
     else if (point >= 0x10000 && style_.ascii)
       out_ << fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (point >> 10), 0xDC00 + (point & 0x3FF));
-    else if (point < 0x20 || (point >= 0x80 && style_.ascii))
+    else if (point < 0x20 || (point >= 0x7F && style_.ascii))
       out_ << fmt::format("\\u{:04x}", point);
     else
       out_ << bytes;
