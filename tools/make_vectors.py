@@ -3,10 +3,11 @@
 
     python3 tools/make_vectors.py --out tests/data [--only PART] [--chat-templates DIR]
 
-PART: tokenizer, template, shapes, model, ttt, features. Needs torch, transformers, tokenizers, safetensors (made with
-2.11, 5.17, 0.23 and 0.8), for shapes jinja2 alone (3.1.6); no GPU. Every case is seeded by its name, so a case stays
-what it is when others come and go. The template part reads tests/data/tokenizer and the official Jinja templates from
---chat-templates DIR (see vectors_chat.py for the file names). What each file holds is written in tests/data/README.md.
+PART: tokenizer, template, shapes, turns, model, ttt, features. Needs torch, transformers, tokenizers, safetensors (made
+with 2.11, 5.17, 0.23 and 0.8), for shapes and turns jinja2 alone (3.1.6); no GPU. Every case is seeded by its name, so
+a case stays what it is when others come and go. The template part reads tests/data/tokenizer and the official Jinja
+templates from --chat-templates DIR (see vectors_chat.py for the file names). What each file holds is written in
+tests/data/README.md.
 Every part is tried; the exit status is 1 if one of them failed.
 """
 
@@ -15,7 +16,7 @@ import sys
 import traceback
 from pathlib import Path
 
-PARTS = ("tokenizer", "template", "shapes", "model", "ttt", "features")
+PARTS = ("tokenizer", "template", "shapes", "turns", "model", "ttt", "features")
 
 
 def make(part, out, templates):
@@ -31,6 +32,10 @@ def make(part, out, templates):
         import vectors_shapes
 
         vectors_shapes.make(out)
+    elif part == "turns":
+        import vectors_turns
+
+        vectors_turns.make(out)
     elif part == "model":
         import vectors_model
 

@@ -9,6 +9,7 @@ Needs jinja2 (made with 3.1.6) and nothing else. A line is `template`, `variable
 """
 
 import argparse
+import copy
 import json
 from datetime import datetime
 from pathlib import Path
@@ -78,7 +79,7 @@ def outcome(template, variables):
     except (TemplateSyntaxError, SyntaxError):
         return {"error": "parse"}
     try:
-        text, ranges = without_marks(compiled.render(**variables))
+        text, ranges = without_marks(compiled.render(**copy.deepcopy(variables)))
     except Exception:  # whatever Python raises there ends the rendering
         return {"error": "render"}
     assert " object at 0x" not in text and "<generator" not in text, template

@@ -157,6 +157,11 @@ SHAPES = {
         plain=said.PLAIN + said.ORDERS, calling=said.CALLING + said.PARALLEL, tokens={"bos_token": "<s>", **IM}
     ),
     "generation": Shape(plain=said.PLAIN + said.THINKING, tokens={"bos_token": "<s>", "eos_token": "<|end|>"}),
+    "generation-parts": Shape(
+        plain=said.PLAIN[1:3] + said.THINKING,
+        calling=said.CALLING + said.PARALLEL,
+        tokens={"bos_token": "<s>", "eos_token": "<|end|>"},
+    ),
     "macros": Shape(
         plain=said.PLAIN + said.ORDERS + said.DEVELOPER,
         calling=said.CALLING + said.PARALLEL,

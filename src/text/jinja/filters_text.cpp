@@ -212,16 +212,17 @@ Value trim(Context& context, const Value& self, const Bound& arguments) {
 }
 
 Value truncate(Context& context, const Value& self, const Bound& arguments) {
-  if (!self.is_text()) fail(fmt::format("truncate: expected a string, found '{}'", self.type_name()));
-  const std::string dots = "...", &end = arguments.text(2, dots), &text = self.text();
+  const std::string dots = "...", &end = arguments.text(2, dots);
   const bool has_leeway = arguments.has(3) && !arguments[3].is_none();
   const int64_t length = arguments.whole(0, 255), leeway = has_leeway ? arguments.whole(3, 5) : 5;
   const int64_t kept = length - character_count(end);
+  const std::optional<int64_t> found = length_of(self);
   if (kept < 0) fail(fmt::format("truncate: length {} is shorter than the end", length));
   if (leeway < 0) fail(fmt::format("truncate: leeway {} is negative", leeway));
-  context.work.spend_bytes(text.size());
-  if (character_count(text) <= length + leeway) return self;
-  std::string_view cut = characters(text, 0, static_cast<size_t>(kept));
+  if (found && *found <= length + leeway) return self;
+  if (!self.is_text()) fail(fmt::format("truncate: expected a string, found '{}'", self.type_name()));
+  context.work.spend_bytes(self.text().size());
+  std::string_view cut = characters(self.text(), 0, static_cast<size_t>(kept));
   if (!arguments.truth(1, false)) cut = cut.substr(0, cut.rfind(' '));
   return std::string(cut) + end;
 }

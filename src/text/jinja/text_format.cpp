@@ -124,7 +124,9 @@ class PercentValues {
     return *found;
   }
   bool is_left() const {
-    return is_tuple_ ? used_ < values_.sequence().items.size() : used_ == 0 && !values_.is_dictionary();
+    if (is_tuple_) return used_ < values_.sequence().items.size();
+    const bool has_items = values_.is_dictionary() || values_.is_sequence() || values_.is_undefined();
+    return used_ == 0 && !has_items;  // what could be asked by name may stay unasked
   }
 
  private:
