@@ -64,6 +64,27 @@ eyrie_room(train speculative data)
 eyrie_room(eval speculative data)
 eyrie_room(app train eval text data testing)
 
+# The built-in chat templates are texts in assets/; the program carries them.
+file(GLOB templates CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/assets/chat_templates/*.jinja)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${templates})
+set(rows "")
+foreach(template ${templates})
+  get_filename_component(name ${template} NAME_WLE)
+  file(READ ${template} text)
+  string(APPEND rows "    {\"${name}\", R\"jinja(${text})jinja\"},\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/built_in_templates.cpp @ONLY CONTENT [[
+#include "text/chat_template.h"
+namespace eyrie {
+std::span<const BuiltInTemplate> built_in_templates() {
+  static constexpr BuiltInTemplate kTemplates[] = {
+@rows@  };
+  return kTemplates;
+}
+}  // namespace eyrie
+]])
+target_sources(eyrie_text PRIVATE ${CMAKE_BINARY_DIR}/built_in_templates.cpp)
+
 # Libraries that one room alone includes.
 function(eyrie_room_uses name)
   get_target_property(type eyrie_${name} TYPE)

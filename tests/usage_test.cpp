@@ -50,7 +50,7 @@ TEST(Usage, Typos) {
       {{"generate", "--model", kFledgling, "--prompt", "x", "--output", output}, "--output takes the lines of --input"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--temperature", "-1"}, "temperature: expected"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--temperature", "warm"}, "--temperature"},
-      {{"generate", "--model", kFledgling, "--prompt", "x", "--chat-template", "x"}, "chat template \"x\": expected"},
+      {{"generate", "--model", kFledgling, "--prompt", "x", "--chat-template", "x"}, "chat-template: \"x\": expected a file or one of"},
       {{"capture", "--model", "m", "--input", "i", "--output", output, "--dtype", "f8"}, "--dtype"},
       {{"train", "--model", kFledgling, "--data", "x"}, "train: --output is required"},
       {{"train", "--output", output, "--model", kFledgling}, "expected either data or features"},

@@ -32,11 +32,12 @@ void run_capture(const CaptureOptions& options) {
   expect_replaceable(options.output, {"features-"});
   const std::atomic<bool>& stop = stop_requested();
   const Target target = load_target(options.model);
-  ConversationReader reader = ConversationReader::of_model(options.model, options.chat_template);
+  ConversationReader reader = ConversationReader::of_model(options.model, options.chat);
   reader.vocabulary = target.config.vocabulary;
+  reader.bad_lines = options.bad_lines;
   reader.max_tokens = options.max_tokens;
   const Conversations data = read_conversations(options.input, reader);
-  FeatureInfo info{target.fingerprint, options.tap_ids, reader.tokenizer ? reader.tokenizer->hash() : ""};
+  FeatureInfo info = reader.info(target.fingerprint, options.tap_ids);
   if (info.tap_ids.empty()) info.tap_ids = default_tap_ids(target.config.layers);
 
   Exec exec;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "speculative/sampler.h"
+#include "text/chat_template.h"
 #include "train/options.h"
 #include "train/replay.h"
 
@@ -17,15 +18,29 @@ struct TokenizeOptions {
 void run_tokenize(const TokenizeOptions&);
 
 struct CaptureOptions {
-  std::string model, input, output, dtype = "bf16", chat_template;
+  std::string model, input, output, dtype = "bf16";
+  ChatOptions chat;
+  double bad_lines = 0.01;  // share of the lines that may be unfit
   std::vector<int64_t> tap_ids;
   int64_t max_tokens = 2048;    // of one sequence
   int64_t token_budget = 2048;  // of one packed batch
 };
 void run_capture(const CaptureOptions&);
 
+struct DataCommand {
+  std::string file, model;
+  ChatOptions chat;
+  int64_t max_tokens = 2048;     // of one sequence
+  int64_t draft_vocabulary = 0;  // Vd whose misses are counted; 0: as `train` takes it
+  int64_t show = 0;              // sequences to print, the supervised tokens marked
+  double bad_lines = 0.01;
+  bool json = false;
+};
+void run_data(const DataCommand&);
+
 struct GenerateCommand {
-  std::string model, draft, prompt, input, output, chat_template;
+  std::string model, draft, prompt, input, output;
+  ChatOptions chat;
   bool raw = false;              // no chat template
   std::vector<int64_t> tap_ids;  // of the draft, instead of what its config says
   int64_t max_new_tokens = 512, chain = 4;
@@ -68,7 +83,8 @@ struct ReplayCommand {
 void run_replay(const ReplayCommand&);
 
 struct InspectCommand {
-  std::string directory, against, prompts, chat_template;
+  std::string directory, against, prompts;
+  ChatOptions chat;
   int64_t max_new_tokens = 64;  // per prompt of the probe
 };
 void run_inspect(const InspectCommand&);

@@ -64,15 +64,40 @@ void bind(CLI::App& app, TokenizeOptions& o) {
   app.add_option("--model", o.model, "directory with tokenizer.json")->required();
 }
 
+void bind(CLI::App& app, ChatOptions& o, const std::string& group = "Options") {
+  app.add_option("--chat-template", o.chat_template, "built-in name or file; default: the model's own")->group(group);
+  app.add_option("--template-arg", o.template_args, "KEY=VALUE for the template; may be repeated")
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_option("--template-date", o.template_date, "YYYY-MM-DD [HH:MM:SS] that it sees; default: now")->group(group);
+}
+
+CLI::Option* add_bad_lines(CLI::App& app, double& share) {
+  return app.add_option("--bad-lines", share, "share of the lines that may be unfit")->check(CLI::Range(0.0, 1.0));
+}
+
 void bind(CLI::App& app, CaptureOptions& o) {
   app.add_option("--model", o.model, "the target: a Hugging Face directory")->required();
   app.add_option("--input", o.input, "conversations, JSONL")->required();
   app.add_option("--output", o.output, "directory for the feature files")->required();
   app.add_option("--dtype", o.dtype, "of the features")->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--chat-template", o.chat_template, "name; default: guessed from the model");
+  bind(app, o.chat);
+  add_bad_lines(app, o.bad_lines);
   add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers");
   app.add_option("--max-tokens", o.max_tokens, "longer sequences are cut")->check(kAboveZero);
   app.add_option("--token-budget", o.token_budget, "tokens of one packed batch")->check(kAboveZero);
+}
+
+void bind(CLI::App& app, DataCommand& o) {
+  app.add_option("FILE", o.file, "conversations, JSONL")->required();
+  app.add_option("--model", o.model, "the target: a directory with tokenizer.json and its template")->required();
+  bind(app, o.chat);
+  add_bad_lines(app, o.bad_lines);
+  app.add_option("--max-tokens", o.max_tokens, "longer sequences are cut")->check(kAboveZero);
+  app.add_option("--draft-vocabulary", o.draft_vocabulary, "tokens whose misses are counted; 0: all up to 32,000")
+      ->check(kNotBelowZero);
+  app.add_option("--show", o.show, "sequences to print, what is supervised in green or in « »")->check(kNotBelowZero);
+  app.add_flag("--json", o.json, "one JSON object instead of the table");
 }
 
 void bind(CLI::App& app, SamplingOptions& o) {
@@ -92,7 +117,7 @@ void bind(CLI::App& app, GenerateCommand& o) {
   app.add_option("--prompt", o.prompt, "one user turn; the answer streams to the terminal");
   app.add_option("--input", o.input, "prompts, JSONL; one JSON line each comes out");
   app.add_option("--output", o.output, "file for the lines; default: standard output");
-  app.add_option("--chat-template", o.chat_template, "name; default: guessed from the model");
+  bind(app, o.chat);
   app.add_flag("--raw", o.raw, "the prompt is plain text: no chat template");
   add_list(app, "--tap-ids", o.tap_ids, "output ids of the tapped layers, instead of the draft's");
   app.add_option("--max-new-tokens", o.max_new_tokens, "of one answer")->check(kAboveZero);
@@ -125,7 +150,8 @@ void bind(CLI::App& app, TrainCommand& o) {
       ->group("Data");
   app.add_option("--lm-head-key", t.lm_head_key, "its tensor there")->group("Data");
   app.add_option("--embedding-key", t.embedding_key, "their tensor there")->group("Data");
-  app.add_option("--chat-template", t.chat_template, "name; default: guessed from the model")->group("Data");
+  bind(app, t.chat, "Data");
+  add_bad_lines(app, t.bad_lines)->group("Data");
   app.add_option("--max-tokens", t.max_tokens, "longer sequences are cut")->group("Data")->check(kAboveZero);
 
   app.add_option("--draft-config", t.draft_config, "directory with a draft's config.json")->group("Draft");
@@ -196,7 +222,7 @@ void bind(CLI::App& app, InspectCommand& o) {
   app.add_option("DIR", o.directory, "a model or a draft")->required();
   app.add_option("--against", o.against, "the target that the draft should fit");
   app.add_option("--prompts", o.prompts, "JSONL: probe the acceptance under each reading of the draft");
-  app.add_option("--chat-template", o.chat_template, "name; default: guessed from the target");
+  bind(app, o.chat);
   app.add_option("--max-new-tokens", o.max_new_tokens, "per prompt of the probe")->check(kAboveZero);
 }
 
@@ -296,6 +322,7 @@ void parse_and_run(int argc, char** argv) {
 constexpr Command kCommands[] = {
     {"tokenize", "JSONL {\"text\"} on standard input to {\"ids\", \"text\"} lines",
      parse_and_run<TokenizeOptions, run_tokenize>},
+    {"data", "say what training will see of conversations", parse_and_run<DataCommand, run_data>},
     {"capture", "write a target's features for training without it", parse_and_run<CaptureOptions, run_capture>},
     {"train", "train a draft for a target", parse_and_run<TrainCommand, run_train>},
     {"export", "write a checkpoint's draft for a reader", parse_and_run<ExportCommand, run_export>},

@@ -94,7 +94,7 @@ void run_generate(const GenerateCommand& command) {
     throw Error(ErrorKind::usage, "generate", "--output takes the lines of --input; an answer to --prompt is printed");
   if (!command.output.empty()) expect_writable(command.output);
   stop_requested();
-  ServedModels models = load_served_models(command.model, command.draft, command.chat_template, command.tap_ids);
+  ServedModels models = load_served_models(command.model, command.draft, command.chat, command.tap_ids);
   models.reader.raw_prompts = command.raw;
   Exec exec;
   Generator generator(exec, models.target, models.draft ? &*models.draft : nullptr);

@@ -30,7 +30,7 @@ void print_probe(const ProbeReport& report) {
 }
 
 void inspect_against(const InspectCommand& command, Draft draft) {
-  ServedModels models = load_served_models(command.against, "", command.chat_template);
+  ServedModels models = load_served_models(command.against, "", command.chat);
   const Fit found = fit(draft.config, models.target.config);
   print_fit(found);
   if (!found.mismatches.empty()) throw Error(ErrorKind::input, command.directory, "does not fit the target");

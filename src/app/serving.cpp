@@ -28,12 +28,13 @@ Draft load_served_draft(const std::string& directory, const Target& target, cons
 }  // namespace
 
 ServedModels load_served_models(const std::string& model_directory, const std::string& draft_directory,
-                                const std::string& chat_template, const std::vector<int64_t>& tap_ids) {
+                                const ChatOptions& chat, const std::vector<int64_t>& tap_ids) {
   ServedModels models{load_target(model_directory), std::nullopt,
-                      ConversationReader::of_model(model_directory, chat_template)};
+                      ConversationReader::of_model(model_directory, chat)};
   models.reader.vocabulary = models.target.config.vocabulary;
-  if (models.reader.chat_template)
-    log_info(fmt::format("chat template: {} ({})", models.reader.chat_template->name, models.reader.template_rule));
+  models.target.config.stop_ids = models.reader.stop_ids;
+  if (models.reader.chat)
+    log_info(fmt::format("chat template: {}", models.reader.chat->chat_template().source()));
   if (!draft_directory.empty()) models.draft = load_served_draft(draft_directory, models.target, tap_ids);
   return models;
 }

@@ -17,7 +17,7 @@ struct ServedModels {
 };
 // `draft_directory` may be empty. `tap_ids`, when given, replace the draft's own. Logs which rules applied.
 ServedModels load_served_models(const std::string& model_directory, const std::string& draft_directory,
-                                const std::string& chat_template, const std::vector<int64_t>& tap_ids = {});
+                                const ChatOptions& chat, const std::vector<int64_t>& tap_ids = {});
 
 // Text of the ids as they come; `write` gets whole characters. Special tokens are left out.
 TextStream text_stream(const Tokenizer& tokenizer, std::function<void(std::string_view)> write = {});

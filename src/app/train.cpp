@@ -22,8 +22,9 @@ std::vector<std::vector<int32_t>> generation_prompts(const TrainCommand& command
   const std::string& path = command.prompts.empty() ? command.train.held_out : command.prompts;
   std::vector<std::vector<int32_t>> prompts;
   if (path.empty()) return prompts;
-  ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat_template);
+  ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat);
   reader.vocabulary = target.config.vocabulary;
+  reader.bad_lines = command.train.bad_lines;
   for (Prompt& prompt : read_prompts(path, reader)) {
     if (static_cast<int64_t>(prompts.size()) == command.prompt_count) break;
     prompts.push_back(std::move(prompt.ids));

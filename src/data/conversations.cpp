@@ -4,30 +4,20 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.h"
-#include "io/descriptor.h"
+#include "base/named.h"
+#include "data/supervision.h"
+#include "io/eos_token_ids.h"
 
 namespace eyrie {
 namespace {
-
-std::string canonical_role(const std::string& role) {
-  if (role == "human") return "user";
-  if (role == "gpt") return "assistant";
-  return role;
-}
-
-const std::string& text_of(const Json& message, const char* key, const char* other_key) {
-  return message.find(key) ? message.text(key) : message.text(other_key);
-}
 
 TokenSequence read_tokens(const Json& line) {
   TokenSequence sequence;
   for (const Json& id : line.array("input_ids"))
     sequence.input_ids.push_back(static_cast<int32_t>(id.as_integer(0, INT32_MAX)));
-  for (const Json& bit : line.array("loss_mask"))
-    sequence.loss_mask.push_back(static_cast<uint8_t>(bit.as_integer(0, 1)));
+  for (const Json& bit : line.array("loss_mask")) sequence.loss_mask.push_back(mask_bit(bit));
   if (sequence.input_ids.empty()) throw Error(ErrorKind::file, "input_ids", "the sequence is empty");
   if (sequence.input_ids.size() != sequence.loss_mask.size())
     throw Error(ErrorKind::file, "loss_mask",
@@ -35,27 +25,20 @@ TokenSequence read_tokens(const Json& line) {
   return sequence;
 }
 
-TokenSequence encode(const std::vector<Message>& messages, const ConversationReader& reader) {
-  if (reader.tokenizer && !reader.chat_template) throw Error(ErrorKind::file, "", reader.template_rule);
-  if (!reader.tokenizer)
-    throw Error(ErrorKind::file, "",
-                "expected \"input_ids\" and \"loss_mask\" (no tokenizer is at hand), found a conversation");
-  if (messages.empty()) throw Error(ErrorKind::file, "", "the conversation is empty");
-  EncodedChat chat = encode_chat(*reader.tokenizer, *reader.chat_template, messages, false);
-  return {"", std::move(chat.ids), std::move(chat.loss_mask)};
-}
-
-TokenSequence read_sequence(const Json& line, const ConversationReader& reader) {
+std::vector<TokenSequence> read_sequences(const Json& line, const ConversationReader& reader, ChatCounts& counts) {
   if (!line.is_object()) line.as_members();  // throws what it is instead
-  TokenSequence sequence;
-  if (line.find("input_ids"))
-    sequence = read_tokens(line);
-  else if (const auto messages = read_messages(line))
-    sequence = encode(*messages, reader);
-  else
+  std::vector<TokenSequence> sequences;
+  if (line.find("input_ids")) {
+    sequences.push_back(read_tokens(line));
+  } else if (const auto conversation = read_conversation(line)) {
+    for (ChatSequence& one : reader.expect_chat().encode(*conversation, counts))
+      sequences.push_back({"", std::move(one.ids), std::move(one.loss_mask)});
+  } else {
     throw Error(ErrorKind::file, "", "expected \"conversations\", \"messages\" or \"input_ids\"");
-  if (const Json* id = line.find("id")) sequence.id = id->is_text() ? id->as_text() : id->dump();
-  return sequence;
+  }
+  if (const Json* id = line.find("id"))
+    for (TokenSequence& one : sequences) one.id = id->is_text() ? id->as_text() : id->dump();
+  return sequences;
 }
 
 void check_ids(const TokenSequence& sequence, int64_t vocabulary) {
@@ -71,6 +54,8 @@ void add(TokenSequence sequence, int64_t max_tokens, Conversations& out) {
     sequence.loss_mask.resize(static_cast<size_t>(max_tokens));
     ++out.cut;
   }
+  const std::vector<int32_t> ends = {0, static_cast<int32_t>(sequence.input_ids.size())};
+  if (supervise(sequence.loss_mask, ends, 1).rows() == 0) return void(++out.unsupervised);
   out.tokens += static_cast<int64_t>(sequence.input_ids.size());
   out.supervised_tokens += std::count(sequence.loss_mask.begin(), sequence.loss_mask.end(), 1);
   out.sequences.push_back(std::move(sequence));
@@ -78,65 +63,64 @@ void add(TokenSequence sequence, int64_t max_tokens, Conversations& out) {
 
 }  // namespace
 
-void for_each_json_line(std::istream& lines, const std::string& place, const std::function<void(const Json&)>& visit) {
-  std::string text;
-  for (int64_t line = 1; std::getline(lines, text); ++line) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Json json = Json::parse(text, place, line);
-    try {
-      visit(json);
-    } catch (const Error& error) {
-      const std::string what = error.what();
-      throw Error(ErrorKind::file, place_of_line(place, line),
-                  what.starts_with(place + ": ") ? what.substr(place.size() + 2) : what);
-    }
-  }
-  if (lines.bad()) throw system_error(place, "cannot be read");
+uint8_t mask_bit(const Json& entry) {
+  const double value = entry.is_boolean() ? entry.as_boolean() : entry.is_number() ? entry.as_number() : -1;
+  if (value == 0 || value == 1) return value == 1;
+  throw Error(ErrorKind::file, "loss_mask", fmt::format("expected 0 or 1, found {}", entry.dump()));
 }
 
-void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw system_error(path, "cannot be opened");
-  for_each_json_line(file, path, visit);
-}
-
-ConversationReader ConversationReader::of_model(const std::string& directory, const std::string& template_name) {
+ConversationReader ConversationReader::of_model(const std::string& directory, const ChatOptions& options) {
   ConversationReader reader;
+  reader.model = directory;
+  reader.stop_ids = eos_token_ids(directory);
+  auto chat_template = ChatTemplate::of_model(directory, options);
   if (!std::filesystem::exists(directory + "/tokenizer.json")) return reader;
   reader.tokenizer = Tokenizer::from_directory(directory);
-  if (template_name.empty()) {
-    try {
-      GuessedTemplate guess = guess_chat_template(*reader.tokenizer, directory);
-      reader.chat_template = guess.chat_template;
-      reader.template_rule = std::move(guess.rule);
-    } catch (const Error& error) {
-      reader.template_rule = error.what();  // lines of token ids need none
-    }
-  } else {
-    reader.chat_template = &find_chat_template(template_name);
-    reader.template_rule = "named on the command line";
-  }
+  reader.vocabulary = reader.tokenizer->vocabulary_size();
+  if (!chat_template) return reader;
+  reader.chat.emplace(*reader.tokenizer, std::move(*chat_template), reader.stop_ids);
+  reader.stop_ids = reader.chat->stop_ids();
   return reader;
 }
 
-std::optional<std::vector<Message>> read_messages(const Json& line) {
-  const Json* list = line.find("conversations");
-  if (!list) list = line.find("messages");
-  if (!list) return std::nullopt;
-  std::vector<Message> messages;
-  for (const Json& message : list->as_array())
-    messages.push_back({canonical_role(text_of(message, "role", "from")), text_of(message, "content", "value")});
-  return messages;
+FeatureInfo ConversationReader::info(const std::string& target_fingerprint, std::vector<int64_t> tap_ids) const {
+  FeatureInfo info{target_fingerprint, std::move(tap_ids), tokenizer ? tokenizer->hash() : ""};
+  if (chat) info.template_hash = chat->chat_template().hash(), info.template_date = chat->chat_template().date();
+  return info;
+}
+
+const Tokenizer& ConversationReader::expect_tokenizer() const {
+  if (tokenizer) return *tokenizer;
+  throw Error(ErrorKind::usage, model,
+              "has no tokenizer.json: expected lines of \"input_ids\" (and \"loss_mask\"), found text");
+}
+
+const ChatTokenizer& ConversationReader::expect_chat() const {
+  expect_tokenizer();
+  if (chat) return *chat;
+  throw Error(ErrorKind::usage, model,
+              fmt::format("carries no chat template (chat_template.jinja, chat_template.json, tokenizer_config.json): "
+                          "name one with --chat-template, a file or one of {}",
+                          names_of(built_in_templates())));
+}
+
+Conversations survey_conversations(const std::string& path, const ConversationReader& reader) {
+  Conversations out;
+  out.lines = for_each_fit_line(path, [&](const Json& line) {
+    ChatCounts counts = out.chat;  // of a line that turns out unfit nothing is counted
+    std::vector<TokenSequence> sequences = read_sequences(line, reader, counts);
+    for (const TokenSequence& sequence : sequences) check_ids(sequence, reader.vocabulary);
+    out.unsupervised += sequences.empty();
+    for (TokenSequence& sequence : sequences) add(std::move(sequence), reader.max_tokens, out);
+    out.chat = std::move(counts);
+  });
+  if (out.lines.lines == 0) throw Error(ErrorKind::file, path, "holds no conversation");
+  return out;
 }
 
 Conversations read_conversations(const std::string& path, const ConversationReader& reader) {
-  Conversations out;
-  for_each_json_line(path, [&](const Json& line) {
-    TokenSequence sequence = read_sequence(line, reader);
-    check_ids(sequence, reader.vocabulary);
-    add(std::move(sequence), reader.max_tokens, out);
-  });
-  if (out.sequences.empty()) throw Error(ErrorKind::file, path, "holds no conversation");
+  Conversations out = survey_conversations(path, reader);
+  out.lines.expect_few(path, reader.bad_lines);
   return out;
 }
 

@@ -59,6 +59,8 @@ FeatureInfo read_info(const SafetensorsFile& file) {
                 fmt::format("format_version: expected {}, found {}", kFormatVersion, version));
   info.target_fingerprint = value("target_fingerprint");
   info.tokenizer_hash = value("tokenizer_hash");
+  info.template_hash = value("template_hash");
+  info.template_date = value("template_date");
   if (const std::string ids = value("tap_ids"); !ids.empty()) {
     const Json array = Json::parse(ids, file.path());
     for (const Json& id : array.as_array()) info.tap_ids.push_back(id.as_integer(0));
@@ -121,7 +123,9 @@ void write_features(const std::string& path, const FeatureTensors& features, con
                     {{"format_version", kFormatVersion},
                      {"target_fingerprint", info.target_fingerprint},
                      {"tap_ids", fmt::format("[{}]", fmt::join(info.tap_ids, ", "))},
-                     {"tokenizer_hash", info.tokenizer_hash}});
+                     {"tokenizer_hash", info.tokenizer_hash},
+                     {"template_hash", info.template_hash},
+                     {"template_date", info.template_date}});
 }
 
 }  // namespace eyrie

@@ -17,6 +17,8 @@ struct FeatureInfo {
   std::string target_fingerprint;
   std::vector<int64_t> tap_ids;  // output ids (spec §2)
   std::string tokenizer_hash;
+  std::string template_hash = {},
+              template_date = {};  // of the chat template, the date where it tells one; empty without
 };
 
 struct FeatureBatch {

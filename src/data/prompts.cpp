@@ -1,35 +1,46 @@
 #include "data/prompts.h"
 
+#include <fmt/core.h>
+
 #include "base/error.h"
 
 namespace eyrie {
 namespace {
 
-Prompt prompt_of(const ConversationReader& reader, std::vector<Message> messages) {
-  if (!messages.empty() && messages.back().role == "assistant") messages.pop_back();
-  if (messages.empty()) throw Error(ErrorKind::file, "", "the conversation has no turn to answer");
-  if (!reader.tokenizer) throw Error(ErrorKind::file, "", "expected \"input_ids\": the model has no tokenizer.json");
+Prompt prompt_of(const ConversationReader& reader, const Conversation& conversation) {
   Prompt prompt;
-  prompt.question = messages.back().content;
-  if (reader.raw_prompts)
-    prompt.ids = reader.tokenizer->encode(prompt.question, true);
-  else if (reader.chat_template)
-    prompt.ids = encode_chat(*reader.tokenizer, *reader.chat_template, messages, true).ids;
-  else
-    throw Error(ErrorKind::file, "", reader.template_rule);
+  for (const Json& message : conversation.messages)
+    if (role_of(message) == "user") prompt.question = content_of(message);
+  prompt.ids = reader.raw_prompts ? reader.expect_tokenizer().encode(prompt.question, true)
+                                  : reader.expect_chat().prompt(conversation);
   return prompt;
 }
 
-// A training line ends in an answer: the prompt is what stands before its last run of 1s.
+// A training line ends in an answer: the prompt is what stands before its last run of 1s; nothing where none does.
 void cut_last_answer(const Json::Array& loss_mask, std::vector<int32_t>& ids) {
   if (loss_mask.size() != ids.size())
     throw Error(ErrorKind::file, "loss_mask",
-                "expected " + std::to_string(ids.size()) + " entries, found " + std::to_string(loss_mask.size()));
+                fmt::format("expected {} entries, found {}", ids.size(), loss_mask.size()));
   size_t end = ids.size();
-  while (end > 0 && loss_mask[end - 1].as_integer(0, 1) == 0) --end;
-  while (end > 0 && loss_mask[end - 1].as_integer(0, 1) == 1) --end;
-  if (end == 0) throw Error(ErrorKind::file, "loss_mask", "nothing stands before the answer");
+  while (end > 0 && !mask_bit(loss_mask[end - 1])) --end;
+  while (end > 0 && mask_bit(loss_mask[end - 1])) --end;
   ids.resize(end);
+}
+
+// The line as one with "messages", whatever it calls its question.
+Json with_messages(const Json& line) {
+  const auto ask = [&](const Json& question) {
+    Json asked = line;
+    return asked.set("messages", Json::Array{Json::object({{"role", "user"}, {"content", question.as_text()}})});
+  };
+  const Json* prompt = line.find("prompt");
+  if (prompt && prompt->is_array()) return Json(line).set("messages", *prompt);
+  if (prompt) return ask(*prompt);
+  if (const Json* question = line.find("question")) return ask(*question);
+  if (line.find("turns") && !line.array("turns").empty()) return ask(line.array("turns")[0]);
+  if (line.find("messages") || line.find("conversations")) return line;
+  throw Error(ErrorKind::file, "",
+              "expected one of \"prompt\", \"question\", \"turns\", \"messages\", \"conversations\" and \"input_ids\"");
 }
 
 Prompt read_prompt(const Json& line, const ConversationReader& reader) {
@@ -38,26 +49,48 @@ Prompt read_prompt(const Json& line, const ConversationReader& reader) {
     for (const Json& id : line.array("input_ids"))
       prompt.ids.push_back(static_cast<int32_t>(id.as_integer(0, reader.vocabulary - 1)));
     if (line.find("loss_mask")) cut_last_answer(line.array("loss_mask"), prompt.ids);
-  } else if (auto messages = read_messages(line)) {
-    prompt = prompt_of(reader, std::move(*messages));
   } else {
-    prompt = prompt_of(reader, {{"user", line.text(line.find("prompt") ? "prompt" : "question")}});
+    prompt = prompt_of(reader, *read_conversation(with_messages(line)));
   }
-  if (line.find("answer")) prompt.answer = line.text("answer");
-  if (const Json* id = line.find("id")) prompt.id = id->is_text() ? id->as_text() : id->dump();
+  if (prompt.ids.empty()) prompt.error = "nothing stands before an answer";
+  if (const Json* answer = line.find("answer")) prompt.answer = answer->is_text() ? answer->as_text() : answer->dump();
   return prompt;
+}
+
+// `lines`: what was found of unfit ones.
+std::vector<Prompt> read_lines(const std::string& path, const ConversationReader& reader, UnfitLines& lines) {
+  std::vector<Prompt> prompts;
+  std::string id;  // of the line at hand, once it is read
+  lines = for_each_fit_line(
+      path,
+      [&](const Json& line) {
+        const Json* found = line.find("id");
+        id = !found ? "" : found->is_text() ? found->as_text() : found->dump();
+        Prompt prompt = read_prompt(line, reader);
+        prompt.id = std::exchange(id, "");
+        prompts.push_back(std::move(prompt));
+      },
+      [&](const std::string& why) { prompts.push_back({.id = std::exchange(id, ""), .error = why}); });
+  if (prompts.empty()) throw Error(ErrorKind::file, path, "holds no prompt");
+  return prompts;
 }
 
 }  // namespace
 
 Prompt make_prompt(const ConversationReader& reader, const std::string& text) {
-  return prompt_of(reader, {{"user", text}});
+  return prompt_of(reader, user_turn(text));
+}
+
+std::vector<Prompt> read_all_prompts(const std::string& path, const ConversationReader& reader) {
+  UnfitLines lines;
+  return read_lines(path, reader, lines);
 }
 
 std::vector<Prompt> read_prompts(const std::string& path, const ConversationReader& reader) {
-  std::vector<Prompt> prompts;
-  for_each_json_line(path, [&](const Json& line) { prompts.push_back(read_prompt(line, reader)); });
-  if (prompts.empty()) throw Error(ErrorKind::file, path, "holds no prompt");
+  UnfitLines lines;
+  std::vector<Prompt> prompts = read_lines(path, reader, lines);
+  lines.expect_few(path, reader.bad_lines);
+  std::erase_if(prompts, [](const Prompt& prompt) { return !prompt.error.empty(); });
   return prompts;
 }
 

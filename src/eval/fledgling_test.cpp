@@ -13,7 +13,7 @@ const std::string kFledgling = EYRIE_SOURCE_DIR "/assets/fledgling";
 
 struct Answerer {
   Target target = load_target(kFledgling);
-  ConversationReader reader = ConversationReader::of_model(kFledgling, "");
+  ConversationReader reader = ConversationReader::of_model(kFledgling, {});
   Exec exec;
   Generator generator{exec, target, nullptr};
 
@@ -36,8 +36,9 @@ TEST(Fledgling, AnswersAsTheOtherImplementationDid) {
   int left = 5;
   for_each_json_line(kFledgling + "/conversations.jsonl", [&](const Json& line) {
     if (left-- <= 0) return;
-    const std::vector<Message> messages = *read_messages(line);
-    EXPECT_EQ(fledgling.answer(make_prompt(fledgling.reader, messages[0].content).ids), messages[1].content);
+    const Json::Array messages = read_conversation(line)->messages;
+    EXPECT_EQ(fledgling.answer(make_prompt(fledgling.reader, std::string(content_of(messages[0]))).ids),
+              content_of(messages[1]));
   });
 }
 

@@ -1,5 +1,5 @@
 // io/json.h: the one reader and writer of JSON. Reading is checked: depth at most 64, no duplicate keys, integers exact
-// (an integer that does not fit 64 bits is an error, never wrapped), text valid UTF-8. Errors are Error{file} and say
+// (one that does not fit 64 bits is a number and no integer, never wrapped), text valid UTF-8. Errors are Error{file} and say
 // the place, the line, the key, what was expected and what was found.
 #pragma once
 #include <cstdint>

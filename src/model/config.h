@@ -43,7 +43,7 @@ struct TargetConfig {
   DecoderConfig decoder;
   int64_t layers = 0, vocabulary = 0;
   bool tied_embeddings = false;
-  std::vector<int32_t> stop_ids;  // generation_config.json's eos_token_id, else config.json's
+  std::vector<int32_t> stop_ids;  // the config files' (io/eos_token_ids.h); whoever reads the tokenizer adds its own
   std::optional<int32_t> bos_id;
 };
 

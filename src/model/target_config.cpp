@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
-#include <filesystem>
 #include <limits>
 
 #include "base/error.h"
+#include "io/eos_token_ids.h"
 #include "model/config.h"
 #include "model/config_keys.h"
 #include "model/decoder_config.h"
@@ -12,11 +12,6 @@ namespace eyrie {
 namespace {
 
 constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
-
-std::vector<int32_t> stop_ids(const Json& config, const std::string& place) {
-  const std::vector<int64_t> ids = integers_or_none(config, place, "eos_token_id", 0, kMaxId);
-  return {ids.begin(), ids.end()};
-}
 
 }  // namespace
 
@@ -28,7 +23,6 @@ TargetConfig target_config_of(const Json& config, const std::string& place) {
   target.layers = config.integer("num_hidden_layers", 1, kMaxLayers);
   target.vocabulary = config.integer("vocab_size", 1, kMaxVocabulary);
   target.tied_embeddings = boolean_or(config, "tie_word_embeddings", false);
-  target.stop_ids = stop_ids(config, place);
   if (config.find("bos_token_id")) target.bos_id = static_cast<int32_t>(config.integer("bos_token_id", 0, kMaxId));
   return target;
 }
@@ -36,10 +30,7 @@ TargetConfig target_config_of(const Json& config, const std::string& place) {
 TargetConfig read_target_config(const std::string& directory) {
   const std::string path = config_path(directory);
   TargetConfig target = target_config_of(read_config_file(path), path);
-  const std::string generation_path = (std::filesystem::path(directory) / "generation_config.json").string();
-  if (!std::filesystem::exists(generation_path)) return target;
-  const std::vector<int32_t> stops = stop_ids(read_config_file(generation_path), generation_path);
-  if (!stops.empty()) target.stop_ids = stops;
+  target.stop_ids = eos_token_ids(directory);
   return target;
 }
 

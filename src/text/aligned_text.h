@@ -10,6 +10,7 @@ namespace eyrie {
 struct AlignedText {
   std::string text;
   std::vector<size_t> origin;  // [text bytes] ascending: byte of the input
+  bool continues = false;      // goes on behind other text: no prefix belongs in front of it
 
   static AlignedText of_input(std::string_view input, size_t begin) {
     AlignedText aligned{std::string(input), std::vector<size_t>(input.size())};
@@ -29,11 +30,13 @@ struct AlignedText {
   }
   AlignedText slice(size_t begin, size_t end) const {
     AlignedText part;
+    part.continues = continues && begin == 0;
     part.append(*this, begin, end);
     return part;
   }
-  // New bytes in front, at the place of the first byte. The text must not be empty.
+  // New bytes in front, at the place of the first byte, unless the text continues. It must not be empty.
   void prepend(std::string_view bytes) {
+    if (continues) return;
     text.insert(0, bytes);
     origin.insert(origin.begin(), bytes.size(), origin.front());
   }

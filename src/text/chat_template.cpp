@@ -2,172 +2,180 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
+#include <filesystem>
 
 #include "base/error.h"
-#include "text/unicode.h"
+#include "base/named.h"
+#include "base/random.h"
+#include "io/atomic_dir.h"
 
 namespace eyrie {
 namespace {
 
-constexpr std::string_view kThinkBegin = "<think>", kThinkEnd = "</think>";
+namespace fs = std::filesystem;
 
-Error wrong_message(size_t index, const std::string& message) {
-  return {ErrorKind::input, fmt::format("message {}", index + 1), message};
-}
+constexpr const char* kDateForm = "%Y-%m-%d %H:%M:%S";
 
-// An optional system message, then user and assistant in turn; the user begins.
-void check_roles(std::span<const Message> messages, bool add_generation_prompt) {
-  const size_t first = !messages.empty() && messages[0].role == "system" ? 1 : 0;
-  if (messages.size() == first) throw Error(ErrorKind::input, "", "the conversation has no user message");
-  for (size_t i = first; i < messages.size(); ++i) {
-    const char* expected = (i - first) % 2 == 0 ? "user" : "assistant";
-    if (messages[i].role != expected)
-      throw wrong_message(i, fmt::format("expected role {}, found \"{}\"", expected, messages[i].role));
-  }
-  if (add_generation_prompt && messages.back().role != "user")
-    throw wrong_message(messages.size() - 1, "expected a user message before the generation prompt");
-}
-
-void check_contents(std::span<const Message> messages) {
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const size_t offset = first_invalid_byte(messages[i].content);
-    if (offset != kAllValid) throw wrong_message(i, fmt::format("content is not UTF-8 at byte {}", offset));
-  }
-}
-
-// The tokens that a template's text must come out as.
-void check_tokens(const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
-  for (const std::string_view token : {chat_template.bos, chat_template.stop_token}) {
-    const auto id = tokenizer.token_id(token);
-    if (!token.empty() && !(id && tokenizer.is_added(*id)))
-      throw Error(ErrorKind::file, "tokenizer.json",
-                  fmt::format("expected the token {} of chat template {}, found none", token, chat_template.name));
-  }
-}
-
-// Python's str.strip, which templates use: White_Space and the four separators U+001C to U+001F.
-std::string_view strip(std::string_view text) {
-  const auto is_space = [](uint32_t point) { return is_white_space(point) || (point >= 0x1C && point <= 0x1F); };
-  while (!text.empty() && is_space(code_point_at(text, 0).value)) text.remove_prefix(code_point_at(text, 0).bytes);
-  while (!text.empty() && is_space(code_point_before(text, text.size()).value))
-    text.remove_suffix(code_point_before(text, text.size()).bytes);
-  return text;
-}
-
-std::string_view strip_newlines(std::string_view text, bool left, bool right) {
-  while (left && text.starts_with('\n')) text.remove_prefix(1);
-  while (right && text.ends_with('\n')) text.remove_suffix(1);
-  return text;
-}
-
-struct Answer {
-  std::string_view reasoning, content;
+// Where a text was found, and the one beside it for conversations with tools.
+struct Found {
+  std::string source, text;
+  std::optional<std::string> tool_text;
 };
 
-// "<think>reasoning</think>content", as Qwen3's template takes it apart.
-Answer split_reasoning(std::string_view content) {
-  const size_t end = content.find(kThinkEnd);
-  if (end == content.npos) return {"", content};
-  std::string_view reasoning = content.substr(0, end);
-  const size_t begin = reasoning.rfind(kThinkBegin);
-  if (begin != reasoning.npos) reasoning.remove_prefix(begin + kThinkBegin.size());
-  content.remove_prefix(content.rfind(kThinkEnd) + kThinkEnd.size());
-  return {strip_newlines(reasoning, true, true), strip_newlines(content, true, false)};
+// "chat_template": a text, or a list of {"name", "template"} of which `default` and `tool_use` are taken.
+std::optional<Found> in_json(const fs::path& path) {
+  if (!fs::exists(path)) return std::nullopt;
+  const Json config = Json::parse_file(path.string());
+  const Json* value = config.find("chat_template");
+  if (!value) return std::nullopt;
+  if (value->is_text()) return Found{path.string(), value->as_text(), {}};
+  std::optional<std::string> text, tool_text;
+  for (const Json& entry : value->as_array()) {
+    if (entry.text("name") == "default") text = entry.text("template");
+    if (entry.text("name") == "tool_use") tool_text = entry.text("template");
+  }
+  if (!text) throw Error(ErrorKind::file, path.string(), "chat_template: expected one named \"default\" among them");
+  return Found{path.string(), *text, tool_text};
 }
 
-// The user message that the turns at the end answer; results of tools are no question.
-size_t last_question(std::span<const Message> messages) {
-  for (size_t i = messages.size(); i-- > 0;) {
-    const Message& message = messages[i];
-    const bool tool_result =
-        message.content.starts_with("<tool_response>") && message.content.ends_with("</tool_response>");
-    if (message.role == "user" && !tool_result) return i;
-  }
-  return messages.size() - 1;
+std::optional<Found> in_directory(const fs::path& directory) {
+  const fs::path jinja = directory / "chat_template.jinja";
+  const fs::path tools = directory / "additional_chat_templates" / "tool_use.jinja";
+  if (fs::exists(jinja))
+    return Found{jinja.string(), read_file(jinja), fs::exists(tools) ? std::optional(read_file(tools)) : std::nullopt};
+  if (auto found = in_json(directory / "chat_template.json")) return found;
+  return in_json(directory / "tokenizer_config.json");
 }
 
-class Renderer {
- public:
-  Renderer(const ChatTemplate& chat_template, std::span<const Message> messages)
-      : template_(chat_template), messages_(messages), last_question_(last_question(messages)) {}
+Found named(const std::string& name) {
+  if (const BuiltInTemplate* built_in = find_named(built_in_templates(), name))
+    return {"built in: " + name, std::string(built_in->text), {}};
+  if (fs::is_regular_file(name)) return {name, read_file(name), {}};
+  throw Error(ErrorKind::usage, "chat-template",
+              fmt::format("\"{}\": expected a file or one of {}", name, names_of(built_in_templates())));
+}
 
-  void run(bool add_generation_prompt) {
-    text += template_.bos;
-    if (messages_[0].role != "system" && template_.system_default) turn(template_.system, *template_.system_default);
-    for (size_t i = 0; i < messages_.size(); ++i) message(i);
-    if (add_generation_prompt) text += template_.generation_prompt;
+// bos_token and its kin: texts, or added tokens written out. The older file says what the newer one leaves open.
+Json read_special_tokens(const fs::path& directory) {
+  Json tokens = Json::object({});
+  for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
+    if (!fs::exists(directory / file)) continue;
+    const Json config = Json::parse_file((directory / file).string());
+    for (const char* key :
+         {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+      const Json* value = config.find(key);
+      if (!value) continue;
+      tokens.set(key, value->is_object() ? value->text("content") : value->as_text());
+    }
   }
+  return tokens;
+}
 
-  std::string text;
-  struct Span {
-    size_t begin, end;
-  };
-  std::vector<Span> spans;  // bytes that the target generates
-
- private:
-  void turn(const RoleFormat& format, std::string_view content) {
-    text.append(format.prefix).append(format.trim ? strip(content) : content).append(format.suffix);
+Json read_arguments(const std::vector<std::string>& words) {
+  Json arguments = Json::object({});
+  for (const std::string& word : words) {
+    const size_t equals = word.find('=');
+    if (equals == 0 || equals == word.npos)
+      throw Error(ErrorKind::usage, "template-arg", fmt::format("expected KEY=VALUE, found \"{}\"", word));
+    const std::string value = word.substr(equals + 1);
+    try {
+      arguments.set(word.substr(0, equals), Json::parse(value, "template-arg"));
+    } catch (const Error&) {
+      arguments.set(word.substr(0, equals), value);
+    }
   }
+  return arguments;
+}
 
-  void message(size_t index) {
-    const Message& current = messages_[index];
-    if (current.role == "assistant") return answer(index);
-    if (current.role == "user") return user(index);
-    if (template_.system_place == SystemPlace::own_turn) turn(template_.system, current.content);
+std::tm read_date(const std::string& text) {
+  std::tm date = {};
+  if (text.empty()) {
+    const std::time_t now = std::time(nullptr);
+    localtime_r(&now, &date);
+    return date;
   }
-
-  void user(size_t index) {
-    const bool with_system = template_.system_place == SystemPlace::last_user && index + 1 == messages_.size() &&
-                             messages_[0].role == "system";
-    if (!with_system) return turn(template_.user, messages_[index].content);
-    text += template_.user.prefix;
-    turn(template_.system, messages_[0].content);
-    text.append(messages_[index].content).append(template_.user.suffix);
+  for (const char* form : {kDateForm, "%Y-%m-%d"}) {
+    date = {};
+    const char* end = strptime(text.c_str(), form, &date);
+    if (end && *end == 0) return date;
   }
+  throw Error(ErrorKind::usage, "template-date",
+              fmt::format("expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, found \"{}\"", text));
+}
 
-  // What follows the generation prompt is the target's own; a turn rendered without all of that prompt (no think block)
-  // begins behind its header.
-  void answer(size_t index) {
-    const size_t begin = text.size();
-    turn(template_.assistant,
-         template_.reasoning == Reasoning::qwen3 ? qwen3_content(index) : messages_[index].content);
-    const bool prompted = std::string_view(text).substr(begin).starts_with(template_.generation_prompt);
-    const size_t prompt = (prompted ? template_.generation_prompt : template_.assistant.prefix).size();
-    spans.push_back({begin + prompt, text.size() - template_.assistant.suffix.size() + template_.stop_token.size()});
+// The arguments of tool calls as JSON text, spelled as Python does. False: there are none.
+bool write_arguments_out(Json::Array& messages) {
+  static const JinjaTemplate kText = JinjaTemplate::parse("{{ arguments | tojson }}", "arguments");
+  bool any = false;
+  for (Json& message : messages) {
+    if (!message.find("tool_calls")) continue;
+    Json::Array calls = message.array("tool_calls");
+    for (Json& call : calls) {
+      Json function = call.find("function") ? call.at("function") : call;
+      if (!function.find("arguments") || !function.at("arguments").is_object()) continue;
+      const Json arguments = Json::object({{"arguments", function.at("arguments")}});
+      function.set("arguments", kText.render(arguments, {}).text);
+      call = call.find("function") ? Json(call).set("function", function) : function;
+      any = true;
+    }
+    message.set("tool_calls", std::move(calls));
   }
-
-  std::string qwen3_content(size_t index) const {
-    const auto [reasoning, content] = split_reasoning(messages_[index].content);
-    const bool last = index + 1 == messages_.size();
-    if (index < last_question_ || (!last && reasoning.empty())) return std::string(content);
-    return fmt::format("{}\n{}\n{}\n\n{}", kThinkBegin, reasoning, kThinkEnd, strip_newlines(content, true, false));
-  }
-
-  const ChatTemplate& template_;
-  std::span<const Message> messages_;
-  size_t last_question_;
-};
+  return any;
+}
 
 }  // namespace
 
-EncodedChat encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
-                        std::span<const Message> messages, bool add_generation_prompt) {
-  check_roles(messages, add_generation_prompt);
-  check_contents(messages);
-  check_tokens(tokenizer, chat_template);
-  Renderer renderer(chat_template, messages);
-  renderer.run(add_generation_prompt);
+std::optional<ChatTemplate> ChatTemplate::of_model(const std::string& directory, const ChatOptions& options) {
+  const auto found = options.chat_template.empty() ? in_directory(directory) : named(options.chat_template);
+  if (!found) return std::nullopt;
+  ChatTemplate made(JinjaTemplate::parse(found->text, found->source));
+  if (found->tool_text) made.tool_text_ = JinjaTemplate::parse(*found->tool_text, found->source + " (tool_use)");
+  made.source_ = found->source;
+  made.hash_ = fmt::format("{:016x}", hash_name(found->text + found->tool_text.value_or("")));
+  made.special_tokens_ = read_special_tokens(directory);
+  made.arguments_ = read_arguments(options.template_args);
+  made.now_ = read_date(options.template_date);
+  return made;
+}
 
-  EncodedText encoded = tokenizer.encode_with_offsets(renderer.text);
-  std::vector<uint8_t> loss_mask(encoded.ids.size());
-  for (const auto& span : renderer.spans) {
-    const auto first = std::lower_bound(encoded.begin.begin(), encoded.begin.end(), span.begin);
-    const auto end = std::lower_bound(first, encoded.begin.end(), span.end);
-    std::fill(loss_mask.begin() + (first - encoded.begin.begin()), loss_mask.begin() + (end - encoded.begin.begin()),
-              1);
+JinjaOutput ChatTemplate::render(const Conversation& conversation, const Json::Array& messages, bool generation_prompt,
+                                 std::optional<bool> thinking) const {
+  Json variables = special_tokens_;
+  // Templates call the reasoning of a message by one of three names.
+  Json::Array named = messages;
+  for (Json& message : named)
+    for (const char* name : {"reasoning", "thinking"})
+      if (message.find("reasoning_content") && mentions(name)) message.set(name, std::string(reasoning_of(message)));
+  variables.set("tools", conversation.tools);
+  variables.set("documents", conversation.documents);
+  variables.set("add_generation_prompt", generation_prompt);
+  for (const char* name : {"enable_thinking", "thinking"})
+    if (thinking && mentions(name)) variables.set(name, *thinking);
+  for (const Json* arguments : {&arguments_, &conversation.arguments})
+    for (const auto& [key, value] : arguments->as_members()) variables.set(key, value);
+  const JinjaTemplate& text = tool_text_ && !conversation.tools.is_null() ? *tool_text_ : text_;
+  try {
+    return text.render(variables.set("messages", named), now_);
+  } catch (const Error&) {
+    // Some templates join the arguments of calls to their text as they come from a server: as JSON text.
+    if (!write_arguments_out(named)) throw;
+    return text.render(variables.set("messages", std::move(named)), now_);
   }
-  return {std::move(encoded.ids), std::move(loss_mask), std::move(renderer.text)};
+}
+
+bool ChatTemplate::mentions(std::string_view name) const {
+  return text_.mentions(name) || (tool_text_ && tool_text_->mentions(name));
+}
+
+std::string_view ChatTemplate::special_token(std::string_view name) const {
+  const Json* token = special_tokens_.find(name);
+  return token ? std::string_view(token->as_text()) : std::string_view();
+}
+
+std::string ChatTemplate::date() const {
+  if (!mentions("strftime_now")) return "";
+  char text[32];
+  return {text, std::strftime(text, sizeof text, kDateForm, &now_)};
 }
 
 }  // namespace eyrie

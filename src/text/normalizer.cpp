@@ -14,7 +14,7 @@ namespace {
 class Form : public Normalizer {
  public:
   explicit Form(NormalForm form) : form_(form) {}
-  void apply(AlignedText& text) const override { text = to_normal_form(text, form_); }
+  void rewrite(AlignedText& text) const override { text = to_normal_form(text, form_); }
 
  private:
   NormalForm form_;
@@ -22,7 +22,7 @@ class Form : public Normalizer {
 
 class Lowercase : public Normalizer {
  public:
-  void apply(AlignedText& text) const override {
+  void rewrite(AlignedText& text) const override {
     AlignedText lower;
     for (size_t offset = 0; offset < text.text.size();) {
       const CodePoint point = code_point_at(text.text, offset);
@@ -39,7 +39,7 @@ class Lowercase : public Normalizer {
 class Strip : public Normalizer {
  public:
   explicit Strip(const Json& json) : left_(json.boolean("strip_left")), right_(json.boolean("strip_right")) {}
-  void apply(AlignedText& text) const override {
+  void rewrite(AlignedText& text) const override {
     const std::string_view whole = text.text, kept = trim_white_space(whole, left_, right_);
     const auto begin = static_cast<size_t>(kept.data() - whole.data());
     text = text.slice(begin, begin + kept.size());
@@ -52,7 +52,7 @@ class Strip : public Normalizer {
 class Prepend : public Normalizer {
  public:
   explicit Prepend(const Json& json) : prefix_(json.text("prepend")) {}
-  void apply(AlignedText& text) const override {
+  void rewrite(AlignedText& text) const override {
     if (!text.empty()) text.prepend(prefix_);
   }
 
@@ -64,7 +64,7 @@ class Replace : public Normalizer {
  public:
   explicit Replace(const Json& json)
       : pattern_(Pattern::from_json(json.at("pattern"))), content_(json.text("content")) {}
-  void apply(AlignedText& text) const override {
+  void rewrite(AlignedText& text) const override {
     AlignedText out;
     size_t copied = 0;
     pattern_.for_each_match(text.text, [&](size_t begin, size_t end) {
@@ -86,7 +86,7 @@ class Sequence : public Normalizer {
   explicit Sequence(const Json& json) {
     for (const Json& part : json.array("normalizers")) parts_.push_back(read_normalizer(&part));
   }
-  void apply(AlignedText& text) const override {
+  void rewrite(AlignedText& text) const override {
     for (const auto& part : parts_) part->apply(text);
   }
 

@@ -13,7 +13,14 @@ class Json;
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  virtual void apply(AlignedText& text) const = 0;
+  void apply(AlignedText& text) const {
+    const bool continues = text.continues;
+    rewrite(text);
+    text.continues = continues;
+  }
+
+ private:
+  virtual void rewrite(AlignedText& text) const = 0;
 };
 
 // Null for null. Error{file} naming a type that is not in the list.

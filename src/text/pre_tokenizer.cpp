@@ -145,6 +145,7 @@ class Metaspace : public PreTokenizer {
  private:
   AlignedText replace_spaces(const AlignedText& word) const {
     AlignedText out;
+    out.continues = word.continues;
     for (size_t i = 0; i < word.text.size(); ++i)
       out.append(word.text[i] == ' ' ? std::string_view(replacement_) : std::string_view(&word.text[i], 1),
                  word.origin[i]);

@@ -62,7 +62,7 @@ Tokenizer Tokenizer::from_directory(const std::string& directory) {
   return from_file((std::filesystem::path(directory) / "tokenizer.json").string());
 }
 
-EncodedText Tokenizer::encode_with_offsets(std::string_view text) const {
+EncodedText Tokenizer::encode_with_offsets(std::string_view text, bool continues) const {
   check_utf8(text);
   EncodedText encoded;
   const auto add = [&](int32_t id, size_t begin) {
@@ -86,6 +86,7 @@ EncodedText Tokenizer::encode_with_offsets(std::string_view text) const {
       continue;
     }
     AlignedText plain = AlignedText::of_input(text.substr(raw.begin, raw.end - raw.begin), raw.begin);
+    plain.continues = continues && raw.begin == 0;
     if (parts_->normalizer) parts_->normalizer->apply(plain);
     for (const TextCut& cut : parts_->added.cut(plain.text, true)) {
       if (cut.id)

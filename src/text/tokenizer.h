@@ -33,7 +33,10 @@ class Tokenizer {
 
   // Error{input} naming the byte offset when the text is not UTF-8 or a pattern runs into its match limit.
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const;
-  EncodedText encode_with_offsets(std::string_view text) const;  // without the post-processor's tokens
+  // Without the post-processor's tokens. `continues`: the text goes on behind another one, so nothing is put in front
+  // of its first piece (Prepend, Metaspace, add_prefix_space): as the tokens that a model writes behind a prompt (spec
+  // §11).
+  EncodedText encode_with_offsets(std::string_view text, bool continues = false) const;
 
   // Ids that stand for no token (models pad their vocabulary) decode to nothing. Bytes that are not UTF-8 become
   // U+FFFD.

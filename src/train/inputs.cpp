@@ -31,12 +31,15 @@ int64_t most_tokens(const TrainOptions& options, const TargetConfig& target) {
 }
 
 void load_data(const TrainOptions& options, TrainInputs& inputs) {
-  ConversationReader reader = ConversationReader::of_model(options.model, options.chat_template);
+  ConversationReader reader = ConversationReader::of_model(options.model, options.chat);
+  inputs.target->config.stop_ids = reader.stop_ids;
   reader.vocabulary = inputs.target->config.vocabulary;
+  reader.bad_lines = options.bad_lines;
   reader.max_tokens = most_tokens(options, inputs.target->config);
   inputs.data = read_conversations(options.data, reader);
   if (!options.held_out.empty()) inputs.held_out_data = read_conversations(options.held_out, reader);
-  inputs.info = {inputs.target->fingerprint, {}, reader.tokenizer ? reader.tokenizer->hash() : ""};
+  inputs.info = reader.info(inputs.target->fingerprint, {});
+  if (reader.chat) inputs.chat_template = reader.chat->chat_template().source();
 }
 
 // What is evaluated on must come from the same target, the same layers.

@@ -13,7 +13,8 @@ namespace eyrie {
 struct TrainInputs {
   std::optional<Target> target;  // when conversations run through it
   TargetHeads heads;
-  FeatureInfo info;  // of the target's states
+  FeatureInfo info;           // of the target's states
+  std::string chat_template;  // where it came from; empty: none was read
   Conversations data, held_out_data;
   std::unique_ptr<BatchSource> train, held_out;  // held_out may be null
   Draft draft;                                   // its tensors view `weights`

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/target.h"
+#include "text/chat_template.h"
 #include "train/optimizer.h"
 
 namespace eyrie {
@@ -18,7 +19,8 @@ struct TrainOptions {
   std::string features;        // directory of captured features, instead of data
   std::string target_weights;  // directory with the target's weights; empty: model
   std::string lm_head_key = kLmHeadKey, embedding_key = kEmbeddingKey;
-  std::string chat_template;  // by name; empty: guessed from the model
+  ChatOptions chat;
+  double bad_lines = 0.01;    // share of the lines that may be unfit
   int64_t max_tokens = 2048;  // of one sequence; longer ones are cut
 
   std::string draft_config;      // directory with a config.json; empty: derived from the target

@@ -50,7 +50,7 @@ int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
 
 RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs, int64_t steps) {
   const OptimizerOptions& o = options.optimizer;
-  return {{"target", inputs.info.target_fingerprint},
+  RunSettings settings = {{"target", inputs.info.target_fingerprint},
           {"draft config", write_draft_config(inputs.draft.config, "").dump()},
           {"draft vocabulary", vocabulary_hash(inputs.draft.vocabulary)},
           {"data", data_hash(*inputs.train)},
@@ -67,9 +67,20 @@ RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs,
           {"warmup-share", fmt::format("{}", o.warmup_share)},
           {"adam", fmt::format("{} {} {} {}", o.beta1, o.beta2, o.epsilon, o.weight_decay)},
           {"clip", fmt::format("{}", o.clip)}};
+  if (!inputs.info.template_date.empty()) settings.emplace_back("template-date", inputs.info.template_date);
+  return settings;
 }
 
 namespace {
+
+// ", 3 left out unsupervised, +4.0 % tokens repeated": what became of the conversations, where anything did.
+std::string what_else(const Conversations& data) {
+  std::string text;
+  if (data.lines.unfit > 0) text += fmt::format(", {} lines unfit", data.lines.unfit);
+  if (data.unsupervised > 0) text += fmt::format(", {} left out unsupervised", data.unsupervised);
+  if (data.chat.repeated_tokens > 0) text += fmt::format(", {} tokens repeated", data.chat.repeated_tokens);
+  return text;
+}
 
 std::string describe(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& plan) {
   const DraftConfig& config = inputs.draft.config;
@@ -80,13 +91,15 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
                   plan.memory.parameters, layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
                   layer.intermediate, config.draft_vocabulary, config.vocabulary);
   text += fmt::format("taps       leave layers {}\n", fmt::join(config.tap_ids, ", "));
+  if (!inputs.chat_template.empty()) text += fmt::format("template   {}\n", inputs.chat_template);
   text += fmt::format(
-      "data       {} sequences ({} cut), {} tokens, {:.1f} % supervised, {:.2f} % of those out of vocabulary\n",
-      inputs.sequences, inputs.cut, inputs.tokens, 100 * plan.supervised_share, 100 * plan.oov_share);
+      "data       {} sequences ({} cut{}), {} tokens, {:.1f} % supervised, {:.2f} % of those out of vocabulary\n",
+      inputs.sequences, inputs.cut, what_else(inputs.data), inputs.tokens, 100 * plan.supervised_share,
+      100 * plan.oov_share);
   const Conversations& held_out = inputs.held_out_data;
   if (!held_out.sequences.empty())
-    text += fmt::format("held out   {} sequences ({} cut), {} tokens\n", held_out.sequences.size(), held_out.cut,
-                        held_out.tokens);
+    text += fmt::format("held out   {} sequences ({} cut{}), {} tokens\n", held_out.sequences.size(), held_out.cut,
+                        what_else(held_out), held_out.tokens);
   text += fmt::format("run        {} steps of {} x {} tokens at most, {} batches an epoch, seed {}\n", plan.steps,
                       options.accumulate, options.token_budget, plan.micro_batches_per_epoch, options.seed);
   text += fmt::format("objective  {} depths, decay {}, normalised by {}; attention {}\n", options.ttt_steps,

@@ -1,0 +1,174 @@
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "app/commands.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "data/conversations.h"
+#include "data/vocabulary.h"
+
+namespace eyrie {
+namespace {
+
+constexpr int64_t kUsualDraftVocabulary = 32000;
+
+struct Marks {
+  const char *begin, *end;
+};
+
+// Runs of supervised tokens between the marks. A run is decoded as a whole, so characters of several tokens stay whole.
+std::string marked_text(const Tokenizer& tokenizer, const TokenSequence& sequence, const Marks& marks) {
+  std::string text;
+  for (size_t begin = 0, end; begin < sequence.input_ids.size(); begin = end) {
+    const uint8_t supervised = sequence.loss_mask[begin];
+    const auto run = sequence.loss_mask.begin() + static_cast<std::ptrdiff_t>(begin);
+    end = begin + static_cast<size_t>(std::find(run, sequence.loss_mask.end(), !supervised) - run);
+    const std::string decoded = tokenizer.decode(std::span(sequence.input_ids).subspan(begin, end - begin), false);
+    text += supervised ? marks.begin + decoded + marks.end : decoded;
+  }
+  return text;
+}
+
+void show(const DataCommand& command, const ConversationReader& reader, const Conversations& data) {
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  const Marks marks = terminal ? Marks{"\033[32m", "\033[0m"} : Marks{"«", "»"};
+  const size_t count = std::min(data.sequences.size(), static_cast<size_t>(command.show));
+  for (size_t i = 0; i < count; ++i) {
+    const TokenSequence& one = data.sequences[i];
+    fmt::print("--- sequence {}{} ({} tokens)\n{}\n", i + 1, one.id.empty() ? "" : ", id " + one.id,
+               one.input_ids.size(), marked_text(reader.expect_tokenizer(), one, marks));
+  }
+  if (count > 0) fmt::print("---\n");
+}
+
+double share(int64_t part, int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// What both forms of the answer say, in the order of the table.
+struct Figures {
+  std::vector<int64_t> lengths;  // ascending
+  int64_t draft_vocabulary = 0;
+  double oov_share = 0;
+  std::string bos;  // what the tokenizer would put in front of a text
+
+  int64_t length_at(double part) const {
+    return lengths.empty() ? 0 : lengths[static_cast<size_t>(part * static_cast<double>(lengths.size() - 1))];
+  }
+};
+
+Figures measure(const DataCommand& command, const ConversationReader& reader, const Conversations& data) {
+  Figures figures;
+  for (const TokenSequence& one : data.sequences) figures.lengths.push_back(std::ssize(one.input_ids));
+  std::sort(figures.lengths.begin(), figures.lengths.end());
+  const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, reader.vocabulary);
+  figures.draft_vocabulary =
+      command.draft_vocabulary ? command.draft_vocabulary : std::min(reader.vocabulary, kUsualDraftVocabulary);
+  figures.oov_share = out_of_vocabulary_share(counts, draft_vocabulary_ids(counts, figures.draft_vocabulary));
+  if (!reader.tokenizer) return figures;
+  const std::vector<int32_t> plain = reader.tokenizer->encode("a", false), full = reader.tokenizer->encode("a", true);
+  if (full.size() > plain.size() && full[0] != plain[0]) figures.bos = reader.tokenizer->token_text(full[0]);
+  return figures;
+}
+
+// What a user should look at before the run.
+std::vector<std::string> warnings(const Conversations& data) {
+  const ChatCounts& chat = data.chat;
+  std::vector<std::string> lines;
+  if (const int64_t other = chat.turns[static_cast<size_t>(SpanRule::common)]; other > 0)
+    lines.push_back(
+        fmt::format("{} turns are trained behind another context than the model is served with (clause c)", other));
+  if (chat.unopened_turns > 0)
+    lines.push_back(fmt::format("{} turns have no reasoning, though the generation prompt always opens a block for it",
+                                chat.unopened_turns));
+  for (const auto& [what, count] : chat.unrendered)
+    lines.push_back(fmt::format("{} in {} places: the template writes it not, or not whole", what, count));
+  return lines;
+}
+
+void print_table(const ConversationReader& reader, const Conversations& data, const Figures& figures) {
+  const ChatCounts& chat = data.chat;
+  if (reader.chat) {
+    const std::string date = reader.chat->chat_template().date();
+    fmt::print("template    {}{}\n", reader.chat->chat_template().source(), date.empty() ? "" : ", its date " + date);
+  }
+  if (!figures.bos.empty())
+    fmt::print("bos         the tokenizer would put {} in front; only the template's own stands\n", figures.bos);
+  fmt::print("lines       {}, {} unfit\n", data.lines.lines, data.lines.unfit);
+  for (const std::string& line : data.lines.first) fmt::print("            {}\n", line);
+  fmt::print("sequences   {} of {} conversations; {} cut, {} left out (nothing supervised)\n", data.sequences.size(),
+             chat.conversations, data.cut, data.unsupervised);
+  fmt::print("tokens      {}, {:.1f} % supervised, {:.2f} % of those outside the {} most frequent\n", data.tokens,
+             100 * share(data.supervised_tokens, data.tokens), 100 * figures.oov_share, figures.draft_vocabulary);
+  if (chat.repeated_tokens > 0)
+    fmt::print("repeated    {} tokens of contexts that begin a sequence of their own (+{:.1f} %)\n",
+               chat.repeated_tokens, 100 * share(chat.repeated_tokens, data.tokens - chat.repeated_tokens));
+  fmt::print("lengths     least {}, median {}, nine tenths below {}, most {}\n", figures.length_at(0),
+             figures.length_at(0.5), figures.length_at(0.9), figures.length_at(1));
+  fmt::print("turns       {} supervised: {} go on from their prompt (a), {} in a block that it\n",
+             chat.supervised_turns(), chat.turns[0], chat.turns[1]);
+  fmt::print("            opens (b), {} behind what any answer shares (c); {} with reasoning,\n", chat.turns[2],
+             chat.reasoning_turns);
+  fmt::print("            {} empty; {} more are context alone\n", chat.empty_turns, chat.context_turns);
+  for (const std::string& line : warnings(data)) fmt::print("warning     {}\n", line);
+}
+
+Json to_json(const ConversationReader& reader, const Conversations& data, const Figures& figures) {
+  const ChatCounts& chat = data.chat;
+  Json unrendered = Json::object({});
+  for (const auto& [what, count] : chat.unrendered) unrendered.set(what, count);
+  Json::Array unfit(data.lines.first.begin(), data.lines.first.end()), said;
+  for (const std::string& line : warnings(data)) said.emplace_back(line);
+  return Json::object({
+      {"template", reader.chat ? Json(reader.chat->chat_template().source()) : Json()},
+      {"template_date", reader.chat ? reader.chat->chat_template().date() : ""},
+      {"tokenizer_bos", figures.bos},
+      {"lines", data.lines.lines},
+      {"unfit", data.lines.unfit},
+      {"first_unfit", std::move(unfit)},
+      {"conversations", chat.conversations},
+      {"sequences", std::ssize(data.sequences)},
+      {"cut", data.cut},
+      {"unsupervised", data.unsupervised},
+      {"tokens", data.tokens},
+      {"supervised_tokens", data.supervised_tokens},
+      {"repeated_tokens", chat.repeated_tokens},
+      {"draft_vocabulary", figures.draft_vocabulary},
+      {"oov_share", figures.oov_share},
+      {"lengths", Json::object({{"least", figures.length_at(0)},
+                                {"median", figures.length_at(0.5)},
+                                {"nine_tenths", figures.length_at(0.9)},
+                                {"most", figures.length_at(1)}})},
+      {"turns", Json::object({{"a", chat.turns[0]},
+                              {"b", chat.turns[1]},
+                              {"c", chat.turns[2]},
+                              {"reasoning", chat.reasoning_turns},
+                              {"without_the_reasoning_opened", chat.unopened_turns},
+                              {"empty", chat.empty_turns},
+                              {"context", chat.context_turns}})},
+      {"unrendered", std::move(unrendered)},
+      {"warnings", std::move(said)},
+  });
+}
+
+}  // namespace
+
+void run_data(const DataCommand& command) {
+  ConversationReader reader = ConversationReader::of_model(command.model, command.chat);
+  reader.expect_tokenizer();
+  reader.max_tokens = command.max_tokens;
+  const Conversations data = survey_conversations(command.file, reader);
+  const Figures figures = measure(command, reader, data);
+  if (command.json) {
+    fmt::print("{}\n", to_json(reader, data, figures).dump(2));
+  } else {
+    show(command, reader, data);
+    print_table(reader, data, figures);
+  }
+  data.lines.expect_few(command.file, command.bad_lines);
+}
+
+}  // namespace eyrie
