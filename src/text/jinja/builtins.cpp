@@ -52,9 +52,11 @@ std::optional<Value> python_attribute(Context& context, const Value& owner, std:
       deeper_than(0, owner));
 }
 
-Value no_such(const Value& owner, const Value& name, Work& work) {
-  return Value::undefined(fmt::format("'{} object' has no {} {}", owner.type_name(),
-                                      name.is_text() ? "attribute" : "element", represented(work, name)));
+Value no_such(const Value& owner, const Value& name) {
+  const std::string what = name.is_text()    ? fmt::format("attribute '{}'", name.text())
+                           : name.is_whole() ? fmt::format("element {}", name.whole())
+                                             : fmt::format("element at a {}", name.type_name());
+  return Value::undefined(fmt::format("'{} object' has no {}", owner.type_name(), what));
 }
 
 }  // namespace
@@ -105,14 +107,14 @@ Value attribute_of(Context& context, const Value& value, const std::string& name
   if (std::optional<Value> found = python_attribute(context, value, name)) return *found;
   if (value.is_dictionary())
     if (const Value* found = value.dictionary().find(context.work, Value(name))) return *found;
-  return no_such(value, Value(name), context.work);
+  return no_such(value, Value(name));
 }
 
 Value item_of(Context& context, const Value& value, const Value& index) {
   if (std::optional<Value> found = find_item(context.work, value, index)) return *found;
   if (index.is_text())
     if (std::optional<Value> found = python_attribute(context, value, index.text())) return *found;
-  return no_such(value, index, context.work);
+  return no_such(value, index);
 }
 
 Value path_of(Context& context, const Value& value, const Value& path, const Value& otherwise) {

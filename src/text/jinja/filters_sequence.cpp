@@ -258,6 +258,8 @@ Value list(Context& context, const Value& self, const Bound&) {
 Value reverse(Context& context, const Value& self, const Bound&) {
   Values items = items_of(context.work, self);
   std::reverse(items.begin(), items.end());
+  const bool is_generator = self.is_sequence() && self.sequence().kind == Sequence::Kind::generator;
+  if (is_generator) return make_list(context.work, std::move(items));  // Python reverses only what has a length
   if (!self.is_text()) return make_generator(context, std::move(items));
   std::string text;
   for (const Value& item : items) text += item.text();

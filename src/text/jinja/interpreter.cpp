@@ -157,15 +157,16 @@ Interpreter::Flow Interpreter::execute_loop(const Statement& statement, const Va
   const Symbol loop_symbol = program_.symbols.find("loop")->second;
   const auto loop = std::make_shared<Loop>(*this, statement, items_of(context_.work, items), depth);
   const ScopePointer outer = scope_;
-  bool ran = false;
+  bool ran = false;  // to the end of the body once: `continue` and `break` do not count, as in jinja
   Flow flow = Flow::on;
-  for (; flow != Flow::break_loop && loop->next(); ran = true) {
+  while (flow != Flow::break_loop && loop->next()) {
     context_.work.spend();
     scope_ = std::make_shared<Scope>(Scope{outer});
     scope_->set(loop_symbol, Value(std::shared_ptr<Object>(loop)));
     assign(*statement.targets[0], loop->current());
     flow = execute(statement.bodies[0]);
     scope_ = outer;
+    ran = ran || flow == Flow::on;
   }
   if (ran || statement.bodies.size() == 1) return Flow::on;
   return execute_within(std::make_shared<Scope>(Scope{outer}), statement.bodies[1]);

@@ -55,9 +55,11 @@ Value partition(Context& context, const Value& self, const Bound& arguments) {
   const std::string& separator = arguments.text(0, "");
   if (separator.empty()) fail("empty separator");
   const std::vector<std::string_view> parts = split_at(self.text(), separator, 1, from_right);
+  const Value nothing = like(context, self, "");
   if (parts.size() == 2)
-    return make_tuple(context.work, {like(context, self, parts[0]), separator, like(context, self, parts[1])});
-  return from_right ? make_tuple(context.work, {"", "", self}) : make_tuple(context.work, {self, "", ""});
+    return make_tuple(context.work,
+                      {like(context, self, parts[0]), like(context, self, separator), like(context, self, parts[1])});
+  return make_tuple(context.work, from_right ? Values{nothing, nothing, self} : Values{self, nothing, nothing});
 }
 
 Value split_into_lines(Context& context, const Value& self, const Bound& arguments) {
