@@ -1,6 +1,7 @@
 // What a run reads before it starts, and what it refuses there.
 #include "train/inputs.h"
 
+#include <cmath>
 #include <functional>
 
 #include "io/atomic_dir.h"
@@ -162,7 +163,7 @@ TEST_F(FeatureRun, FilesThatDoNotFitAreNamed) {
     FeatureBatch one = read_features(directory / "features/" + feature_file_name(0));
     change(one.tokens, one.info);
     const int64_t tokens = one.tokens.tokens();
-    const Buffer taps(DType::f32, {tokens, 96}), last_hidden(DType::f32, {tokens, 32});
+    const Buffer taps = Buffer::zeros(DType::f32, {tokens, 96}), last_hidden = Buffer::zeros(DType::f32, {tokens, 32});
     fs::create_directories(directory / where);
     write_features(directory / where + "/" + feature_file_name(99), {one.tokens, taps, last_hidden}, one.info);
     TrainOptions with = o;
