@@ -115,7 +115,7 @@ void bind(CLI::App& app, TrainCommand& o) {
   TrainOptions& t = o.train;
   app.set_config("--config", "", "a TOML file: every flag of this list is a key of it")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.add_flag("--plan", o.plan, "print the resolved run without starting it");
+  app.add_flag("--plan", t.plan, "print the resolved run without starting it");
 
   app.add_option("--model", t.model, "the target: a Hugging Face directory");
   app.add_option("--data", t.data, "conversations to train on, JSONL")->group("Data");

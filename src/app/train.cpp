@@ -52,10 +52,10 @@ std::string describe(const TrainProgress& now) {
 }
 
 void run_train(const TrainCommand& command) {
-  if (command.train.output.empty() && !command.plan) throw Error(ErrorKind::usage, "train", "--output is required");
+  if (command.train.output.empty() && !command.train.plan) throw Error(ErrorKind::usage, "train", "--output is required");
   const auto inputs = load_inputs(command.train);
   const TrainPlan plan = plan_training(command.train, *inputs);
-  if (command.plan) return fmt::print("{}", plan.text);
+  if (command.train.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
 
   Exec exec;
