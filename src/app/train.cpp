@@ -18,30 +18,83 @@ namespace {
 
 constexpr int64_t kGeneratedTokens = 128;  // per prompt of the generated accept length
 
-std::vector<std::vector<int32_t>> generation_prompts(const TrainCommand& command, const Target& target) {
-  const std::string& path = command.prompts.empty() ? command.train.held_out : command.prompts;
-  std::vector<std::vector<int32_t>> prompts;
-  if (path.empty()) return prompts;
-  ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat_template);
-  reader.vocabulary = target.config.vocabulary;
-  for (Prompt& prompt : read_prompts(path, reader)) {
-    if (static_cast<int64_t>(prompts.size()) == command.prompt_count) break;
-    prompts.push_back(std::move(prompt.ids));
+using Prompts = std::vector<std::vector<int32_t>>;
+
+int64_t positions_of(const Target& target, const Draft& draft) {
+  return std::min(target.config.decoder.max_positions, draft.config.decoder.max_positions);
+}
+
+void say_left_out(const std::string& path, int64_t left_out, size_t of, const std::string& first) {
+  if (left_out == 0) return;
+  log_info(fmt::format("{}: {} of {} are left out of the generated accept length; the first: {}", path, left_out, of,
+                       first));
+}
+
+// What stands before the last answer of each held-out sequence; these were cut at the positions when they were read.
+Prompts held_out_prompts(const std::string& path, const std::vector<TokenSequence>& sequences) {
+  Prompts prompts;
+  int64_t left_out = 0;
+  std::string first;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const auto& [id, ids, mask] = sequences[i];
+    const auto end = std::find(mask.rbegin(), mask.rend(), 1), begin = std::find(end, mask.rend(), 0);
+    if (begin != mask.rend())
+      prompts.emplace_back(ids.begin(), ids.begin() + (mask.rend() - begin));
+    else if (left_out++ == 0)
+      first = fmt::format("sequence {}{} has no supervised answer behind a context", i + 1,
+                          id.empty() ? "" : ", " + id + ",");
   }
+  say_left_out(path, left_out, sequences.size(), first);
+  return prompts;
+}
+
+// Of a file of prompts, those that leave room for an answer.
+Prompts prompts_of_file(const std::string& path, const ConversationReader& reader, int64_t positions) {
+  Prompts prompts;
+  int64_t left_out = 0;
+  std::string first;
+  std::vector<Prompt> read = read_prompts(path, reader);
+  for (size_t i = 0; i < read.size(); ++i) {
+    const auto tokens = static_cast<int64_t>(read[i].ids.size());
+    if (tokens < positions)
+      prompts.push_back(std::move(read[i].ids));
+    else if (left_out++ == 0)
+      first = fmt::format("prompt {}: expected fewer tokens than the {} positions of target and draft, found {}", i + 1,
+                          positions, tokens);
+  }
+  if (prompts.empty()) throw Error(ErrorKind::input, path, first);
+  say_left_out(path, left_out, read.size(), first);
+  return prompts;
+}
+
+Prompts generation_prompts(const TrainCommand& command, const TrainInputs& inputs) {
+  if (!inputs.target) return {};
+  Prompts prompts;
+  if (command.prompts.empty()) {
+    prompts = held_out_prompts(command.train.held_out, inputs.held_out_data.sequences);
+  } else {
+    ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat_template);
+    reader.vocabulary = inputs.target->config.vocabulary;
+    prompts = prompts_of_file(command.prompts, reader, positions_of(*inputs.target, inputs.draft));
+  }
+  prompts.resize(std::min(prompts.size(), static_cast<size_t>(std::max<int64_t>(command.prompt_count, 0))));
   return prompts;
 }
 
 }  // namespace
 
-double generated_accept_length(Exec& exec, const Target& target, const Draft& draft,
-                               const std::vector<std::vector<int32_t>>& prompts, int64_t chain) {
+double generated_accept_length(Exec& exec, const Target& target, const Draft& draft, const Prompts& prompts,
+                               int64_t chain) {
   Generator generator(exec, target, &draft);
   GenerateOptions options;
   options.chain = chain;
-  options.max_new_tokens = kGeneratedTokens;
   options.stop_ids = target.config.stop_ids;
   AcceptStatistics accepted;
-  for (const auto& prompt : prompts) accepted.add(generator.generate(prompt, options).accepted);
+  for (const auto& prompt : prompts) {
+    const int64_t room = positions_of(target, draft) - static_cast<int64_t>(prompt.size());
+    options.max_new_tokens = std::min(kGeneratedTokens, room);
+    accepted.add(generator.generate(prompt, options).accepted);
+  }
   return accepted.accept_length();
 }
 
@@ -52,8 +105,10 @@ std::string describe(const TrainProgress& now) {
 }
 
 void run_train(const TrainCommand& command) {
-  if (command.train.output.empty() && !command.train.plan) throw Error(ErrorKind::usage, "train", "--output is required");
+  if (command.train.output.empty() && !command.train.plan)
+    throw Error(ErrorKind::usage, "train", "--output is required");
   const auto inputs = load_inputs(command.train);
+  const Prompts prompts = generation_prompts(command, *inputs);
   const TrainPlan plan = plan_training(command.train, *inputs);
   if (command.train.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
@@ -63,8 +118,6 @@ void run_train(const TrainCommand& command) {
   ProgressBar bar("train");
   hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
   hooks.stop = &stop_requested();
-  std::vector<std::vector<int32_t>> prompts;
-  if (inputs->target) prompts = generation_prompts(command, *inputs->target);
   if (!prompts.empty())
     hooks.generate = [&](const Draft& draft) {
       return generated_accept_length(exec, *inputs->target, draft, prompts, command.train.chain);
