@@ -74,8 +74,12 @@ void save_checkpoint(const std::string& directory, const Checkpoint& checkpoint)
                               .dtype = DType::f32,
                               .reader = ""});
   write_safetensors(output.path() + "/optimizer.safetensors", moments(draft.config, checkpoint.optimizer));
-  write_file_atomically(output.path() + "/trainer.json", to_json(checkpoint).dump(2) + "\n");
+  save_position(output.path(), checkpoint);
   output.commit();
+}
+
+void save_position(const std::string& directory, const Checkpoint& checkpoint) {
+  write_file_atomically(directory + "/trainer.json", to_json(checkpoint).dump(2) + "\n");
 }
 
 bool SavedRun::finished() const {

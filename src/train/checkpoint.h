@@ -35,6 +35,8 @@ struct Checkpoint {
 };
 // Error{file} with the system's reason (a full disk …); what stood there before stays whole.
 void save_checkpoint(const std::string& directory, const Checkpoint&);
+// The same for a checkpoint that stands there already and is to know more of its position: an evaluation behind it.
+void save_position(const std::string& directory, const Checkpoint&);
 
 // A run as its checkpoint holds it: all that it goes on from.
 struct SavedRun {

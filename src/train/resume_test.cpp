@@ -1,5 +1,6 @@
 // Runs that go on: from whichever checkpoint can be read, with the evaluation that was missed, beyond their end.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <filesystem>
@@ -77,6 +78,25 @@ TEST_F(ResumeTest, AnEvaluationThatFailedLosesNothingAndIsMadeFirst) {
     EXPECT_EQ(found.best_step, expected.best_step);
     EXPECT_EQ(Json::parse_file(broken.output + "/best.json").integer("step"), expected.best_step);
   }
+}
+
+// Weights and moments are gigabytes: the evaluation that finds the best adds its figure to what stands there.
+TEST_F(ResumeTest, ACheckpointIsWrittenOnce) {
+  TrainOptions o = options("run");
+  struct stat before = {}, after = {};
+  const std::string weights = checkpoint_path(o.output, 6) + "/model.safetensors";
+  const TrainResult result = run(o, {.progress = {},
+                                     .generate =
+                                         [&](const Draft&) {
+                                           EXPECT_EQ(stat(weights.c_str(), &before), 0);
+                                           return 2.5;
+                                         },
+                                     .stop = nullptr});
+  ASSERT_EQ(stat(weights.c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+  const Json saved = Json::parse_file(result.checkpoint + "/trainer.json");
+  EXPECT_EQ(saved.integer("best_step"), 6);
+  EXPECT_EQ(saved.number("best_accept_length"), result.best_accept_length);
 }
 
 TEST_F(ResumeTest, WhoStopsARunDoesNotWaitForAnEvaluation) {

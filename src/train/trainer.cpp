@@ -245,7 +245,6 @@ void Trainer::evaluate_now() {
   const double length = result_.last.walked[chain].accept_length();
   if (!none_applied() && (length > position_.best_accept_length || position_.best_step == 0)) {
     position_.best_accept_length = length, position_.best_step = position_.step;
-    saved_step_ = -1;  // what stands there knows nothing of this evaluation
     save();
     write_best();
   }
@@ -270,9 +269,11 @@ void Trainer::write_best() const {
 
 // Before a step was applied there is nothing to save, and what would stand there would pass for a trained draft.
 void Trainer::save() {
-  if (saved_step_ == position_.step || none_applied()) return;
+  if (none_applied()) return;
+  const Checkpoint checkpoint{inputs_.draft, inputs_.weights, optimizer_, position_, settings_};
+  if (saved_step_ == position_.step) return save_position(result_.checkpoint, checkpoint);
   result_.checkpoint = checkpoint_path(options_.output, position_.step);
-  save_checkpoint(result_.checkpoint, {inputs_.draft, inputs_.weights, optimizer_, position_, settings_});
+  save_checkpoint(result_.checkpoint, checkpoint);
   saved_step_ = position_.step;
   prune_checkpoints(options_.output, options_.keep, position_);
 }
