@@ -34,6 +34,7 @@ void redirect(const std::string& path, int flags, int descriptor) {
     const rlimit limit{bytes, bytes};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+  if (!setting.working_directory.empty() && chdir(setting.working_directory.c_str()) != 0) _exit(99);
   ::signal(SIGPIPE, SIG_DFL);  // whatever this process was started with
   setenv("OMP_NUM_THREADS", std::to_string(setting.threads).c_str(), 1);
   setenv("OMP_WAIT_POLICY", "PASSIVE", 1);

@@ -1,72 +1,22 @@
-// Training through the program: what a run leaves on disk, however it ends.
+// Training through the program: what a run leaves on disk. How it may end: long_runs_test.cpp.
+#include "training.h"
+
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <cstring>
-#include <random>
-#include <thread>
 
 #include "data/features.h"
 #include "io/safetensors.h"
-#include "program.h"
 #include "testing/compare.h"
 
 namespace eyrie::e2e {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::read_bytes;
-using testing::TemporaryDirectory;
 using testing::write_bytes;
-
-const Setting kTwoThreads{.threads = 2};
-
-// A few conversations and the flags of a run that takes a fraction of a second.
-class Training : public ::testing::Test {
- protected:
-  Training() { write_bytes(data(), first_lines(asset("conversations.jsonl"), 12)); }
-  std::string data() const { return directory_.file("data.jsonl"); }
-  std::string path(const std::string& name) const { return directory_.file(name); }
-  Arguments train(const std::string& output, const Arguments& more, const char* token_budget = "128") const {
-    const Arguments usual{
-        "train",       "--model", kFledgling,           "--output", path(output),      "--token-budget", token_budget,
-        "--ttt-steps", "3",       "--draft-vocabulary", "256",      "--learning-rate", "0.001"};
-    return usual + more;
-  }
-  Arguments train_on_data(const std::string& output, const Arguments& more, const char* token_budget = "128") const {
-    return train(output, Arguments{"--data", data()} + more, token_budget);
-  }
-  TemporaryDirectory directory_;
-};
-
-std::vector<std::string> checkpoints_in(const std::string& run) {
-  std::vector<std::string> found;
-  for (const std::string& name : names_in(run))
-    if (name.starts_with("checkpoint-") && name.find('.') == std::string::npos) found.push_back(run + "/" + name);
-  return found;
-}
-
-void expect_success(const Outcome& outcome) { EXPECT_EQ(outcome.status, 0) << outcome.error; }
-
-void expect_same_checkpoint(const std::string& found, const std::string& expected) {
-  for (const char* name : {"model.safetensors", "optimizer.safetensors", "trainer.json", "config.json"})
-    EXPECT_TRUE(read_bytes(found + "/" + name) == read_bytes(expected + "/" + name)) << found << "/" << name;
-  EXPECT_FALSE(read_bytes(found + "/model.safetensors").empty());
-}
 
 bool same_bytes(const ConstTensor& a, const ConstTensor& b) {
   return a.dtype == b.dtype && a.shape == b.shape && std::memcmp(a.data, b.data, a.bytes()) == 0;
-}
-
-// The loss of each step: what metrics.jsonl says of it, but how long it took.
-std::vector<double> losses_of(const std::string& run) {
-  std::vector<double> losses;
-  for (const Json& line : json_lines(read_bytes(run + "/metrics.jsonl"))) {
-    if (line.text("kind") != "train") continue;
-    EXPECT_EQ(line.integer("step"), static_cast<int64_t>(losses.size()) + 1);
-    losses.push_back(line.number("loss"));
-  }
-  return losses;
 }
 
 void copy_checkpoint(const std::string& checkpoint, const std::string& run) {
@@ -94,59 +44,6 @@ TEST_F(Training, ResumesBitForBit) {
   EXPECT_EQ(unlike_failure(other, 2, "0.7"), "");
 }
 
-TEST_F(Training, SurvivesKillsAtAnyMoment) {
-  const Arguments run{"--steps", "30", "--checkpoint-every", "1", "--keep", "1"};
-  expect_success(eyrie(train_on_data("whole", {"--steps", "30"}), kTwoThreads));
-  std::minstd_rand random(20);
-  int kills = 0;
-  for (bool done = false; !done;) {
-    const std::vector<std::string> before = checkpoints_in(path("run"));
-    Running running(train_on_data("run", run + Arguments{"--resume"}), kTwoThreads);
-    const bool moved = running.wait_until([&] { return checkpoints_in(path("run")) != before; });
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60000));
-    if (moved && kills < 10) running.signal(SIGKILL);
-    const Outcome outcome = running.wait();
-    done = outcome.status == 0;
-    kills += !done;
-    ASSERT_TRUE(done || outcome.status == 128 + SIGKILL) << outcome.error;
-  }
-  EXPECT_GE(kills, 3);
-  expect_same_checkpoint(path("run/checkpoint-000030"), path("whole/checkpoint-000030"));
-  EXPECT_EQ(losses_of(path("run")), losses_of(path("whole")));
-  EXPECT_EQ(names_in(path("run")), (std::vector<std::string>{"checkpoint-000030", "metrics.jsonl"}));
-}
-
-TEST_F(Training, AnInterruptLeavesACheckpoint) {
-  const Arguments run{"--steps", "2000", "--resume"};
-  int64_t last = 0;
-  size_t written = 0;
-  for (const int number : {SIGINT, SIGTERM}) {
-    Running running(train_on_data("run", run));
-    ASSERT_TRUE(running.wait_until([&] { return read_bytes(path("run/metrics.jsonl")).size() > written + 2000; }));
-    running.signal(number);
-    const Outcome outcome = running.wait();
-    EXPECT_EQ(unlike_failure(outcome, 130, path("run") + ": stopped after step "), "");
-    const auto checkpoints = checkpoints_in(path("run"));
-    ASSERT_FALSE(checkpoints.empty());
-    const int64_t step = Json::parse_file(checkpoints.back() + "/trainer.json").integer("step");
-    EXPECT_GT(step, last);
-    EXPECT_EQ(losses_of(path("run")).size(), static_cast<size_t>(step));
-    last = step;
-    written = read_bytes(path("run/metrics.jsonl")).size();
-  }
-}
-
-TEST_F(Training, ASecondInterruptLeavesAtOnce) {
-  Running running(train_on_data("run", {"--steps", "2", "--accumulate", "1000000"}));  // a step that never ends
-  ASSERT_TRUE(running.wait_until([&] { return fs::exists(path("run")); }));
-  running.signal(SIGINT);
-  std::this_thread::sleep_for(std::chrono::milliseconds(30));
-  EXPECT_FALSE(running.ended());
-  running.signal(SIGINT);
-  EXPECT_EQ(running.wait().status, 130);
-  EXPECT_TRUE(checkpoints_in(path("run")).empty());
-}
-
 TEST_F(Training, AFullDiskLeavesTheLastCheckpointWhole) {
   const Arguments run{"--steps", "4", "--checkpoint-every", "2", "--keep", "9"};
   expect_success(eyrie(train_on_data("whole", run)));
@@ -155,7 +52,7 @@ TEST_F(Training, AFullDiskLeavesTheLastCheckpointWhole) {
   for (const int64_t limit : {weights / 2, weights + 1000}) {  // the weights do not fit; the moments do not
     const Outcome outcome = eyrie(train_on_data("run", run + Arguments{"--resume"}), {.file_limit_bytes = limit});
     EXPECT_EQ(unlike_failure(outcome, 1, ".safetensors: cannot be written: File too large"), "");
-    EXPECT_EQ(names_in(path("run")), (std::vector<std::string>{"checkpoint-000002", "metrics.jsonl"}));
+    EXPECT_EQ(names_in(path("run")), (std::vector<std::string>{"checkpoint-000002", "metrics.jsonl", "run.toml"}));
     expect_same_checkpoint(path("run/checkpoint-000002"), path("whole/checkpoint-000002"));
   }
   expect_success(eyrie(train_on_data("run", run + Arguments{"--resume"})));

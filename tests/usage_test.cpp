@@ -185,9 +185,8 @@ TEST(Usage, BadConversations) {
       {"blank", "\n  \n", "blank.jsonl: holds no conversation"},
       {"malformed", good + "\n{\"conversations\": [}\n", "malformed.jsonl:3: malformed JSON"},
       {"no-messages", good + "{\"conversations\": []}\n", "no-messages.jsonl:2: the conversation is empty"},
-      {"roles",
-       good + R"({"messages": [{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}]})",
-       "roles.jsonl:2: "},
+      {"null", good + R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null}]})",
+       "null.jsonl:2: message 2: content: expected text, found null"},
       {"role", R"({"messages": [{"role": "robot", "content": "a"}]})", "role.jsonl:1: "},
       {"utf8", good + "{\"messages\": [{\"role\": \"user\", \"content\": \"\xff\"}]}\n",
        "utf8.jsonl:2: malformed JSON"},
@@ -195,7 +194,7 @@ TEST(Usage, BadConversations) {
       {"negative", R"({"input_ids": [1, -2], "loss_mask": [0, 1]})", "negative.jsonl:1: expected an integer from 0 to"},
       {"mask", R"({"input_ids": [1, 2], "loss_mask": [0]})", "mask.jsonl:1: loss_mask: expected 2 entries, found 1"},
       {"form", "{\"text\": \"hello\"}", "form.jsonl:1: expected \"conversations\", \"messages\" or \"input_ids\""},
-      {"type", "[1, 2]", "type.jsonl:1: expected an object, found [1,2]"},
+      {"type", good + "[1, 2]", "type.jsonl:3: expected an object, found [1,2]"},
   };
   for (const auto& one : cases) {
     const std::string path = directory.file(std::string(one.name) + ".jsonl"), output = directory.file("output");

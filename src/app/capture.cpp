@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/output.h"
@@ -9,6 +11,7 @@
 #include "data/features.h"
 #include "io/atomic_dir.h"
 #include "model/target.h"
+#include "tensor/finite.h"
 #include "train/batch_source.h"
 
 namespace eyrie {
@@ -23,6 +26,9 @@ void capture_batch(Exec& exec, const Target& target, const PackedBatch& batch, c
   const Tensor last_hidden = exec.scratch.take(DType::f32, {tokens, hidden});
   forward_packed(exec, target, packed_tokens(batch), info.tap_ids, taps, last_hidden);
   const Buffer stored_taps = Buffer::copy_of(taps, dtype), stored_hidden = Buffer::copy_of(last_hidden, dtype);
+  for (const Buffer* states : {&stored_taps, &stored_hidden})
+    if (const std::string problem = why_not_finite(*states); !problem.empty())
+      throw Error(ErrorKind::input, path, "states of the target: " + problem);
   write_features(path, {batch, stored_taps, stored_hidden}, info);
 }
 
@@ -35,7 +41,7 @@ void run_capture(const CaptureOptions& options) {
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat);
   reader.vocabulary = target.config.vocabulary;
   reader.bad_lines = options.bad_lines;
-  reader.max_tokens = options.max_tokens;
+  reader.max_tokens = std::min(options.max_tokens, target.config.decoder.max_positions);
   const Conversations data = read_conversations(options.input, reader);
   FeatureInfo info = reader.info(target.fingerprint, options.tap_ids);
   if (info.tap_ids.empty()) info.tap_ids = default_tap_ids(target.config.layers);
@@ -52,7 +58,7 @@ void run_capture(const CaptureOptions& options) {
   }
   output.commit();
   log_info(fmt::format("{} sequences ({} cut at {} tokens), {} tokens, {} supervised, {} files in {}",
-                       data.sequences.size(), data.cut, options.max_tokens, data.tokens, data.supervised_tokens,
+                       data.sequences.size(), data.cut, reader.max_tokens, data.tokens, data.supervised_tokens,
                        batches.size(), options.output));
 }
 

@@ -64,7 +64,6 @@ struct TrainCommand {
   TrainOptions train;
   std::string prompts;        // prompts whose generated accept length is measured; empty: the held-out conversations'
   int64_t prompt_count = 32;  // of them
-  bool plan = false;          // print the resolved run and stop
 };
 void run_train(const TrainCommand&);
 

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <limits>
 
@@ -14,6 +16,7 @@ namespace eyrie {
 namespace {
 
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+constexpr const char* kPath = "PATH";  // the type of flags that a run records as absolute paths
 
 // CLI11's own validators print the bounds of a double, 309 digits.
 CLI::Validator number_between(int64_t least, int64_t most, const std::string& expected) {
@@ -140,13 +143,18 @@ void bind(CLI::App& app, TrainCommand& o) {
   TrainOptions& t = o.train;
   app.set_config("--config", "", "a TOML file: every flag of this list is a key of it")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.add_flag("--plan", o.plan, "print the resolved run without starting it");
+  app.add_flag("--plan", t.plan, "print the resolved run without starting it");
 
-  app.add_option("--model", t.model, "the target: a Hugging Face directory");
-  app.add_option("--data", t.data, "conversations to train on, JSONL")->group("Data");
-  app.add_option("--held-out", t.held_out, "conversations (or features) to evaluate on")->group("Data");
-  app.add_option("--features", t.features, "captured features to train on, instead of conversations")->group("Data");
+  app.add_option("--model", t.model, "the target: a Hugging Face directory")->type_name(kPath);
+  app.add_option("--data", t.data, "conversations to train on, JSONL")->type_name(kPath)->group("Data");
+  app.add_option("--held-out", t.held_out, "conversations (or features) to evaluate on")
+      ->type_name(kPath)
+      ->group("Data");
+  app.add_option("--features", t.features, "captured features to train on, instead of conversations")
+      ->type_name(kPath)
+      ->group("Data");
   app.add_option("--target-weights", t.target_weights, "with features: where lm_head and embeddings are")
+      ->type_name(kPath)
       ->group("Data");
   app.add_option("--lm-head-key", t.lm_head_key, "its tensor there")->group("Data");
   app.add_option("--embedding-key", t.embedding_key, "their tensor there")->group("Data");
@@ -154,11 +162,13 @@ void bind(CLI::App& app, TrainCommand& o) {
   add_bad_lines(app, t.bad_lines)->group("Data");
   app.add_option("--max-tokens", t.max_tokens, "longer sequences are cut")->group("Data")->check(kAboveZero);
 
-  app.add_option("--draft-config", t.draft_config, "directory with a draft's config.json")->group("Draft");
+  app.add_option("--draft-config", t.draft_config, "directory with a draft's config.json")
+      ->type_name(kPath)
+      ->group("Draft");
   add_list(app, "--tap-ids", t.tap_ids, "output ids of the tapped layers")->group("Draft");
   app.add_option("--draft-vocabulary", t.draft_vocabulary, "tokens; 0: the config's, or all up to 32,000")
       ->group("Draft");
-  app.add_option("--init-draft", t.init_draft, "a draft to begin with")->group("Draft");
+  app.add_option("--init-draft", t.init_draft, "a draft to begin with")->type_name(kPath)->group("Draft");
   app.add_option("--init", t.init, "head and last norm of a new draft")
       ->group("Draft")
       ->check(CLI::IsMember({"target", "random"}));
@@ -185,14 +195,15 @@ void bind(CLI::App& app, TrainCommand& o) {
   app.add_option("--token-budget", t.token_budget, "tokens of one packed batch")->group("Run")->check(kAboveZero);
   app.add_option("--accumulate", t.accumulate, "packed batches of one step")->group("Run")->check(kAboveZero);
   app.add_option("--seed", t.seed, "of the order of the data and the new weights")->group("Run");
-  app.add_option("--output", t.output, "run directory: checkpoints, metrics, dumps")->group("Run");
-  app.add_flag("--resume", t.resume, "go on from the newest checkpoint of --output")->group("Run");
+  app.add_option("--output", t.output, "run directory: checkpoints, metrics, dumps")->type_name(kPath)->group("Run");
+  app.add_flag("--resume", t.resume, "go on from the newest checkpoint of --output, with the flags recorded there")
+      ->group("Run");
   app.add_option("--evaluate-every", t.evaluate_every, "steps; 0: at the end")->group("Run");
   app.add_option("--generate-every", t.generate_every, "evaluations; 0: at the end")->group("Run");
   app.add_option("--checkpoint-every", t.checkpoint_every, "steps; 0: at the end")->group("Run");
   app.add_option("--keep", t.keep, "newest checkpoints kept beside the best")->group("Run");
   app.add_option("--chain", t.chain, "drafts per verify of the accept length")->group("Run");
-  app.add_option("--prompts", o.prompts, "prompts for the generated accept length")->group("Run");
+  app.add_option("--prompts", o.prompts, "prompts for the generated accept length")->type_name(kPath)->group("Run");
   app.add_option("--prompt-count", o.prompt_count, "how many of them")->group("Run");
   add_list(app, "--dump-steps", t.dump_steps, "steps to dump, counted from 0")->group("Run");
 }
@@ -284,7 +295,8 @@ void refuse_unknown(const CLI::App& app, const std::string& command) {
   throw Error(ErrorKind::usage, command, "there is no option " + flag + suggestion(flag, names_of(app, "--")));
 }
 
-[[noreturn]] void refuse_config(const CLI::App& app, const std::string& command, std::string message) {
+// `place`: the file, or the flag that names it.
+[[noreturn]] void refuse_config(const CLI::App& app, const std::string& place, std::string message) {
   const std::string unknown_key = "INI was not able to parse ";  // CLI11's words
   if (message.starts_with(unknown_key)) {
     const std::string key = message.substr(unknown_key.size());
@@ -293,7 +305,49 @@ void refuse_unknown(const CLI::App& app, const std::string& command) {
     else
       message = "there is no key \"" + key + "\"" + suggestion(key, names_of(app, ""));
   }
-  throw Error(ErrorKind::usage, command, "--config: " + message);
+  throw Error(ErrorKind::usage, place, message);
+}
+
+// A resumed run has the flags that it recorded, but for those that are given now.
+void recall_flags(CLI::App& app, const TrainOptions& options) {
+  const std::string path = options.output + "/run.toml";
+  std::ifstream file(path);
+  if (!options.resume || !file) return;
+  if (app.count("--epochs") > 0 && app.count("--steps") == 0) app.get_option("--steps")->add_result("0");
+  try {
+    app.parse_from_stream(file);
+  } catch (const CLI::ParseError& error) {
+    refuse_config(app, path, error.what());
+  }
+}
+
+void set_flag(CLI::Option* option, const std::string& value) {
+  option->clear();
+  if (!value.empty()) option->add_result(value);
+}
+
+// Every flag and its value. Paths are absolute: the run may be resumed from another working directory.
+std::string as_toml(CLI::App& app) {
+  for (const char* of_this_call : {"--resume", "--plan"}) app.get_option(of_this_call)->clear();
+  for (CLI::Option* option : app.get_options({})) {
+    const bool is_path = option->get_type_name() == kPath;
+    if (!is_path && option->get_name() != "--chat-template") continue;
+    const auto path = option->as<std::string>();
+    // A template is a file or a built-in name.
+    const bool absolute = !path.empty() && (is_path || std::filesystem::is_regular_file(path));
+    set_flag(option, absolute ? std::filesystem::absolute(path).lexically_normal().string() : path);
+  }
+  return app.config_to_str(true);
+}
+
+void finish_parsing(CLI::App&, auto&) {}
+void finish_parsing(CLI::App& app, TrainCommand& command) {
+  recall_flags(app, command.train);
+  // The one instant that a run's template tells, also when it is resumed.
+  std::string& date = command.train.chat.template_date;
+  if (date.empty()) date = date_text(std::time(nullptr));
+  set_flag(app.get_option("--template-date"), date);
+  command.train.flags = as_toml(app);
 }
 
 template <typename Options, void (*Run)(const Options&)>
@@ -310,12 +364,13 @@ void parse_and_run(int argc, char** argv) {
     std::cout << app.help();
     return;
   } catch (const CLI::ConfigError& error) {
-    refuse_config(app, argv[0], error.what());
+    refuse_config(app, std::string(argv[0]) + ": --config", error.what());
   } catch (const CLI::ParseError& error) {
     refuse_unknown(app, argv[0]);
     throw Error(ErrorKind::usage, argv[0], error.what());
   }
   refuse_unknown(app, argv[0]);
+  finish_parsing(app, options);
   Run(options);
 }
 

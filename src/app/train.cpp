@@ -18,31 +18,52 @@ namespace {
 
 constexpr int64_t kGeneratedTokens = 128;  // per prompt of the generated accept length
 
-std::vector<std::vector<int32_t>> generation_prompts(const TrainCommand& command, const Target& target) {
+using Prompts = std::vector<std::vector<int32_t>>;
+
+int64_t positions_of(const Target& target, const Draft& draft) {
+  return std::min(target.config.decoder.max_positions, draft.config.decoder.max_positions);
+}
+
+// Those that leave room for an answer; the others are left out and named.
+Prompts generation_prompts(const TrainCommand& command, const TrainInputs& inputs) {
   const std::string& path = command.prompts.empty() ? command.train.held_out : command.prompts;
-  std::vector<std::vector<int32_t>> prompts;
-  if (path.empty()) return prompts;
+  if (!inputs.target || path.empty()) return {};
   ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat);
-  reader.vocabulary = target.config.vocabulary;
+  reader.vocabulary = inputs.target->config.vocabulary;
   reader.bad_lines = command.train.bad_lines;
-  for (Prompt& prompt : read_prompts(path, reader)) {
-    if (static_cast<int64_t>(prompts.size()) == command.prompt_count) break;
-    prompts.push_back(std::move(prompt.ids));
+  const int64_t positions = positions_of(*inputs.target, inputs.draft);
+  Prompts prompts;
+  int64_t left_out = 0;
+  std::string first;
+  std::vector<Prompt> read = read_prompts(path, reader);
+  for (size_t i = 0; i < read.size() && std::ssize(prompts) < command.prompt_count; ++i) {
+    if (std::ssize(read[i].ids) < positions)
+      prompts.push_back(std::move(read[i].ids));
+    else if (left_out++ == 0)
+      first = fmt::format("prompt {}: expected fewer tokens than the {} positions of target and draft, found {}", i + 1,
+                          positions, read[i].ids.size());
   }
+  if (prompts.empty() && left_out > 0 && !command.prompts.empty()) throw Error(ErrorKind::input, path, first);
+  if (left_out > 0)
+    log_info(fmt::format("{}: {} prompts are left out of the generated accept length; the first: {}", path, left_out,
+                         first));
   return prompts;
 }
 
 }  // namespace
 
-double generated_accept_length(Exec& exec, const Target& target, const Draft& draft,
-                               const std::vector<std::vector<int32_t>>& prompts, int64_t chain) {
+double generated_accept_length(Exec& exec, const Target& target, const Draft& draft, const Prompts& prompts,
+                               int64_t chain) {
   Generator generator(exec, target, &draft);
   GenerateOptions options;
   options.chain = chain;
-  options.max_new_tokens = kGeneratedTokens;
   options.stop_ids = target.config.stop_ids;
   AcceptStatistics accepted;
-  for (const auto& prompt : prompts) accepted.add(generator.generate(prompt, options).accepted);
+  for (const auto& prompt : prompts) {
+    const int64_t room = positions_of(target, draft) - static_cast<int64_t>(prompt.size());
+    options.max_new_tokens = std::min(kGeneratedTokens, room);
+    accepted.add(generator.generate(prompt, options).accepted);
+  }
   return accepted.accept_length();
 }
 
@@ -53,10 +74,12 @@ std::string describe(const TrainProgress& now) {
 }
 
 void run_train(const TrainCommand& command) {
-  if (command.train.output.empty() && !command.plan) throw Error(ErrorKind::usage, "train", "--output is required");
+  if (command.train.output.empty() && !command.train.plan)
+    throw Error(ErrorKind::usage, "train", "--output is required");
   const auto inputs = load_inputs(command.train);
+  const Prompts prompts = generation_prompts(command, *inputs);
   const TrainPlan plan = plan_training(command.train, *inputs);
-  if (command.plan) return fmt::print("{}", plan.text);
+  if (command.train.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
 
   Exec exec;
@@ -64,8 +87,6 @@ void run_train(const TrainCommand& command) {
   ProgressBar bar("train");
   hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
   hooks.stop = &stop_requested();
-  std::vector<std::vector<int32_t>> prompts;
-  if (inputs->target) prompts = generation_prompts(command, *inputs->target);
   if (!prompts.empty())
     hooks.generate = [&](const Draft& draft) {
       return generated_accept_length(exec, *inputs->target, draft, prompts, command.train.chain);

@@ -48,14 +48,16 @@ void check_ids(const TokenSequence& sequence, int64_t vocabulary) {
                   fmt::format("token {}: expected an id below {}, found {}", t, vocabulary, sequence.input_ids[t]));
 }
 
-void add(TokenSequence sequence, int64_t max_tokens, Conversations& out) {
+// A line of tokens is taken as it is, whatever it supervises, unless it is cut.
+void add(TokenSequence sequence, bool as_it_is, int64_t max_tokens, Conversations& out) {
   if (max_tokens > 0 && static_cast<int64_t>(sequence.input_ids.size()) > max_tokens) {
+    as_it_is = false;
     sequence.input_ids.resize(static_cast<size_t>(max_tokens));
     sequence.loss_mask.resize(static_cast<size_t>(max_tokens));
     ++out.cut;
   }
   const std::vector<int32_t> ends = {0, static_cast<int32_t>(sequence.input_ids.size())};
-  if (supervise(sequence.loss_mask, ends, 1).rows() == 0) return void(++out.unsupervised);
+  if (!as_it_is && supervise(sequence.loss_mask, ends, 1).rows() == 0) return void(++out.unsupervised);
   out.tokens += static_cast<int64_t>(sequence.input_ids.size());
   out.supervised_tokens += std::count(sequence.loss_mask.begin(), sequence.loss_mask.end(), 1);
   out.sequences.push_back(std::move(sequence));
@@ -111,7 +113,8 @@ Conversations survey_conversations(const std::string& path, const ConversationRe
     std::vector<TokenSequence> sequences = read_sequences(line, reader, counts);
     for (const TokenSequence& sequence : sequences) check_ids(sequence, reader.vocabulary);
     out.unsupervised += sequences.empty();
-    for (TokenSequence& sequence : sequences) add(std::move(sequence), reader.max_tokens, out);
+    for (TokenSequence& sequence : sequences)
+      add(std::move(sequence), line.find("input_ids") != nullptr, reader.max_tokens, out);
     out.chat = std::move(counts);
   });
   if (out.lines.lines == 0) throw Error(ErrorKind::file, path, "holds no conversation");

@@ -39,9 +39,9 @@ struct ConversationReader {
 };
 
 struct Conversations {
-  std::vector<TokenSequence> sequences;       // those that supervise something
+  std::vector<TokenSequence> sequences;
   int64_t cut = 0;                            // sequences that were longer than max_tokens
-  int64_t unsupervised = 0;                   // sequences in which nothing is supervised (any more): left out
+  int64_t unsupervised = 0;                   // sequences of turns, or cut ones, that supervise nothing: left out
   int64_t tokens = 0, supervised_tokens = 0;  // after cutting
   UnfitLines lines;
   ChatCounts chat;

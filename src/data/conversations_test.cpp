@@ -115,15 +115,16 @@ TEST(Conversations, WhatSupervisesNothingIsLeftOutAndCounted) {
   ConversationReader cutting = reader();
   cutting.max_tokens = 4;
   const Conversations read = read_conversations(Lines(R"({"input_ids":[1,2,3,4,5,6],"loss_mask":[0,0,0,0,1,1]}
-{"input_ids":[1,2,3],"loss_mask":[0,0,0]}
+{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":""}]}
 {"messages":[{"role":"system","content":"x"},{"role":"assistant","content":"y"}]}
-{"input_ids":[1,2,3],"loss_mask":[false,true,1.0]})")
+{"input_ids":[1,2,3],"loss_mask":[false,true,1.0]}
+{"input_ids":[1,2,3],"loss_mask":[0,0,0]})")
                                                     .path,
                                                 cutting);
   EXPECT_EQ(read.lines.unfit, 0);
   EXPECT_EQ(read.unsupervised, 3);
   EXPECT_EQ(read.cut, 1);
-  ASSERT_EQ(read.sequences.size(), 1u);
+  ASSERT_EQ(read.sequences.size(), 2u);  // tokens are taken as they are
   EXPECT_EQ(read.sequences[0].loss_mask, (std::vector<uint8_t>{0, 1, 1}));
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "tensor/buffer.h"
+#include "tensor/finite.h"
 #include "tensor/packed.h"
 
 namespace eyrie {
@@ -33,6 +34,13 @@ const ConstTensor& checked(const SafetensorsFile& file, const char* name, const 
     expect_shape(name, tensor, shape);
   });
   return tensor;
+}
+
+ConstTensor read_states(const SafetensorsFile& file, const char* name, int64_t tokens) {
+  const ConstTensor& states = checked(file, name, {tokens, -1}, {DType::f32, DType::bf16, DType::f16});
+  if (const std::string problem = why_not_finite(states); !problem.empty())
+    throw Error(ErrorKind::file, file.path() + ": " + name, problem);
+  return states;
 }
 
 std::vector<int32_t> read_ids(const SafetensorsFile& file) {
@@ -81,9 +89,8 @@ FeatureBatch read_features(const std::string& path) {
   FeatureBatch batch{SafetensorsFile::open(path), {}, {}, {}, {}};
   batch.tokens.input_ids = read_ids(batch.file);
   const int64_t tokens = batch.tokens.tokens();
-  const auto floats = {DType::f32, DType::bf16, DType::f16};
-  batch.taps = checked(batch.file, "aux_hidden_states", {tokens, -1}, floats);
-  batch.last_hidden = checked(batch.file, "last_hidden_states", {tokens, -1}, floats);
+  batch.taps = read_states(batch.file, "aux_hidden_states", tokens);
+  batch.last_hidden = read_states(batch.file, "last_hidden_states", tokens);
   const auto* mask = checked(batch.file, "loss_mask", {tokens}, {DType::u8, DType::boolean}).data;
   const auto* mask_bytes = static_cast<const uint8_t*>(mask);
   batch.tokens.loss_mask.assign(mask_bytes, mask_bytes + tokens);

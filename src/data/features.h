@@ -28,7 +28,8 @@ struct FeatureBatch {
   ConstTensor last_hidden;  // [T, Ht]
   FeatureInfo info;         // empty strings and ids where the file names none
 };
-// Checks every tensor against the others. Errors: Error{file} naming path, tensor, expected and found.
+// Checks every tensor against the others, and that states are finite (a NaN is found here, not after an epoch). Errors:
+// Error{file} naming path, tensor, expected and found.
 FeatureBatch read_features(const std::string& path);
 
 // The features-*.safetensors of a directory, in order; Error{file} when there is none.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "tensor/buffer.h"
@@ -46,6 +48,25 @@ TEST(Features, ShapesThatDisagreeAreRefusedByName) {
   } catch (const Error& error) {
     EXPECT_EQ(error.what(), path + ": aux_hidden_states: expected shape [5, any], found [4, 12]");
   }
+}
+
+TEST(Features, StatesThatAreNotFiniteAreRefusedByName) {
+  const Buffer taps = random_buffer({5, 12}, DType::f32, "taps"), hidden = random_buffer({5, 4}, DType::bf16, "hidden");
+  const testing::TemporaryDirectory directory;
+  const std::string path = directory.file("features.safetensors");
+  const auto error = [&] {
+    write_features(path, {kBatch, taps, hidden}, {});
+    try {
+      read_features(path);
+      return std::string();
+    } catch (const Error& caught) {
+      return std::string(caught.what());
+    }
+  };
+  hidden.tensor().as<bf16>()[19] = to_bf16(-INFINITY);
+  EXPECT_EQ(error(), path + ": last_hidden_states: expected finite values, found inf at [4, 3] (1 of 20 not finite)");
+  taps.tensor().as<float>()[29] = NAN;
+  EXPECT_EQ(error(), path + ": aux_hidden_states: expected finite values, found nan at [2, 5] (1 of 60 not finite)");
 }
 
 TEST(Features, OffsetsThatDoNotCoverTheTokensAreRefused) {

@@ -40,6 +40,7 @@ class WeightFiles {
   const std::string& directory() const { return directory_; }
   const std::map<std::string, ConstTensor>& tensors() const { return tensors_; }
   const ConstTensor* find(const std::string& name) const;
+  const std::string& file_of(const std::string& name) const;  // the path of the file that holds it
 
  private:
   void add(const std::string& path);

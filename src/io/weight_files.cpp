@@ -70,11 +70,8 @@ std::set<std::string> shards_of(const Json& index, const std::string& index_path
 void WeightFiles::add(const std::string& path) {
   files_.push_back(SafetensorsFile::open(path));
   for (const auto& [name, tensor] : files_.back().tensors()) {
-    const auto [place, added] = tensors_.emplace(name, tensor);
-    if (added) continue;
-    const auto first =
-        std::find_if(files_.begin(), files_.end(), [&](const SafetensorsFile& file) { return file.find(name); });
-    throw Error(ErrorKind::file, path, fmt::format("tensor {} stands in {} too", name, first->path()));
+    if (!tensors_.emplace(name, tensor).second)
+      throw Error(ErrorKind::file, path, fmt::format("tensor {} stands in {} too", name, file_of(name)));
   }
 }
 
@@ -108,6 +105,10 @@ WeightFiles WeightFiles::open(const std::string& directory) {
     if (weights.files_.empty()) throw no_weights(directory);
   }
   return weights;
+}
+
+const std::string& WeightFiles::file_of(const std::string& name) const {
+  return std::ranges::find_if(files_, [&](const SafetensorsFile& file) { return file.find(name); })->path();
 }
 
 const ConstTensor* WeightFiles::find(const std::string& name) const {

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <filesystem>
+
 #include "model/export_check.h"
 #include "model/fit.h"
 #include "model/model_files.h"
@@ -45,6 +48,19 @@ TEST(DraftLoad, SaysWhichTensorIsWrong) {
               file.add("embed_tokens.weight", {10, 8});
             }),
             "DIR: embed_tokens.weight: expected shape [11, 8], found [10, 8]");
+}
+
+// The shard is named, and the name that the file has for it.
+TEST(DraftLoad, ValuesThatAreNotFiniteAreNamed) {
+  const ModelDirectory directory(kSmallDraft);
+  TensorFile file = draft_file(directory, "DraftLoad");
+  const_cast<float*>(file.at("fc.weight").as<float>())[3] = NAN;
+  file.rename("fc.weight", "model.fc.weight");
+  file.write(directory);
+  std::filesystem::rename(directory.path() + "/model.safetensors", directory.path() + "/shard.safetensors");
+  EXPECT_EQ(
+      load_error(directory, Heads().heads),
+      "DIR/shard.safetensors: model.fc.weight: expected finite values, found nan at [0, 3] (1 of 192 not finite)");
 }
 
 TEST(DraftLoad, SaysWhatIsWrongWithTheVocabulary) {

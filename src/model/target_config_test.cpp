@@ -58,10 +58,10 @@ TEST(TargetConfig, BiasKeysCountWhereTheFamilyReadsThem) {
   EXPECT_TRUE(qwen3.qkv_bias && qwen3.o_bias && !qwen3.mlp_bias);
 }
 
-TEST(TargetConfig, StopIdsOfTheGenerationConfigWin) {
+TEST(TargetConfig, StopIdsAreThoseOfBothFiles) {
   ModelDirectory directory(kSmallTarget);
   directory.write("generation_config.json", R"({"eos_token_id": [3, 5]})");
-  EXPECT_EQ(read_target_config(directory.path()).stop_ids, (std::vector<int32_t>{3, 5}));
+  EXPECT_EQ(read_target_config(directory.path()).stop_ids, (std::vector<int32_t>{3, 5, 2}));
   directory.write("generation_config.json", R"({"do_sample": false})");
   EXPECT_EQ(read_target_config(directory.path()).stop_ids, std::vector<int32_t>{2});
 }

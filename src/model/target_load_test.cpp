@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "model/model_files.h"
 #include "model/weights.h"
 #include "testing/compare.h"
@@ -41,6 +43,25 @@ TEST(TargetLoad, SaysWhichTensorIsWrong) {
             }),
             "DIR: holds a draft (its weights have fc.weight); expected a target");
   EXPECT_EQ(error_after([](TensorFile&) {}, changed(kSmallTarget, R"({"num_hidden_layers": 7})")), "");
+}
+
+TEST(TargetLoad, ValuesThatAreNotFiniteAreNamed) {
+  const auto spoil = [](TensorFile& file, const char* name, int64_t place, float value) {
+    const_cast<float*>(file.at(name).as<float>())[place] = value;
+  };
+  EXPECT_EQ(error_after([&](TensorFile& file) { spoil(file, "model.norm.weight", 5, INFINITY); }),
+            "DIR/model.safetensors: model.norm.weight: expected finite values, found inf at [5] (1 of 8 not finite)");
+  EXPECT_EQ(error_after([&](TensorFile& file) {
+              spoil(file, "model.layers.3.mlp.up_proj.weight", 17, NAN);
+              spoil(file, "model.layers.3.mlp.up_proj.weight", 90, NAN);
+            }),
+            "DIR/model.safetensors: model.layers.3.mlp.up_proj.weight: expected finite values, found nan at [2, 1] (2 "
+            "of 96 not finite)");
+  EXPECT_EQ(error_after([&](TensorFile& file) {
+              file.add("nobody.asks", {3});
+              spoil(file, "nobody.asks", 0, NAN);
+            }),
+            "");
 }
 
 TEST(TargetLoad, ALyingConfigFails) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "tensor/finite.h"
 
 namespace eyrie {
 namespace {
@@ -38,6 +39,10 @@ ConstTensor WeightStorage::take(std::span<const std::string> names, const Shape&
     expect_shape("", *found, expected);
   } catch (const Error& error) {
     throw Error(ErrorKind::file, place, error.what());
+  }
+  if (const std::string problem = why_not_finite(*found); !problem.empty()) {
+    const std::string& name = *std::ranges::find_if(names, [&](const auto& each) { return files_.find(each); });
+    throw Error(ErrorKind::file, files_.file_of(name) + ": " + name, problem);
   }
   if (found->rank() > 1) return *found;
   return copies_.emplace_back(Buffer::copy_of(*found, DType::f32));

@@ -17,7 +17,7 @@ class WeightStorage {
 
   // The first of `names` that the files hold; null when none.
   const ConstTensor* find(std::span<const std::string> names) const;
-  // The same, its shape and dtype checked. A size of -1 in `expected` fits any.
+  // The same, its shape and dtype checked, and that its values are finite. A size of -1 in `expected` fits any.
   ConstTensor take(std::span<const std::string> names, const Shape& expected);
   ConstTensor take(const std::string& name, const Shape& expected) { return take(std::span(&name, 1), expected); }
 

@@ -87,13 +87,13 @@ Json read_arguments(const std::vector<std::string>& words) {
   return arguments;
 }
 
+std::string written(const std::tm& date) {
+  char text[32];
+  return {text, std::strftime(text, sizeof text, kDateForm, &date)};
+}
+
 std::tm read_date(const std::string& text) {
   std::tm date = {};
-  if (text.empty()) {
-    const std::time_t now = std::time(nullptr);
-    localtime_r(&now, &date);
-    return date;
-  }
   for (const char* form : {kDateForm, "%Y-%m-%d"}) {
     date = {};
     const char* end = strptime(text.c_str(), form, &date);
@@ -125,6 +125,11 @@ bool write_arguments_out(Json::Array& messages) {
 
 }  // namespace
 
+std::string date_text(std::time_t instant) {
+  std::tm date = {};
+  return written(*localtime_r(&instant, &date));
+}
+
 std::optional<ChatTemplate> ChatTemplate::of_model(const std::string& directory, const ChatOptions& options) {
   const auto found = options.chat_template.empty() ? in_directory(directory) : named(options.chat_template);
   if (!found) return std::nullopt;
@@ -134,7 +139,7 @@ std::optional<ChatTemplate> ChatTemplate::of_model(const std::string& directory,
   made.hash_ = fmt::format("{:016x}", hash_name(found->text + found->tool_text.value_or("")));
   made.special_tokens_ = read_special_tokens(directory);
   made.arguments_ = read_arguments(options.template_args);
-  made.now_ = read_date(options.template_date);
+  made.now_ = read_date(options.template_date.empty() ? date_text(std::time(nullptr)) : options.template_date);
   return made;
 }
 
@@ -172,10 +177,6 @@ std::string_view ChatTemplate::special_token(std::string_view name) const {
   return token ? std::string_view(token->as_text()) : std::string_view();
 }
 
-std::string ChatTemplate::date() const {
-  if (!mentions("strftime_now")) return "";
-  char text[32];
-  return {text, std::strftime(text, sizeof text, kDateForm, &now_)};
-}
+std::string ChatTemplate::date() const { return mentions("strftime_now") ? written(now_) : ""; }
 
 }  // namespace eyrie

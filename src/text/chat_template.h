@@ -24,6 +24,8 @@ struct ChatOptions {
   std::string template_date = {};               // what strftime_now tells, "2026-11-30 12:00:00"; empty: now
 };
 
+std::string date_text(std::time_t instant);  // local: "2026-11-30 12:00:00"
+
 struct BuiltInTemplate {
   std::string_view name, text;
 };

@@ -75,6 +75,8 @@ void check_options(const TrainOptions& options) {
     usage("target-weights", "expected the directory of the target's weights, or model");
   if (!options.draft_config.empty() && !options.init_draft.empty())
     usage("draft-config", "a draft to begin with brings its own config");
+  if (options.draft_vocabulary && !options.init_draft.empty())
+    usage("draft-vocabulary", "a draft to begin with brings its own vocabulary");
   check_counts(options);
   check_numbers(options);
 }

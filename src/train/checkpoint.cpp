@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <ranges>
 
+#include "base/log.h"
 #include "io/atomic_dir.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "tensor/finite.h"
 
 namespace eyrie {
 namespace {
@@ -32,22 +35,13 @@ Json to_json(const Checkpoint& checkpoint) {
                        {"settings", settings}});
 }
 
-void check_settings(const std::string& directory, const Json& found, const RunSettings& expected) {
-  for (const auto& [key, value] : expected) {
-    const Json* other = found.find(key);
-    const std::string text = other ? other->as_text() : "nothing";
-    if (text != value)
-      throw Error(
-          ErrorKind::usage, directory,
-          fmt::format("the run began with {} = {}, this one has {}: a run is resumed as it began", key, text, value));
-  }
-}
-
 void read_into(const SafetensorsFile& file, const std::string& prefix, const std::vector<Parameter>& parameters) {
   for (const Parameter& one : parameters) {
     const ConstTensor& found = file.at(prefix + one.name);
     expect_dtype(file.path() + ": " + prefix + one.name, found, {DType::f32});
     expect_shape(file.path() + ": " + prefix + one.name, found, one.tensor.shape);
+    if (const std::string problem = why_not_finite(found); !problem.empty())
+      throw Error(ErrorKind::file, file.path() + ": " + prefix + one.name, problem);
     copy(found, one.tensor);
   }
 }
@@ -80,25 +74,71 @@ void save_checkpoint(const std::string& directory, const Checkpoint& checkpoint)
                               .dtype = DType::f32,
                               .reader = ""});
   write_safetensors(output.path() + "/optimizer.safetensors", moments(draft.config, checkpoint.optimizer));
-  write_file_atomically(output.path() + "/trainer.json", to_json(checkpoint).dump(2) + "\n");
+  save_position(output.path(), checkpoint);
   output.commit();
 }
 
-void load_checkpoint(const std::string& directory, const Checkpoint& checkpoint) {
+void save_position(const std::string& directory, const Checkpoint& checkpoint) {
+  write_file_atomically(directory + "/trainer.json", to_json(checkpoint).dump(2) + "\n");
+}
+
+bool SavedRun::finished() const {
+  return std::ranges::count(settings, RunSettings::value_type("steps", std::to_string(position.step))) > 0;
+}
+
+SavedRun load_checkpoint(const std::string& directory, const TargetHeads& heads, const OptimizerOptions& options) {
   const Json json = Json::parse_file(directory + "/trainer.json");
-  check_settings(directory, json.at("settings"), checkpoint.settings);
-  const DraftConfig& config = checkpoint.draft.config;
+  Draft draft = load_draft(directory, heads);
+  const DraftConfig& config = draft.config;
+  SavedRun saved{directory, draft, make_draft_tensors(config), Optimizer(config, options), {}, {}};
   const SafetensorsFile weights = SafetensorsFile::open(directory + "/model.safetensors");
   const SafetensorsFile state = SafetensorsFile::open(directory + "/optimizer.safetensors");
-  read_into(weights, "", parameters(config, checkpoint.weights));
-  read_into(state, "first.", parameters(config, checkpoint.optimizer.first_moment));
-  read_into(state, "second.", parameters(config, checkpoint.optimizer.second_moment));
-  checkpoint.position = {json.integer("step", 0), json.integer("skipped", 0), json.number("best_accept_length"),
-                         json.integer("best_step", 0)};
-  checkpoint.optimizer.applied = json.integer("applied", 0);
+  read_into(weights, "", parameters(config, saved.weights));
+  read_into(state, "first.", parameters(config, saved.optimizer.first_moment));
+  read_into(state, "second.", parameters(config, saved.optimizer.second_moment));
+  saved.draft.tensors = views(config, saved.weights);
+  // Files that a later checkpoint replaces would keep their place on the disk as long as they are mapped.
+  if (!draft.own_embedding) saved.draft.storage = heads.storage;
+  saved.position = {json.integer("step", 0), json.integer("skipped", 0), json.number("best_accept_length"),
+                    json.integer("best_step", 0)};
+  for (const auto& [key, value] : json.at("settings").as_members()) saved.settings.emplace_back(key, value.as_text());
+  saved.optimizer.applied = json.integer("applied", 0);
   std::vector<double> norms;
   for (const Json& norm : json.array("gradient_norms")) norms.push_back(norm.as_number());
-  checkpoint.optimizer.norms.restore(std::move(norms));
+  saved.optimizer.norms.restore(std::move(norms));
+  return saved;
+}
+
+std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads& heads,
+                                               const OptimizerOptions& options) {
+  std::string unread;
+  for (const std::string& path : list_checkpoints(run_directory) | std::views::reverse) {
+    try {
+      SavedRun saved = load_checkpoint(path, heads, options);
+      if (!unread.empty()) log_warning(fmt::format("{}the run goes on from {}", unread, path));
+      return saved;
+    } catch (const Error& error) {
+      unread += fmt::format("{} cannot be read ({}); ", path, error.what());
+    }
+  }
+  if (unread.empty()) return std::nullopt;
+  throw Error(ErrorKind::file, run_directory, unread + "there is none before");
+}
+
+void expect_same_settings(const SavedRun& saved, const RunSettings& now) {
+  const auto refuse = [&](const std::string& message) { throw Error(ErrorKind::usage, saved.directory, message); };
+  const int64_t done = saved.position.step;
+  for (const auto& [key, value] : now) {
+    const auto same_key = [&](const auto& setting) { return setting.first == key; };
+    const auto found = std::ranges::find_if(saved.settings, same_key);
+    const std::string before = found == saved.settings.end() ? "nothing" : found->second;
+    if (before == value) continue;
+    if (key != "steps" || !saved.finished())
+      refuse(
+          fmt::format("the run began with {} = {}, this one has {}: a run is resumed as it began", key, before, value));
+    else if (std::stoll(value) < done)
+      refuse(fmt::format("the run has done its {} steps; expected more to go on, found {}", done, value));
+  }
 }
 
 std::vector<std::string> list_checkpoints(const std::string& run_directory) {
@@ -116,10 +156,11 @@ std::string checkpoint_path(const std::string& run_directory, int64_t step) {
   return fmt::format("{}/{}{:06}", run_directory, kPrefix, step);
 }
 
-void prune_checkpoints(const std::string& run_directory, int64_t keep, int64_t best_step) {
-  const std::vector<std::string> paths = list_checkpoints(run_directory);
+void prune_checkpoints(const std::string& run_directory, int64_t keep, const RunPosition& position) {
+  std::vector<std::string> paths = list_checkpoints(run_directory);
+  std::erase_if(paths, [&](const std::string& path) { return step_of(path) > position.step; });
   for (size_t i = 0; i + static_cast<size_t>(keep) < paths.size(); ++i)
-    if (step_of(paths[i]) != best_step) fs::remove_all(paths[i]);
+    if (step_of(paths[i]) != position.best_step) fs::remove_all(paths[i]);
 }
 
 }  // namespace eyrie

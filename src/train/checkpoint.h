@@ -6,6 +6,7 @@
 // The order of the data and every random number are functions of (seed, position), so the position is all there is to
 // restore: a resumed run continues bit for bit (spec §10).
 #pragma once
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,22 +27,42 @@ struct RunPosition {
 };
 
 struct Checkpoint {
-  const Draft& draft;  // config, vocabulary, own embedding; its tensors view `weights`
-  DraftTensors<Buffer>& weights;
-  Optimizer& optimizer;
-  RunPosition& position;
+  const Draft& draft;  // config, vocabulary, own embedding
+  const DraftTensors<Buffer>& weights;
+  const Optimizer& optimizer;
+  const RunPosition& position;
   const RunSettings& settings;
 };
-
 // Error{file} with the system's reason (a full disk …); what stood there before stays whole.
 void save_checkpoint(const std::string& directory, const Checkpoint&);
-// Error{file}: missing or misshapen parts; Error{usage}: another setting, with both values.
-void load_checkpoint(const std::string& directory, const Checkpoint&);
+// The same for a checkpoint that stands there already and is to know more of its position: an evaluation behind it.
+void save_position(const std::string& directory, const Checkpoint&);
+
+// A run as its checkpoint holds it: all that it goes on from.
+struct SavedRun {
+  std::string directory;
+  Draft draft;  // its tensors view `weights`
+  DraftTensors<Buffer> weights;
+  Optimizer optimizer;
+  RunPosition position;
+  RunSettings settings;
+
+  bool finished() const;  // all its steps are done
+};
+// Error{file}: missing, truncated or misshapen parts, values that are not finite.
+SavedRun load_checkpoint(const std::string& directory, const TargetHeads&, const OptimizerOptions&);
+// The newest checkpoint of a run that can be read, with a warning that names those that cannot, and why. Nothing when
+// there is none; Error{file} when there are some and none can be read.
+std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads&,
+                                               const OptimizerOptions&);
+// Error{usage} names a setting with both values. A finished run may have more steps now.
+void expect_same_settings(const SavedRun&, const RunSettings& now);
 
 // The checkpoints of a run directory, "checkpoint-<step>", oldest first.
 std::vector<std::string> list_checkpoints(const std::string& run_directory);
 std::string checkpoint_path(const std::string& run_directory, int64_t step);
-// Removes all but the last `keep` and the one of `best_step`.
-void prune_checkpoints(const std::string& run_directory, int64_t keep, int64_t best_step);
+// Removes all but the last `keep` up to this position, and its best. Later ones are broken: the run went on from before
+// them, and will replace them.
+void prune_checkpoints(const std::string& run_directory, int64_t keep, const RunPosition&);
 
 }  // namespace eyrie

@@ -26,7 +26,7 @@ TEST(Checkpoints, TheNewestAndTheBestAreKept) {
   EXPECT_EQ(names(run), (std::vector<std::string>{"checkpoint-000005", "checkpoint-000040", "checkpoint-000300",
                                                   "checkpoint-002000", "checkpoint-1000000"}))
       << "by step, not by name";
-  prune_checkpoints(run, 2, 40);
+  prune_checkpoints(run, 2, {.step = 1000000, .best_step = 40});
   EXPECT_EQ(names(run), (std::vector<std::string>{"checkpoint-000040", "checkpoint-002000", "checkpoint-1000000"}));
   EXPECT_TRUE(fs::exists(run + "/checkpoint-x7")) << "not ours";
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "data/supervision.h"
 #include "data/vocabulary.h"
+#include "io/atomic_dir.h"
 #include "model/rope_frequencies.h"
 #include "train/check_options.h"
 #include "train/initial_draft.h"
@@ -22,20 +23,31 @@ constexpr int64_t kUsualDraftVocabulary = 32000;
   throw Error(ErrorKind::usage, option, message);
 }
 
-// No sequence may be longer than target and draft have positions.
-int64_t most_tokens(const TrainOptions& options, const TargetConfig& target) {
-  int64_t most = std::min(options.max_tokens, target.decoder.max_positions);
-  for (const std::string& draft : {options.draft_config, options.init_draft})
-    if (!draft.empty()) most = std::min(most, read_draft_config(draft).decoder.max_positions);
-  return most;
+void open_run(const TrainOptions& options, TrainInputs& inputs) {
+  if (options.output.empty() || options.plan) return;
+  inputs.lock.emplace(options.output, "training");
+  recover_all(options.output);
+  const bool holds_run = !list_checkpoints(options.output).empty();
+  if (holds_run && !options.resume)
+    throw Error(ErrorKind::usage, options.output, "holds a run already: resume it, or name another output");
+  if (!holds_run && options.resume)
+    log_info(fmt::format("{} holds no checkpoint to resume from: the run starts afresh", options.output));
 }
 
-void load_data(const TrainOptions& options, TrainInputs& inputs) {
+// No sequence may be longer than target and draft have positions.
+int64_t most_tokens(const TrainOptions& options, const TrainInputs& inputs, bool new_draft) {
+  const int64_t most = std::min(options.max_tokens, inputs.target->config.decoder.max_positions);
+  if (!new_draft) return std::min(most, inputs.draft.config.decoder.max_positions);
+  if (options.draft_config.empty()) return most;
+  return std::min(most, read_draft_config(options.draft_config).decoder.max_positions);
+}
+
+void load_data(const TrainOptions& options, int64_t max_tokens, TrainInputs& inputs) {
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat);
   inputs.target->config.stop_ids = reader.stop_ids;
   reader.vocabulary = inputs.target->config.vocabulary;
   reader.bad_lines = options.bad_lines;
-  reader.max_tokens = most_tokens(options, inputs.target->config);
+  reader.max_tokens = max_tokens;
   inputs.data = read_conversations(options.data, reader);
   if (!options.held_out.empty()) inputs.held_out_data = read_conversations(options.held_out, reader);
   inputs.info = reader.info(inputs.target->fingerprint, {});
@@ -68,7 +80,7 @@ void load_features(const TrainOptions& options, TrainInputs& inputs) {
   if (options.target_weights.empty() && !captured.empty() && captured != inputs.heads.fingerprint)
     log_warning(fmt::format("{} was captured from target {}, {} is {}", options.features, captured, options.model,
                             inputs.heads.fingerprint));
-  if (options.init_draft.empty() && !inputs.heads.norm.defined())
+  if (options.init_draft.empty() && !options.resume && !inputs.heads.norm.defined())
     log_info(fmt::format("{}: no last norm of a known family: a new draft's begins with ones", weights));
 }
 
@@ -166,10 +178,26 @@ void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& co
                                   .target_norm = inputs.heads.norm});
 }
 
-void begin_with(const TrainOptions& options, TrainInputs& inputs) {
-  inputs.draft = load_draft(options.init_draft, inputs.heads);
+// A draft that needs no data to begin with: the run's own when it is resumed, whatever it began with; or the one named.
+// False: a new one is to be made.
+bool load_known_draft(const TrainOptions& options, TrainInputs& inputs) {
+  if (options.resume && !options.output.empty())
+    inputs.saved = load_newest_checkpoint(options.output, inputs.heads, options.optimizer);
+  if (inputs.saved) {
+    inputs.draft = inputs.saved->draft;
+    inputs.weights = std::move(inputs.saved->weights);
+  } else if (!options.init_draft.empty()) {
+    inputs.draft = load_draft(options.init_draft, inputs.heads);
+    inputs.weights = copy_parameters(inputs.draft.config, inputs.draft.tensors);
+  } else {
+    return false;
+  }
+  const int64_t vocabulary = inputs.draft.config.draft_vocabulary;
+  if (options.draft_vocabulary && options.draft_vocabulary != vocabulary)
+    usage("draft-vocabulary",
+          fmt::format("the draft to go on from has {}, found {}", vocabulary, options.draft_vocabulary));
   resolve_taps(options, inputs, inputs.draft.config);
-  inputs.weights = copy_parameters(inputs.draft.config, inputs.draft.tensors);
+  return true;
 }
 
 std::vector<int64_t> ids_of(const Draft& draft) {
@@ -225,20 +253,19 @@ void expect_supervision(const TrainOptions& options, const BatchSource& source) 
 std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
   check_options(options);
   auto inputs = std::make_unique<TrainInputs>();
+  open_run(options, *inputs);
   if (options.features.empty()) {
     inputs->target = load_target(options.model);
     inputs->heads = heads_of(*inputs->target);
-    load_data(options, *inputs);
   } else {
     load_features(options, *inputs);
   }
+  const bool new_draft = !load_known_draft(options, *inputs);
+  if (inputs->target) load_data(options, most_tokens(options, *inputs, new_draft), *inputs);
   const Conversations features = inputs->train ? tokens_of(*inputs->train) : Conversations();
-  const Conversations& data = options.features.empty() ? inputs->data : features;
+  const Conversations& data = inputs->target ? inputs->data : features;
   const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, inputs->heads.lm_head.dim(0));
-  if (options.init_draft.empty())
-    begin_new_draft(options, counts, *inputs);
-  else
-    begin_with(options, *inputs);
+  if (new_draft) begin_new_draft(options, counts, *inputs);
   inputs->draft.tensors = views(inputs->draft.config, inputs->weights);
   count_data(data, counts, *inputs);
   if (inputs->target) open_sources(options, *inputs);

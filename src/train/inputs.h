@@ -4,14 +4,18 @@
 #include <optional>
 
 #include "data/conversations.h"
+#include "io/directory_lock.h"
 #include "model/draft.h"
 #include "train/batch_source.h"
+#include "train/checkpoint.h"
 #include "train/options.h"
 
 namespace eyrie {
 
 struct TrainInputs {
-  std::optional<Target> target;  // when conversations run through it
+  std::optional<DirectoryLock> lock;  // of the run directory, before anything in it is read or changed
+  std::optional<SavedRun> saved;  // what a resumed run goes on from; its draft and weights have moved to those below
+  std::optional<Target> target;   // when conversations run through it
   TargetHeads heads;
   FeatureInfo info;           // of the target's states
   std::string chat_template;  // where it came from; empty: none was read
@@ -23,7 +27,8 @@ struct TrainInputs {
   double oov_share = 0;  // of the supervised tokens
 };
 
-// Loads and checks everything. Errors: Error{usage} for options that contradict each other, Error{file} and
+// Loads and checks everything. Errors: Error{usage} for options that contradict each other, and when the run directory
+// holds a run and resume was not asked for; Error{file} when another training writes there; Error{file} and
 // Error{input} for what they name; Error{input} when nothing is supervised.
 std::unique_ptr<TrainInputs> load_inputs(const TrainOptions&);
 

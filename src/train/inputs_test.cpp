@@ -1,6 +1,7 @@
 // What a run reads before it starts, and what it refuses there.
 #include "train/inputs.h"
 
+#include <cmath>
 #include <functional>
 
 #include "io/atomic_dir.h"
@@ -36,7 +37,19 @@ TEST_F(RunTest, WarmStartBeginsWithTheDraftGiven) {
   EXPECT_EQ(inputs->draft.config.draft_vocabulary, 60);
 }
 
+std::string error_of(const TrainOptions& o) {
+  try {
+    load_inputs(o);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 TEST_F(RunTest, OptionsThatContradictAreRefused) {
+  TrainOptions vocabulary = options("run");
+  vocabulary.init_draft = "a draft";
+  EXPECT_EQ(error_of(vocabulary), "draft-vocabulary: a draft to begin with brings its own vocabulary");
   TrainOptions both = options("run");
   both.features = directory / "features";
   EXPECT_THROW(load_inputs(both), Error);
@@ -52,15 +65,6 @@ TEST_F(RunTest, OptionsThatContradictAreRefused) {
   TrainOptions init = options("run");
   init.init = "zeros";
   EXPECT_THROW(load_inputs(init), Error);
-}
-
-std::string error_of(const TrainOptions& o) {
-  try {
-    load_inputs(o);
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 TEST_F(RunTest, NumbersOutOfRangeAreRefusedByName) {
@@ -105,10 +109,12 @@ TEST_F(RunTest, SequencesAreCutAtTheTargetsPositions) {
   const std::string line = fmt::format("{{\"input_ids\": [{}], \"loss_mask\": [{}]}}\n", ids, mask);
   write_file_atomically(o.data, line + line);
   write_file_atomically(o.held_out, line);
-  o.steps = 1;
+  o.steps = 1, o.plan = true;
   const auto inputs = load_inputs(o);
   EXPECT_EQ(inputs->cut, 2);
   EXPECT_EQ(inputs->tokens, 256);
+  EXPECT_FALSE(fs::exists(o.output)) << "a plan writes nothing";
+  o.plan = false;
   EXPECT_NE(plan_training(o, *inputs).text.find("held out   1 sequences (1 cut), 128 tokens"), std::string::npos);
   EXPECT_EQ(run(o).steps, 1);
 }
@@ -156,13 +162,14 @@ TEST_F(FeatureRun, WithoutAModelTheDraftComesFromTheWeightsConfig) {
 
 TEST_F(FeatureRun, FilesThatDoNotFitAreNamed) {
   capture(options("direct"), directory / "features", -1);
-  const TrainOptions o = with_features("run", directory / "features");
+  TrainOptions o = with_features("run", directory / "features");
+  o.plan = true;
   const auto inputs = load_inputs(o);
   const auto error_after = [&](const char* where, const std::function<void(PackedBatch&, FeatureInfo&)>& change) {
     FeatureBatch one = read_features(directory / "features/" + feature_file_name(0));
     change(one.tokens, one.info);
     const int64_t tokens = one.tokens.tokens();
-    const Buffer taps(DType::f32, {tokens, 96}), last_hidden(DType::f32, {tokens, 32});
+    const Buffer taps = Buffer::zeros(DType::f32, {tokens, 96}), last_hidden = Buffer::zeros(DType::f32, {tokens, 32});
     fs::create_directories(directory / where);
     write_features(directory / where + "/" + feature_file_name(99), {one.tokens, taps, last_hidden}, one.info);
     TrainOptions with = o;

@@ -33,19 +33,19 @@ Json work_of(const WorkShares& work) {
   return seconds;
 }
 
-// The lines up to `keep_steps` steps; a last line that was cut off is dropped.
-std::string kept_lines(const std::string& path, int64_t keep_steps) {
-  std::ifstream file(path);
-  std::string kept;
-  for (std::string line; std::getline(file, line) && !file.eof();)
-    if (Json::parse(line, path).integer("step") <= keep_steps) kept += line + "\n";
-  return kept;
-}
-
 }  // namespace
 
+// A last line that was cut off is dropped too.
 MetricsFile::MetricsFile(const std::string& path, int64_t keep_steps) : path_(path) {
-  write_file_atomically(path, kept_lines(path, keep_steps));
+  std::ifstream file(path);
+  std::string kept;
+  for (std::string line; std::getline(file, line) && !file.eof();) {
+    const Json json = Json::parse(line, path);
+    if (json.integer("step") > keep_steps) continue;
+    kept += line + "\n";
+    evaluated_ = evaluated_ || (json.integer("step") == keep_steps && json.text("kind") == "eval");
+  }
+  write_file_atomically(path, kept);
 }
 
 void MetricsFile::append(const std::string& line) {

@@ -36,10 +36,12 @@ class MetricsFile {
   MetricsFile(const std::string& path, int64_t keep_steps);
   void write(const TrainMetrics&);
   void write(const EvalMetrics&);
+  bool evaluated() const { return evaluated_; }  // a line that was kept is the evaluation after `keep_steps`
 
  private:
   void append(const std::string& line);
   std::string path_;
+  bool evaluated_ = false;
 };
 
 }  // namespace eyrie

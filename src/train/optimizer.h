@@ -62,8 +62,8 @@ class Optimizer {
  private:
   std::vector<AdamW> updates(DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
                              double learning_rate);
-  const DraftConfig config_;
-  const OptimizerOptions options_;
+  DraftConfig config_;
+  OptimizerOptions options_;
 };
 
 }  // namespace eyrie

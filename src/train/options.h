@@ -42,6 +42,8 @@ struct TrainOptions {
 
   std::string output;               // run directory: checkpoints, metrics.jsonl, dumps
   bool resume = false;              // go on from the newest checkpoint of `output`
+  bool plan = false;                // resolve the run without starting it: nothing is written, no lock taken
+  std::string flags;                // all of this as TOML, for the run directory; empty: not recorded
   int64_t evaluate_every = 0;       // steps; 0: at the end alone
   int64_t generate_every = 0;       // evaluations; 0: at the end alone
   int64_t checkpoint_every = 0;     // steps; 0: at the end alone

@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -78,7 +78,7 @@ struct RunTest : ::testing::Test {
 
 // Features as captured give the run that the target gives.
 struct FeatureRun : RunTest {
-  // One file per batch; in file `poisoned` one tap is not a number.
+  // One file per batch; in file `poisoned` the taps are so large that the loss is not finite.
   void capture(const TrainOptions& from, const std::string& output, int64_t poisoned) {
     const auto inputs = load_inputs(from);
     fs::create_directories(output);
@@ -87,7 +87,7 @@ struct FeatureRun : RunTest {
       const PackedBatch tokens = inputs->train->tokens(0, i);
       const Buffer taps(DType::f32, {tokens.tokens(), 96}), last_hidden(DType::f32, {tokens.tokens(), 32});
       inputs->train->read_states(exec, 0, i, tokens, taps, last_hidden);
-      if (i == poisoned) taps.tensor().as<float>()[0] = std::nanf("");
+      if (i == poisoned) std::fill_n(taps.tensor().as<float>(), taps.tensor().elements(), 3e38f);
       write_features(output + "/" + feature_file_name(i), {tokens, taps, last_hidden}, inputs->info);
     }
   }

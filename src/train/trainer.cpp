@@ -56,14 +56,15 @@ class Trainer {
         order_(*inputs.train),
         steps_(count_steps(options, *inputs.train)),
         settings_(run_settings(options, inputs, steps_)),
-        optimizer_(inputs.draft.config, options.optimizer),
+        optimizer_(inputs.saved ? std::move(inputs.saved->optimizer)
+                                : Optimizer(inputs.draft.config, options.optimizer)),
         gradients_(make_draft_tensors(inputs.draft.config)) {}
 
   TrainResult run();
 
  private:
-  Checkpoint checkpoint() { return {inputs_.draft, inputs_.weights, optimizer_, position_, settings_}; }
   void begin();
+  void go_on_from(const SavedRun& saved);
   StepRecord step();
   void read_batches(StepRecord& record);
   void run_batch(const MicroBatch& batch, StepRecord& record);
@@ -71,9 +72,12 @@ class Trainer {
   void report(const StepRecord& record);
   bool asked_for() const;  // a dump of this step
   void dump(const StepRecord& record, const std::string& why);
-  void evaluate_now(bool last);
+  void evaluate_now();
   void save();
+  void write_best() const;
   bool due(int64_t every) const { return every > 0 && position_.step % every == 0; }
+  bool last() const { return position_.step == steps_; }
+  bool none_applied() const { return position_.skipped == position_.step; }
   bool stopped() const { return hooks_.stop && *hooks_.stop; }
 
   Exec& exec_;
@@ -90,25 +94,32 @@ class Trainer {
   RunPosition position_;
   std::optional<MetricsFile> metrics_;
   TrainResult result_;
+  std::string first_skip_;
   int64_t automatic_dumps_ = 0, saved_step_ = -1, steps_here_ = 0;
   Stopwatch watch_;
 };
 
 void Trainer::begin() {
-  std::filesystem::create_directories(options_.output);
-  recover_all(options_.output);
-  const std::vector<std::string> found = list_checkpoints(options_.output);
-  if (found.empty() && options_.resume)
-    log_info(fmt::format("{} holds no checkpoint to resume from: the run starts afresh", options_.output));
-  if (!found.empty() && !options_.resume)
-    throw Error(ErrorKind::usage, options_.output, "holds a run already: resume it, or name another output");
-  if (!found.empty()) {
-    load_checkpoint(found.back(), checkpoint());
-    saved_step_ = position_.step;
-    result_.checkpoint = found.back();
-    log_info(fmt::format("resumed from {} at step {} of {}", found.back(), position_.step, steps_));
-  }
+  if (inputs_.saved) go_on_from(*inputs_.saved);
   metrics_.emplace(options_.output + "/metrics.jsonl", position_.step);
+  if (!options_.flags.empty()) write_file_atomically(options_.output + "/run.toml", options_.flags);
+  // The run ended between a checkpoint and the evaluation behind it.
+  if (inputs_.saved && !metrics_->evaluated() && (last() || due(options_.evaluate_every))) evaluate_now();
+}
+
+void Trainer::go_on_from(const SavedRun& saved) {
+  expect_same_settings(saved, settings_);
+  position_ = saved.position;
+  saved_step_ = position_.step;
+  result_.checkpoint = saved.directory;
+  log_info(fmt::format("resumed from {} at step {} of {}", saved.directory, position_.step, steps_));
+  if (last()) log_info("the run is finished; with more steps it would go on from here");
+  if (saved.finished() && !last())
+    log_info(
+        fmt::format("the run was finished: from here on it has the learning rates of a run of {0} steps, its first {1} "
+                    "steps had those of a run of {1}",
+                    steps_, position_.step));
+  write_best();  // it may name a checkpoint that the run went back behind
 }
 
 void Trainer::read_batches(StepRecord& record) {
@@ -146,22 +157,20 @@ void Trainer::update(StepRecord& record) {
   const StepVerdict verdict = optimizer_.judge(record.outcome.loss, record.grad_norm);
   record.applied = verdict != StepVerdict::not_finite &&
                    optimizer_.stays_finite(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
+  std::string why;  // it is dumped
   if (verdict == StepVerdict::not_finite)
-    dump(record,
-         fmt::format("loss {} or gradient norm {} is not finite: not applied", record.outcome.loss, record.grad_norm));
+    why = fmt::format("loss {} or gradient norm {} is not finite: not applied", record.outcome.loss, record.grad_norm);
   else if (!record.applied)
-    dump(record,
-         fmt::format("gradient norm {:.4g} at learning rate {:.4g} leaves weights that are not finite: not applied",
-                     record.grad_norm, record.learning_rate));
+    why = fmt::format("gradient norm {:.4g} at learning rate {:.4g} leaves weights that are not finite: not applied",
+                      record.grad_norm, record.learning_rate);
   else if (verdict == StepVerdict::spike)
-    dump(record, fmt::format("gradient norm {:.4g} is {:.1f} times the usual {:.4g}", record.grad_norm,
-                             record.grad_norm / optimizer_.norms.median(), optimizer_.norms.median()));
-  else if (asked_for())
-    dump(record, "");
+    why = fmt::format("gradient norm {:.4g} is {:.1f} times the usual {:.4g}", record.grad_norm,
+                      record.grad_norm / optimizer_.norms.median(), optimizer_.norms.median());
+  if (!why.empty() || asked_for()) dump(record, why);
   if (record.applied)
     optimizer_.apply(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
-  else
-    ++position_.skipped;
+  else if (position_.skipped++ == 0)
+    first_skip_ = fmt::format("step {}: {}", position_.step, why);
   record.outcome.seconds[Work::optimizer] += watch.lap();
 }
 
@@ -223,53 +232,71 @@ void Trainer::report(const StepRecord& record) {
                    elapsed / static_cast<double>(steps_here_) * static_cast<double>(steps_ - position_.step)});
 }
 
-void Trainer::evaluate_now(bool last) {
+void Trainer::evaluate_now() {
   if (!inputs_.held_out) return;
   Stopwatch watch;
   int64_t tokens = 0;
   result_.last = evaluate(exec_, options_, inputs_, *inputs_.held_out, tokens);
   std::optional<double> generated;
-  if (hooks_.generate && (last || due(options_.evaluate_every * options_.generate_every)))
+  if (hooks_.generate && (last() || due(options_.evaluate_every * options_.generate_every)))
     generated = result_.generated_accept_length = hooks_.generate(inputs_.draft);
+  const double seconds = watch.seconds();
+  const auto chain = static_cast<size_t>(std::min(options_.chain, options_.ttt_steps) - 1);
+  const double length = result_.last.walked[chain].accept_length();
+  if (!none_applied() && (length > position_.best_accept_length || position_.best_step == 0)) {
+    position_.best_accept_length = length, position_.best_step = position_.step;
+    save();
+    write_best();
+  }
+  // Last of all: an evaluation without its line is made again when the run is resumed.
   const std::vector<int64_t> rows = result_.last.supervised();
   metrics_->write(EvalMetrics{.step = position_.step,
                               .tokens = tokens,
                               .loss = result_.last.loss(depth_scales(options_.loss_decay, rows)),
-                              .seconds = watch.seconds(),
+                              .seconds = seconds,
                               .generated_accept_length = generated,
                               .figures = result_.last});
-  const auto chain = static_cast<size_t>(std::min(options_.chain, options_.ttt_steps) - 1);
-  const double length = result_.last.walked[chain].accept_length();
-  if (position_.best_step > 0 && length <= position_.best_accept_length) return;
-  position_.best_accept_length = length, position_.best_step = position_.step;
-  saved_step_ = -1;  // what stands there knows nothing of this evaluation
-  save();
-  const std::string path = checkpoint_path(options_.output, position_.step);
-  const Json best = Json::object({{"step", position_.step}, {"walked_accept_length", length}, {"checkpoint", path}});
-  write_file_atomically(options_.output + "/best.json", best.dump(2) + "\n");
 }
 
+void Trainer::write_best() const {
+  const std::string path = options_.output + "/best.json";
+  if (position_.best_step == 0) return void(std::filesystem::remove(path));
+  const Json best = Json::object({{"step", position_.best_step},
+                                  {"walked_accept_length", position_.best_accept_length},
+                                  {"checkpoint", checkpoint_path(options_.output, position_.best_step)}});
+  write_file_atomically(path, best.dump(2) + "\n");
+}
+
+// Before a step was applied there is nothing to save, and what would stand there would pass for a trained draft.
 void Trainer::save() {
-  if (saved_step_ == position_.step) return;
+  if (none_applied()) return;
+  const Checkpoint checkpoint{inputs_.draft, inputs_.weights, optimizer_, position_, settings_};
+  if (saved_step_ == position_.step) return save_position(result_.checkpoint, checkpoint);
   result_.checkpoint = checkpoint_path(options_.output, position_.step);
-  save_checkpoint(result_.checkpoint, checkpoint());
+  save_checkpoint(result_.checkpoint, checkpoint);
   saved_step_ = position_.step;
-  prune_checkpoints(options_.output, options_.keep, position_.best_step);
+  prune_checkpoints(options_.output, options_.keep, position_);
 }
 
 TrainResult Trainer::run() {
   begin();
-  while (position_.step < steps_) {
+  while (!last()) {
     StepRecord record = step();
     ++position_.step;
     report(record);
-    const bool last = position_.step == steps_;
-    if (last) save();  // whatever happens to the evaluation, the run is done
-    if (last || due(options_.evaluate_every)) evaluate_now(last);
-    if (due(options_.checkpoint_every) || stopped()) save();
-    if (stopped() && !last)
-      throw Error(ErrorKind::interrupted, options_.output,
-                  fmt::format("stopped after step {} of {}; resume goes on from there", position_.step, steps_));
+    if (last() && none_applied())
+      throw Error(ErrorKind::input, options_.output,
+                  fmt::format("none of the {} steps was applied, so there is no checkpoint; {}; the batches are in the "
+                              "dumps there: look at data, features and learning rate",
+                              steps_, first_skip_));
+    // Before the evaluation: whatever happens there, nothing is lost. Nor does who stops the run wait for it.
+    if (last() || due(options_.checkpoint_every) || stopped()) save();
+    if (stopped() && !last())
+      throw Error(
+          ErrorKind::interrupted, options_.output,
+          fmt::format("stopped after step {} of {}; {}", position_.step, steps_,
+                      none_applied() ? "none was applied yet, so nothing is saved" : "resume goes on from there"));
+    if (last() || due(options_.evaluate_every)) evaluate_now();
   }
   result_.steps = position_.step, result_.skipped = position_.skipped;
   result_.best_accept_length = position_.best_accept_length, result_.best_step = position_.best_step;

@@ -3,6 +3,10 @@
 // The run directory:
 //   checkpoint-<step>/   train/checkpoint.h; the newest `keep` and the best by walked accept length
 //   best.json            {step, walked_accept_length, checkpoint}
+//   run.toml             every flag that the run began or was last resumed with: `--output RUN --resume` takes them
+//   from
+//                        there
+//   lock                 process and host of the training that writes here, for as long as it does
 //   metrics.jsonl        train/metrics.h
 //   dump-<step>/         steps that were asked for, spiked or were not finite (train/step_dump.h)
 #pragma once
@@ -37,8 +41,8 @@ struct TrainResult {
   std::string checkpoint;  // the last one
 };
 
-// Trains to the end. Error{interrupted} after a checkpoint when stopped; Error{usage} when the run directory holds a
-// run and resume was not asked for, or its settings differ.
+// Trains to the end. Error{interrupted} after a checkpoint when stopped; Error{usage} when a resumed run began with
+// other settings; Error{input} when no step at all could be applied: then nothing is saved either.
 TrainResult train(Exec&, const TrainOptions&, TrainInputs&, const TrainHooks&);
 
 // Forward alone over a source: figures of all its batches, and their tokens.
