@@ -25,6 +25,8 @@ TEST(Finite, TheFirstPlaceAndTheCountAreNamed) {
               "expected finite values, found nan at [1, 1, 1] (1 of 24 not finite)");
     EXPECT_EQ(found_in(dtype, {7}, {{6, kNan}, {5, -kInfinity}, {0, 1.0f}}),
               "expected finite values, found inf at [5] (2 of 7 not finite)");
+    EXPECT_EQ(found_in(dtype, {3, 2}, {{4, kInfinity}}),
+              "expected finite values, found inf at [2, 0] (1 of 6 not finite)");
   }
 }
 

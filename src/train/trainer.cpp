@@ -280,7 +280,7 @@ void Trainer::save() {
 
 TrainResult Trainer::run() {
   begin();
-  while (!last()) {
+  while (position_.step < steps_) {
     StepRecord record = step();
     ++position_.step;
     report(record);
