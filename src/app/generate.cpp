@@ -92,7 +92,10 @@ void run_generate(const GenerateCommand& command) {
     throw Error(ErrorKind::usage, "generate", "expected one of --prompt and --input");
   if (!command.output.empty() && command.input.empty())
     throw Error(ErrorKind::usage, "generate", "--output takes the lines of --input; an answer to --prompt is printed");
-  if (!command.output.empty()) expect_writable(command.output);
+  if (!command.output.empty()) {
+    expect_not_an_input(command.output, {command.input, command.model, command.draft});
+    expect_writable(command.output);
+  }
   stop_requested();
   ServedModels models = load_served_models(command.model, command.draft, command.chat_template, command.tap_ids);
   models.reader.raw_prompts = command.raw;
