@@ -170,5 +170,30 @@ TEST_F(Outputs, ADemoRemovesOnlyWhatADemoMade) {
   EXPECT_FALSE(fs::exists(path("demo/run/of the last demo")));
 }
 
+// One prompt that does not fit costs the others nothing.
+TEST_F(Outputs, APromptThatFailsHasALineOfItsOwn) {
+  std::string words, prompts = R"({"id": "a", "prompt": "What is 12 + 30?"}
+{"id": "b", "prompt": "WORDS"}
+{"input_ids": []}
+{"id": "c", "prompt": "What is 2 + 3?"}
+)";
+  for (int i = 0; i < 3000; ++i) words += "word ";
+  write_bytes(path("long.jsonl"), prompts.replace(prompts.find("WORDS"), 5, words));
+  const Arguments ask{"generate", "--model", kFledgling, "--max-new-tokens", "2", "--input", path("long.jsonl")};
+  const Outcome printed = eyrie(ask), written = eyrie(ask + Arguments{"--output", path("answers.jsonl")});
+  EXPECT_EQ(unlike_failure(written, 1, path("long.jsonl") + ": 2 of 4 prompts could not be answered"), "");
+  EXPECT_EQ(printed.status, 1);
+  EXPECT_EQ(printed.out, read_bytes(path("answers.jsonl")));
+  const auto lines = json_lines(printed.out);
+  ASSERT_EQ(lines.size(), 4u);
+  for (const size_t answered : {0, 3}) EXPECT_EQ(lines[answered].array("ids").size(), 2u);
+  EXPECT_EQ(lines[1].text("id"), "b");
+  EXPECT_TRUE(lines[1].text("error").starts_with("prompt: expected 1..2048 tokens, found ")) << lines[1].dump();
+  EXPECT_FALSE(lines[1].find("text"));
+  EXPECT_EQ(lines[2].dump(), R"({"error":"prompt: expected 1..2048 tokens, found 0"})");
+  // What is wrong with every prompt is wrong with the command.
+  EXPECT_EQ(unlike_failure(eyrie(ask + Arguments{"--temperature", "-1"}), 2, "temperature: expected"), "");
+}
+
 }  // namespace
 }  // namespace eyrie::e2e

@@ -199,7 +199,6 @@ TEST_F(Serving, BadPrompts) {
   } cases[] = {{"", "holds no prompt"},
                {"{\"question\": \"a\"}\n{\"question\": 3}\n", ":2: "},
                {"{\"quest\": \"a\"}\n", ":1: "},
-               {"{\"input_ids\": []}\n", ""},
                {"{\"input_ids\": [2048]}\n", ":1: "},
                {"{\"question\": \"\xff\"}\n", ":1: malformed JSON"},
                {"{\"messages\": [{\"role\": \"robot\", \"content\": \"a\"}]}\n", ":1: "}};
