@@ -196,18 +196,27 @@ TEST_F(Serving, DraftsThatDoNotServe) {
 TEST_F(Serving, BadPrompts) {
   const struct {
     const char *text, *message;
-  } cases[] = {{"", "holds no prompt"},
-               {"{\"question\": \"a\"}\n{\"question\": 3}\n", ":2: "},
-               {"{\"quest\": \"a\"}\n", ":1: "},
-               {"{\"input_ids\": []}\n", ""},
-               {"{\"input_ids\": [2048]}\n", ":1: "},
-               {"{\"question\": \"\xff\"}\n", ":1: malformed JSON"},
-               {"{\"messages\": [{\"role\": \"robot\", \"content\": \"a\"}]}\n", ":1: "}};
-  for (const auto& one : cases) {
-    write_bytes(path("bad.jsonl"), one.text);
-    const Outcome outcome = eyrie(generate({"--input", path("bad.jsonl"), "--output", path("out.jsonl")}));
-    EXPECT_EQ(unlike_failure(outcome, 1, one.message), "") << one.text;
-    EXPECT_FALSE(fs::exists(path("out.jsonl")));
+  } cases[] = {{"{\"question\": [3]}\n", ":2: expected a string, found [3]"},
+               {"{\"quest\": \"a\"}\n", ":2: expected one of \"prompt\""},
+               {"{\"input_ids\": []}\n", "holds no turn to answer"},
+               {"{\"input_ids\": [2048]}\n", ":2: expected an integer from 0 to 2047"},
+               {"{\"question\": \"\xff\"}\n", ":2: malformed JSON"},
+               {"{\"messages\": [{\"role\": \"robot\", \"content\": \"a\"}]}\n", ":2: message 1: role \"robot\""}};
+  const Arguments run =
+      generate({"--input", path("bad.jsonl"), "--output", path("out.jsonl"), "--max-new-tokens", "2"});
+  write_bytes(path("bad.jsonl"), "");
+  EXPECT_EQ(unlike_failure(eyrie(run), 1, "bad.jsonl: holds no prompt"), "");
+  EXPECT_FALSE(fs::exists(path("out.jsonl")));
+  for (const auto& one : cases) {  // the prompt before it is answered all the same
+    write_bytes(path("bad.jsonl"), "{\"question\": \"a\"}\n" + std::string(one.text));
+    const Outcome outcome = eyrie(run);
+    EXPECT_EQ(outcome.status, 1) << one.text;
+    EXPECT_NE(outcome.last_error_line().find("1 of 2 prompts could not be answered"), std::string::npos)
+        << outcome.error;
+    const std::vector<Json> lines = json_lines(testing::read_bytes(path("out.jsonl")));
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_EQ(lines[0].array("ids").size(), 2u);
+    EXPECT_NE(lines[1].text("error").find(one.message), std::string::npos) << lines[1].dump();
   }
   EXPECT_EQ(unlike_failure(eyrie(generate({"--prompt", std::string(9000, '7')})), 1, "expected 1..2048 tokens"), "");
 }

@@ -50,7 +50,8 @@ TEST(Usage, Typos) {
       {{"generate", "--model", kFledgling, "--prompt", "x", "--output", output}, "--output takes the lines of --input"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--temperature", "-1"}, "temperature: expected"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--temperature", "warm"}, "--temperature"},
-      {{"generate", "--model", kFledgling, "--prompt", "x", "--chat-template", "x"}, "chat-template: \"x\": expected a file or one of"},
+      {{"generate", "--model", kFledgling, "--prompt", "x", "--chat-template", "x"},
+       "chat-template: \"x\": expected a file or one of"},
       {{"capture", "--model", "m", "--input", "i", "--output", output, "--dtype", "f8"}, "--dtype"},
       {{"train", "--model", kFledgling, "--data", "x"}, "train: --output is required"},
       {{"train", "--output", output, "--model", kFledgling}, "expected either data or features"},
@@ -194,7 +195,7 @@ TEST(Usage, BadConversations) {
       {"negative", R"({"input_ids": [1, -2], "loss_mask": [0, 1]})", "negative.jsonl:1: expected an integer from 0 to"},
       {"mask", R"({"input_ids": [1, 2], "loss_mask": [0]})", "mask.jsonl:1: loss_mask: expected 2 entries, found 1"},
       {"form", "{\"text\": \"hello\"}", "form.jsonl:1: expected \"conversations\", \"messages\" or \"input_ids\""},
-      {"type", good + "[1, 2]", "type.jsonl:3: expected an object, found [1,2]"},
+      {"type", good + "[1, 2]", "type.jsonl:2: expected an object, found [1,2]"},
   };
   for (const auto& one : cases) {
     const std::string path = directory.file(std::string(one.name) + ".jsonl"), output = directory.file("output");

@@ -35,7 +35,8 @@ void capture_batch(Exec& exec, const Target& target, const PackedBatch& batch, c
 }  // namespace
 
 void run_capture(const CaptureOptions& options) {
-  expect_replaceable(options.output, {"features-"});
+  expect_not_an_input(options.output, {options.model, options.input});
+  expect_replaceable(options.output, {"features-#.safetensors"});
   const std::atomic<bool>& stop = stop_requested();
   const Target target = load_target(options.model);
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat);

@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "app/interrupt.h"
+#include "app/output.h"
 #include "app/progress.h"
 #include "app/report.h"
 #include "app/serving.h"
@@ -16,6 +17,7 @@
 #include "io/atomic_dir.h"
 
 namespace eyrie {
+namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kDraftVocabulary = 1024, kChain = 4, kMaxNewTokens = 160;
@@ -29,11 +31,24 @@ struct Demo {
   std::string path(const char* name) const { return command.output + "/" + name; }
 };
 
+// What stands under the names that a demo writes goes only when a demo made it: the run of each is marked.
+void clear_last_demo(const Demo& demo) {
+  const fs::path run = demo.path("run"), mark = run / ".eyrie-demo";
+  if (!fs::exists(mark))
+    for (const char* name : {"run", "draft", "draft-config", "report.html"})
+      if (fs::exists(demo.path(name)) && !fs::is_empty(demo.path(name)))
+        throw Error(ErrorKind::usage, demo.path(name), "is there already, and no demo made it: name another --output");
+  fs::create_directories(run);
+  if (!fs::exists(mark)) write_file_atomically(mark, "");
+  for (const fs::directory_entry& entry : fs::directory_iterator(run))
+    if (entry.path() != mark) fs::remove_all(entry.path());
+}
+
 // The draft's config: derived from the target, with one norm before fc, which trains faster on so little data.
 void write_demo_config(const Demo& demo, const Target& target) {
   DraftConfig config = derive_draft_config(target.config, kDraftVocabulary);
   config.norm_before_fc = true;
-  std::filesystem::create_directories(demo.path("draft-config"));
+  fs::create_directories(demo.path("draft-config"));
   write_file_atomically(demo.path("draft-config/config.json"), write_draft_config(config, "").dump(2) + "\n");
 }
 
@@ -55,7 +70,6 @@ TrainOptions training_options(const Demo& demo) {
 void train_draft(Demo& demo) {
   Stopwatch watch;
   const TrainOptions options = training_options(demo);
-  std::filesystem::remove_all(options.output);
   const auto inputs = load_inputs(options);
   ProgressBar bar("train");
   TrainHooks hooks;
@@ -153,7 +167,8 @@ void write_demo_report(Demo& demo, const SpeculationReport& result) {
 void run_demo(const DemoCommand& command) {
   stop_requested();
   Demo demo{command};
-  std::filesystem::create_directories(command.output);
+  expect_not_an_input(command.output, {command.target});
+  clear_last_demo(demo);
   write_demo_config(demo, load_target(command.target));
   train_draft(demo);
   const ServedModels models = load_served_models(command.target, demo.path("draft"), {});

@@ -11,6 +11,7 @@
 namespace eyrie {
 
 void run_export(const ExportCommand& command) {
+  expect_not_an_input(command.output, {command.checkpoint});
   expect_replaceable(command.output, {"config.json", "model.safetensors"});
   const Draft draft = load_draft_alone(command.checkpoint);
   AtomicDirectory output(command.output);

@@ -69,7 +69,11 @@ void bind(CLI::App& app, TokenizeOptions& o) {
 
 void bind(CLI::App& app, ChatOptions& o, const std::string& group = "Options") {
   app.add_option("--chat-template", o.chat_template, "built-in name or file; default: the model's own")->group(group);
-  app.add_option("--template-arg", o.template_args, "KEY=VALUE for the template; may be repeated")
+  // A value may hold commas: no list.
+  const CLI::callback_t read = [&o](const CLI::results_t& words) { return o.template_args = words, true; };
+  app.add_option("--template-arg", read, "for the template, VALUE as JSON or text; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1, CLI::detail::expected_max_vector_size)
       ->allow_extra_args(false)
       ->group(group);
   app.add_option("--template-date", o.template_date, "YYYY-MM-DD [HH:MM:SS] that it sees; default: now")->group(group);

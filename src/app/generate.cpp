@@ -59,13 +59,24 @@ void answer_one(Generator& generator, const ServedModels& models, const Prompt& 
   log_info(describe(result));
 }
 
-Json line_of(const Prompt& prompt, const GenerateResult& result) {
-  Json line = Json::object();
-  if (!prompt.id.empty()) line.set("id", prompt.id);
+void set_answer(Json& line, const GenerateResult& result) {
   line.set("text", result.text);
   line.set("ids", Json::Array(result.ids.begin(), result.ids.end()));
   line.set("finish_reason", std::string(name(result.finish)));
   line.set("accept_length", result.accepted.accept_length());
+}
+
+// One answer, or what keeps this prompt from one: the others do not suffer. A fault of the options is every prompt's.
+Json line_of(Generator& generator, const Prompt& prompt, const GenerateOptions& options) {
+  Json line = Json::object();
+  if (!prompt.id.empty()) line.set("id", prompt.id);
+  if (!prompt.error.empty()) return line.set("error", prompt.error);
+  try {
+    set_answer(line, generator.generate(prompt.ids, options));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;
+    line.set("error", error.what());
+  }
   return line;
 }
 
@@ -73,16 +84,24 @@ Json line_of(const Prompt& prompt, const GenerateResult& result) {
 void answer_file(Generator& generator, const ServedModels& models, const GenerateCommand& command,
                  const GenerateOptions& options) {
   std::string lines;
-  for (const Prompt& prompt : read_prompts(command.input, models.reader)) {
+  int64_t failed = 0;
+  const std::vector<Prompt> prompts = read_all_prompts(command.input, models.reader);
+  for (const Prompt& prompt : prompts) {
     GenerateOptions one = options;
     if (models.reader.tokenizer) one.text = text_stream(*models.reader.tokenizer, stop_if_asked);
-    const std::string line = line_of(prompt, generator.generate(prompt.ids, one)).dump() + "\n";
+    const Json answer = line_of(generator, prompt, one);
+    failed += answer.find("error") ? 1 : 0;
+    const std::string line = answer.dump() + "\n";
     if (command.output.empty())
       write_to_terminal(line);
     else
       lines += line;
   }
   if (!command.output.empty()) write_file_atomically(command.output, lines);
+  if (failed > 0)
+    throw Error(
+        ErrorKind::input, command.input,
+        fmt::format("{} of {} prompts could not be answered: their lines hold \"error\"", failed, prompts.size()));
 }
 
 }  // namespace
@@ -92,7 +111,10 @@ void run_generate(const GenerateCommand& command) {
     throw Error(ErrorKind::usage, "generate", "expected one of --prompt and --input");
   if (!command.output.empty() && command.input.empty())
     throw Error(ErrorKind::usage, "generate", "--output takes the lines of --input; an answer to --prompt is printed");
-  if (!command.output.empty()) expect_writable(command.output);
+  if (!command.output.empty()) {
+    expect_not_an_input(command.output, {command.input, command.model, command.draft});
+    expect_writable(command.output);
+  }
   stop_requested();
   ServedModels models = load_served_models(command.model, command.draft, command.chat, command.tap_ids);
   models.reader.raw_prompts = command.raw;

@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "app/interrupt.h"
+#include "app/output.h"
 #include "app/progress.h"
 #include "app/serving.h"
 #include "app/training.h"
@@ -76,6 +77,9 @@ std::string describe(const TrainProgress& now) {
 void run_train(const TrainCommand& command) {
   if (command.train.output.empty() && !command.train.plan)
     throw Error(ErrorKind::usage, "train", "--output is required");
+  const TrainOptions& options = command.train;
+  expect_not_an_input(options.output, {options.model, options.target_weights, options.data, options.held_out,
+                                       options.features, options.draft_config, options.init_draft, command.prompts});
   const auto inputs = load_inputs(command.train);
   const Prompts prompts = generation_prompts(command, *inputs);
   const TrainPlan plan = plan_training(command.train, *inputs);

@@ -123,7 +123,7 @@ TEST(Conversations, WhatSupervisesNothingIsLeftOutAndCounted) {
                                                 cutting);
   EXPECT_EQ(read.lines.unfit, 0);
   EXPECT_EQ(read.unsupervised, 3);
-  EXPECT_EQ(read.cut, 1);
+  EXPECT_EQ(read.cut, 2);
   ASSERT_EQ(read.sequences.size(), 2u);  // tokens are taken as they are
   EXPECT_EQ(read.sequences[0].loss_mask, (std::vector<uint8_t>{0, 1, 1}));
 }
@@ -204,8 +204,8 @@ TEST(Prompts, LinesThatAreNoPromptHaveTheirError) {
   EXPECT_EQ(all[0].error, "");
   EXPECT_EQ(all[1].id, "far");
   EXPECT_EQ(all[1].error.find(lines.path + ":2: "), 0u);
-  EXPECT_EQ(all[2].error, "nothing stands before an answer");
-  EXPECT_EQ(all[3].error, "nothing stands before an answer");
+  EXPECT_EQ(all[2].error, "holds no turn to answer");
+  EXPECT_EQ(all[3].error, "holds no turn to answer");
   EXPECT_NE(all[4].error.find(":5: expected one of \"prompt\", \"question\""), std::string::npos);
   EXPECT_THROW(read_prompts(lines.path, with), Error);
   with.bad_lines = 0.4;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace eyrie {
 namespace {
@@ -52,7 +53,7 @@ Prompt read_prompt(const Json& line, const ConversationReader& reader) {
   } else {
     prompt = prompt_of(reader, *read_conversation(with_messages(line)));
   }
-  if (prompt.ids.empty()) prompt.error = "nothing stands before an answer";
+  if (prompt.ids.empty()) prompt.error = "holds no turn to answer";
   if (const Json* answer = line.find("answer")) prompt.answer = answer->is_text() ? answer->as_text() : answer->dump();
   return prompt;
 }
@@ -90,7 +91,10 @@ std::vector<Prompt> read_prompts(const std::string& path, const ConversationRead
   UnfitLines lines;
   std::vector<Prompt> prompts = read_lines(path, reader, lines);
   lines.expect_few(path, reader.bad_lines);
-  std::erase_if(prompts, [](const Prompt& prompt) { return !prompt.error.empty(); });
+  const auto left_out =
+      static_cast<int64_t>(std::erase_if(prompts, [](const Prompt& prompt) { return !prompt.error.empty(); }));
+  if (left_out > lines.unfit)
+    log_info(fmt::format("{}: {} lines hold no turn to answer: left out", path, left_out - lines.unfit));
   return prompts;
 }
 

@@ -1,11 +1,14 @@
 #include "io/atomic_dir.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -73,35 +76,130 @@ TEST(AtomicDirectory, UncommittedLeavesNothing) {
   EXPECT_EQ(read_bytes(parent.file("checkpoint/inner/file")), "old");
 }
 
-TEST(AtomicDirectory, KilledWriterIsClearedAway) {
-  const TemporaryDirectory parent;
-  save(parent.file("checkpoint"), "old");
+// What a writer of `path` leaves when it is killed in the middle of its work.
+void leave_staging(const std::string& path, const std::function<void(const AtomicDirectory&)>& work) {
   const int status = in_child([&] {
-    AtomicDirectory directory(parent.file("checkpoint"));
-    write_bytes(directory.path() + "/file", "new");
+    const AtomicDirectory directory(path);
+    work(directory);
     raise(SIGKILL);
     return 0;
   });
   EXPECT_EQ(status, -SIGKILL);
+}
+
+TEST(AtomicDirectory, KilledWriterIsClearedAway) {
+  const TemporaryDirectory parent;
+  save(parent.file("checkpoint"), "old");
+  leave_staging(parent.file("checkpoint"),
+                [](const AtomicDirectory& directory) { write_bytes(directory.path() + "/file", "new"); });
   EXPECT_EQ(names_in(parent.path()).size(), 2u);
   const AtomicDirectory living(parent.file("checkpoint"));
   EXPECT_EQ(names_in(parent.path()).size(), 2u);
-  recover_directory(parent.file("checkpoint"));  // this process lives: its directory stays
+  recover(parent.file("checkpoint"));  // this process lives: its directory stays
   EXPECT_TRUE(fs::exists(living.path()));
   EXPECT_EQ(read_bytes(parent.file("checkpoint/inner/file")), "old");
 }
 
+// Of another process, whatever its number here says: only its lock tells.
+TEST(AtomicDirectory, LivingWriterElsewhereStays) {
+  const TemporaryDirectory parent;
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t writer = fork();
+  if (writer == 0) {
+    const AtomicDirectory directory(parent.file("checkpoint"));
+    if (write(ready[1], "x", 1) == 1) pause();
+    _exit(1);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  recover_all(parent.path());
+  EXPECT_EQ(names_in(parent.path()).size(), 1u);
+  kill(writer, SIGKILL);
+  waitpid(writer, nullptr, 0);
+  recover_all(parent.path());
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>());
+}
+
+// Where two names cannot be exchanged: the old directory stands in the staging, the new one beside it.
 TEST(AtomicDirectory, WriterKilledBetweenTwoRenames) {
   const TemporaryDirectory parent;
-  const pid_t dead = fork();
-  if (dead == 0) _exit(0);
-  waitpid(dead, nullptr, 0);
-  save(parent.file("checkpoint.old-" + std::to_string(dead) + "-0"), "old");
-  save(parent.file("checkpoint.tmp-" + std::to_string(dead) + "-1"), "new");
-  save(parent.file("checkpoint.old-notes"), "somebody else's");
-  recover_directory(parent.file("checkpoint"));
-  EXPECT_EQ(names_in(parent.path()), (std::set<std::string>{"checkpoint", "checkpoint.old-notes"}));
-  EXPECT_EQ(read_bytes(parent.file("checkpoint/inner/file")), "old");
+  const std::string path = parent.file("checkpoint");
+  save(path, "old");
+  leave_staging(path, [&](const AtomicDirectory& directory) {
+    fs::rename(path, fs::path(directory.path()).parent_path() / "old");
+  });
+  EXPECT_FALSE(fs::exists(path));
+  recover(parent.file("check"));  // another name's leftovers are its own writer's
+  EXPECT_FALSE(fs::exists(path));
+  recover(path);
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>{"checkpoint"});
+  EXPECT_EQ(read_bytes(path + "/inner/file"), "old");
+
+  leave_staging(path, [&](const AtomicDirectory& directory) {
+    fs::rename(path, fs::path(directory.path()).parent_path() / "old");
+    fs::rename(directory.path(), path);
+  });
+  recover_all(parent.path());
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>{"checkpoint"});
+  EXPECT_FALSE(fs::exists(path + "/inner")) << "the new one stands";
+}
+
+// Names that people give, and our own name with a mark of another: none is a leftover.
+TEST(AtomicDirectory, WhatMerelyLooksLikeALeftoverStays) {
+  const TemporaryDirectory parent;
+  const std::set<std::string> names = {"draft.old-2026-11-28", "draft.tmp-2026-11-28", "draft.old-19990101-file",
+                                       "draft.tmp-123456",     "draft.tmp-copied",     "draft.tmp-empty1",
+                                       "draft.tmp-",           ".tmp-abcdef",          "draft.tmp-4194305-0"};
+  for (const std::string& name : names) {
+    fs::create_directories(parent.file(name) + "/new");
+    write_bytes(parent.file(name) + "/new/notes.txt", "precious");
+  }
+  write_bytes(parent.file("draft.tmp-copied/.eyrie-writer"), "draft.tmp-abcdef");
+  write_bytes(parent.file("draft.tmp-empty1/.eyrie-writer"), "");
+  recover(parent.file("draft"));
+  recover_all(parent.path());
+  EXPECT_EQ(names_in(parent.path()), names);
+  save(parent.file("draft"), "new");
+  for (const std::string& name : names) EXPECT_EQ(read_bytes(parent.file(name) + "/new/notes.txt"), "precious") << name;
+}
+
+TEST(AtomicDirectory, ALeftoverLosesOnlyWhatItsWriterPutThere) {
+  const TemporaryDirectory parent;
+  leave_staging(parent.file("draft"), [](const AtomicDirectory& directory) {
+    write_bytes(directory.path() + "/file", "new");
+    write_bytes(fs::path(directory.path()).parent_path() / "notes.txt", "precious");
+  });
+  recover_all(parent.path());
+  ASSERT_EQ(names_in(parent.path()).size(), 1u);
+  EXPECT_EQ(names_in(parent.file(*names_in(parent.path()).begin())), std::set<std::string>{"notes.txt"});
+}
+
+TEST(AtomicDirectory, FollowsLinks) {
+  const TemporaryDirectory parent;
+  save(parent.file("real"), "old");
+  fs::create_directory_symlink("real", parent.file("link"));
+  fs::create_directory_symlink(parent.file("link"), parent.file("second"));
+  fs::create_directory_symlink("deep/absent", parent.file("dangling"));
+  fs::create_directory_symlink("circle", parent.file("circle"));
+  save(parent.file("second/"), "new");
+  save(parent.file("dangling"), "made");
+  EXPECT_EQ(read_bytes(parent.file("real/inner/file")), "new");
+  EXPECT_EQ(read_bytes(parent.file("deep/absent/inner/file")), "made");
+  for (const char* name : {"link", "second", "dangling"}) EXPECT_TRUE(fs::is_symlink(parent.file(name))) << name;
+  EXPECT_THROW(save(parent.file("circle"), "never"), Error);
+  EXPECT_EQ(names_in(parent.path()), (std::set<std::string>{"circle", "dangling", "deep", "link", "real", "second"}));
+}
+
+// A file is no directory and the reverse: what stands there stays.
+TEST(AtomicDirectory, ReplacesOnlyItsOwnKind) {
+  const TemporaryDirectory parent;
+  write_bytes(parent.file("file"), "mine");
+  fs::create_directory(parent.file("directory"));
+  EXPECT_THROW(save(parent.file("file"), "new"), Error);
+  EXPECT_THROW(write_file_atomically(parent.file("directory"), "new"), Error);
+  EXPECT_EQ(read_bytes(parent.file("file")), "mine");
+  EXPECT_EQ(names_in(parent.path()), (std::set<std::string>{"directory", "file"}));
 }
 
 TEST(AtomicDirectory, FullDiskLeavesTheOldOne) {
@@ -142,6 +240,73 @@ TEST(AtomicFile, FullDiskLeavesTheOldOne) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(names_in(parent.path()), std::set<std::string>{"state"});
   EXPECT_EQ(read_file(parent.file("state")), "old");
+}
+
+TEST(AtomicFile, FollowsLinks) {
+  const TemporaryDirectory parent;
+  write_bytes(parent.file("real"), "old");
+  fs::create_symlink("real", parent.file("link"));
+  fs::create_symlink("absent", parent.file("dangling"));
+  write_file_atomically(parent.file("link"), "new");
+  write_file_atomically(parent.file("dangling"), "made");
+  EXPECT_EQ(read_bytes(parent.file("real")), "new");
+  EXPECT_EQ(read_bytes(parent.file("absent")), "made");
+  EXPECT_TRUE(fs::is_symlink(parent.file("link")) && fs::is_symlink(parent.file("dangling")));
+}
+
+TEST(AtomicFile, WritesIntoAPipe) {
+  const TemporaryDirectory parent;
+  const std::string pipe = parent.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const Descriptor reader(pipe, O_RDWR | O_NONBLOCK);
+  write_file_atomically(pipe, "text");
+  char bytes[8] = {};
+  EXPECT_EQ(read(reader.number(), bytes, sizeof bytes), 4);
+  EXPECT_STREQ(bytes, "text");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>{"pipe"});
+}
+
+// A terminal, for it is a device that every user may make.
+TEST(AtomicFile, WritesIntoADevice) {
+  const TemporaryDirectory parent;
+  const Descriptor terminal("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
+  ASSERT_EQ(unlockpt(terminal.number()), 0);
+  const std::string device = ptsname(terminal.number()), link = parent.file("link");
+  const Descriptor kept(device, O_RDWR | O_NOCTTY);  // the terminal hangs up with its last user
+  fs::create_symlink(device, link);
+  write_file_atomically(link, "text");
+  char bytes[8] = {};
+  EXPECT_EQ(read(terminal.number(), bytes, sizeof bytes), 4);
+  EXPECT_STREQ(bytes, "text");
+  EXPECT_TRUE(fs::is_symlink(link) && fs::is_character_file(device));
+}
+
+// As /dev/stdout: an open file is added to, not replaced, though its name is a link.
+TEST(AtomicFile, WritesIntoAnOpenFile) {
+  const TemporaryDirectory parent;
+  write_bytes(parent.file("log"), "before ");
+  const Descriptor open_file(parent.file("log"), O_WRONLY);
+  const std::string link = parent.file("link");
+  fs::create_symlink("/proc/self/fd/" + std::to_string(open_file.number()), link);
+  EXPECT_TRUE(is_stream(link));
+  EXPECT_FALSE(is_stream(parent.file("log")) || is_stream(parent.file("absent")) || is_stream(parent.path()));
+  write_file_atomically(link, "after");
+  EXPECT_EQ(read_bytes(parent.file("log")), "before after");
+  EXPECT_EQ(names_in(parent.path()), (std::set<std::string>{"link", "log"}));
+}
+
+TEST(AtomicFile, KilledWriterIsClearedAway) {
+  const TemporaryDirectory parent;
+  const int status = in_child([&] {
+    AtomicFile file(parent.file("state"));
+    raise(SIGKILL);
+    return 0;
+  });
+  EXPECT_EQ(status, -SIGKILL);
+  EXPECT_EQ(names_in(parent.path()).size(), 1u);
+  recover_all(parent.path());
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>());
 }
 
 TEST(AtomicFile, ErrorsNameThePathAndTheReason) {

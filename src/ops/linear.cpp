@@ -146,6 +146,13 @@ void multiply_few(Exec& exec, const ConstTensor& x, std::span<const LinearLayer>
                   [job, after](int64_t thread, int64_t threads) { after(multiply_share(job, thread, threads)); });
 }
 
+// sgemm cuts the rows into tiles by its threads, and with AVX2 a row's bits go by its tile. Inside a crew it has one
+// thread: there the same product would be another.
+void expect_no_crew(const Exec& exec) {
+  if (exec.crew)
+    throw Error(ErrorKind::internal, "linear", "expected no crew around a product of many rows, found one");
+}
+
 // By sgemm, panel after panel of W's rows, that is of y's columns.
 void multiply(Exec& exec, const ConstTensor& x, const LinearLayer& layer) {
   start(exec, layer);
@@ -182,6 +189,7 @@ void linear(Exec& exec, ConstTensor x, std::span<const LinearLayer> layers) {
       multiply_few(exec, x, layers.first(Job::kMostLayers), [](Share) {});
     return multiply_few(exec, x, layers, [](Share) {});
   }
+  expect_no_crew(exec);
   for (const LinearLayer& layer : layers)
     if (layer.y.elements() > 0) multiply(exec, x, layer);
 }
@@ -209,6 +217,7 @@ void linear_backward_input(Exec& exec, ConstTensor d_y, ConstTensor weight, Tens
   expect_weight(weight, d_y.dim(1), -1);
   expect_matrix("d_x", d_x, d_y.dim(0), weight.dim(1));
   if (d_x.elements() == 0) return;
+  expect_no_crew(exec);
   const auto from = d_y.view<const float, 2>();
   const auto to = d_x.view<float, 2>();
   for_each_panel(exec, weight, [&](const ConstTensor& panel, int64_t first, int64_t end) {
@@ -229,6 +238,7 @@ void linear_backward_weight(Exec& exec, ConstTensor d_y, ConstTensor x, Tensor d
     expect_shape("d_bias", d_bias, {d_y.dim(1)});
   }
   if (d_y.elements() == 0 || x.elements() == 0) return;
+  expect_no_crew(exec);
   const auto from = d_y.view<const float, 2>();
   const auto in = x.view<const float, 2>();
   const auto to = d_weight.view<float, 2>();

@@ -2,7 +2,8 @@
 // [rows, out] f32; b and added may be undefined, added may be y.
 //
 // Up to kGemvRows rows go through one kernel that reads W as it is stored: a row's result is bitwise the same whatever
-// the other rows are and however many (spec §10). More rows: W is widened by panels and multiplied by OpenBLAS.
+// the other rows are and however many (spec §10). More rows: W is widened by panels and multiplied by OpenBLAS,
+// whose bits depend on its threads: not inside a crew (tensor/crew.h), neither they nor the backward functions.
 // All tensors: last dimension contiguous. Errors: Error{input} naming the argument.
 #pragma once
 #include <span>

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "ops/activation.h"
 #include "testing/poison.h"
@@ -71,7 +72,12 @@ TEST(Linear, PanelsOfAWidenedWeight) {
   }
 }
 
-// With a crew and without, a few rows and many: a layer gives the same bits beside others as by itself.
+void with_crew_for(Exec& exec, int64_t rows, const std::function<void()>& body) {
+  if (rows > kGemvRows) return body();
+  with_crew(exec, body);
+}
+
+// A few rows with a crew and without, and many: a layer gives the same bits beside others as by itself.
 TEST(Linear, LayersOfOneInputAsEachByItself) {
   for (const int64_t rows : {1, 5, 20}) {
     CaseMemory memory(fmt::format("layers of one input, {} rows", rows));
@@ -91,9 +97,26 @@ TEST(Linear, LayersOfOneInputAsEachByItself) {
     alone[1].bias = together[1].bias = bias;
     Exec exec;
     for (const LinearLayer& layer : alone) linear(exec, x, layer);
-    with_crew(exec, [&] { linear(exec, x, together); });
+    with_crew_for(exec, rows, [&] { linear(exec, x, together); });
     for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(compare_bits("y", together[i].y, alone[i].y).passed()) << rows << i;
   }
+}
+
+// OpenBLAS would have one thread there, and with it other bits.
+TEST(Linear, ManyRowsAreRefusedInsideACrew) {
+  const testing::Threads threads(2);
+  const int64_t rows = kGemvRows + 1;
+  const Buffer x = Buffer::zeros(DType::f32, {rows, 4}), y = Buffer::zeros(DType::f32, {rows, 3});
+  const Buffer weight = Buffer::zeros(DType::f32, {3, 4});
+  Exec exec;
+  const auto refused = [&](const std::function<void()>& product) {
+    product();
+    EXPECT_THROW(with_crew(exec, product), Error);
+  };
+  refused([&] { linear(exec, x, {.weight = weight, .y = y}); });
+  refused([&] { linear_backward_input(exec, y, weight, x, Into::overwrite); });
+  refused([&] { linear_backward_weight(exec, y, x, weight, {}); });
+  with_crew(exec, [&] { linear(exec, x.tensor().slice(1, rows), {.weight = weight, .y = y.tensor().slice(1, rows)}); });
 }
 
 TEST(Linear, GatedAsItsParts) {
@@ -106,7 +129,7 @@ TEST(Linear, GatedAsItsParts) {
     const LinearLayer gates{.weight = gate, .y = output("g")}, ups{.weight = up, .y = output("u")};
     const Tensor product = output("product"), expected = output("expected");
     Exec exec;
-    with_crew(exec, [&] { linear_gated(exec, x, gates, ups, product); });
+    with_crew_for(exec, rows, [&] { linear_gated(exec, x, gates, ups, product); });
     silu_multiply(exec, gates.y, ups.y, expected);
     EXPECT_TRUE(compare_bits("product", product, expected).passed()) << rows;
   }

@@ -222,14 +222,17 @@ TEST_F(RunTest, AnEvaluationThatFailsLosesNothing) {
 
 TEST_F(RunTest, WhatDeadWritersLeftIsSweptAtTheStart) {
   TrainOptions o = options("run");
-  const std::string dead = o.output + "/checkpoint-000002.tmp-999999999-0",
-                    dump = o.output + "/dump-000007.tmp-999999999-3",
-                    mine = o.output + fmt::format("/notes.tmp-{}-0", ::getpid());
-  for (const std::string& path : {dead, dump, mine}) fs::create_directories(path);
+  const std::string dead = "checkpoint-000002.tmp-aBc123", dump = "dump-000007.tmp-99xyZ9",
+                    file = "best.json.tmp-QQQQQQ", mine = "notes.tmp-aBc123",
+                    backup = "checkpoint-000003.old-2026-11-28";
+  for (const std::string& name : {dead, dump, file, mine, backup})
+    fs::create_directories(o.output + "/" + name + "/new");
+  for (const std::string& name : {dead, dump, file})
+    testing::write_bytes(o.output + "/" + name + "/.eyrie-writer", name);
   run_until(o, 1);
-  EXPECT_FALSE(fs::exists(dead));
-  EXPECT_FALSE(fs::exists(dump));
-  EXPECT_TRUE(fs::exists(mine)) << "its writer lives";
+  for (const std::string& name : {dead, dump, file}) EXPECT_FALSE(fs::exists(o.output + "/" + name)) << name;
+  for (const std::string& name : {mine, backup}) EXPECT_TRUE(fs::exists(o.output + "/" + name + "/new")) << name;
+  EXPECT_FALSE(fs::exists(o.output + "/checkpoint-000003"));
 }
 
 TEST_F(RunTest, ResumingWhereNothingStandsSaysThatItStartsAfresh) {
