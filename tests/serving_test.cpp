@@ -202,8 +202,7 @@ TEST_F(Serving, BadPrompts) {
                {"{\"input_ids\": [2048]}\n", ":2: expected an integer from 0 to 2047"},
                {"{\"question\": \"\xff\"}\n", ":2: malformed JSON"},
                {"{\"messages\": [{\"role\": \"robot\", \"content\": \"a\"}]}\n", ":2: message 1: role \"robot\""}};
-  const Arguments run =
-      generate({"--input", path("bad.jsonl"), "--output", path("out.jsonl"), "--max-new-tokens", "2"});
+  const Arguments run = generate({"--input", path("bad.jsonl"), "--output", path("out.jsonl")});
   write_bytes(path("bad.jsonl"), "");
   EXPECT_EQ(unlike_failure(eyrie(run), 1, "bad.jsonl: holds no prompt"), "");
   EXPECT_FALSE(fs::exists(path("out.jsonl")));
@@ -215,7 +214,7 @@ TEST_F(Serving, BadPrompts) {
         << outcome.error;
     const std::vector<Json> lines = json_lines(testing::read_bytes(path("out.jsonl")));
     ASSERT_EQ(lines.size(), 2u);
-    EXPECT_EQ(lines[0].array("ids").size(), 2u);
+    EXPECT_FALSE(lines[0].array("ids").empty());
     EXPECT_NE(lines[1].text("error").find(one.message), std::string::npos) << lines[1].dump();
   }
   EXPECT_EQ(unlike_failure(eyrie(generate({"--prompt", std::string(9000, '7')})), 1, "expected 1..2048 tokens"), "");
