@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/output.h"
+#include "app/serving.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "data/conversations.h"
@@ -42,6 +43,7 @@ void run_capture(const CaptureOptions& options) {
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat);
   reader.vocabulary = target.config.vocabulary;
   reader.bad_lines = options.bad_lines;
+  log_template(reader);
   reader.max_tokens = std::min(options.max_tokens, target.config.decoder.max_positions);
   const Conversations data = read_conversations(options.input, reader);
   FeatureInfo info = reader.info(target.fingerprint, options.tap_ids);

@@ -33,10 +33,13 @@ ServedModels load_served_models(const std::string& model_directory, const std::s
                       ConversationReader::of_model(model_directory, chat)};
   models.reader.vocabulary = models.target.config.vocabulary;
   models.target.config.stop_ids = models.reader.stop_ids;
-  if (models.reader.chat)
-    log_info(fmt::format("chat template: {}", models.reader.chat->chat_template().source()));
+  log_template(models.reader);
   if (!draft_directory.empty()) models.draft = load_served_draft(draft_directory, models.target, tap_ids);
   return models;
+}
+
+void log_template(const ConversationReader& reader) {
+  if (reader.chat) log_info(fmt::format("chat template: {}", reader.chat->chat_template().source()));
 }
 
 TextStream text_stream(const Tokenizer& tokenizer, std::function<void(std::string_view)> write) {

@@ -19,6 +19,9 @@ struct ServedModels {
 ServedModels load_served_models(const std::string& model_directory, const std::string& draft_directory,
                                 const ChatOptions& chat, const std::vector<int64_t>& tap_ids = {});
 
+// Says which chat template was taken, if any was.
+void log_template(const ConversationReader& reader);
+
 // Text of the ids as they come; `write` gets whole characters. Special tokens are left out.
 TextStream text_stream(const Tokenizer& tokenizer, std::function<void(std::string_view)> write = {});
 
