@@ -119,6 +119,22 @@ TEST(ChatTokenizer, BlocksThatThePromptOpensAreWritten) {
   }
 }
 
+// Thought and answer may stand in the question, or in the call, too.
+TEST(ChatTokenizer, WordsThatStandElsewhereTooAreTheTurnsOwn) {
+  Model model(kThinker);
+  EXPECT_EQ(
+      model.only(
+          R"({"messages":[{"role":"user","content":"Hm. Hi"},{"role":"assistant","content":"Yes.","reasoning":"Hm."}]})"),
+      "<|im_start|>user\nHm. Hi<|im_end|>\n<|im_start|>assistant\n<think>\n«Hm.\n</think>\n\nYes.<|im_end|>»\n");
+  Model calling(
+      "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\n' ~ (m.content or '').split('</think>')[-1] }}"
+      "{% for c in m.tool_calls or [] %}{{ '<tool_call>' ~ c.name }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}");
+  EXPECT_EQ(calling.only(R"({"messages":[{"role":"user","content":"f"},{"role":"assistant","content":"Hm.</think>f",
+      "tool_calls":[{"name":"f","arguments":{}}]}]})"),
+            "<|im_start|>user\nf<|im_end|>\n<|im_start|>assistant\n<think>\n«Hm.</think>f<tool_call>f<|im_end|>»\n");
+}
+
 // c: without reasoning the turn stands behind its header, not behind the prompt that opens a block: counted.
 TEST(ChatTokenizer, OtherContextsAreCounted) {
   Model model(kThinker);

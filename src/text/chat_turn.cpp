@@ -118,8 +118,7 @@ std::string TurnWriter::behind_answer(const std::string& whole) const {
   std::string_view answer = content_of(turn_);
   if (const size_t end = answer.rfind(kThinkEnd); end != answer.npos) answer.remove_prefix(end + kThinkEnd.size());
   answer = trim_white_space(answer, true, true);
-  if (answer.empty()) return whole.substr(shared_begin(whole));
-  const size_t at = whole.rfind(answer);
+  const size_t at = whole.find(answer, shared_begin(whole));
   return at == whole.npos ? tail() : whole.substr(at + answer.size());
 }
 
@@ -129,7 +128,8 @@ std::optional<std::string> TurnWriter::open_block(const std::string& context, co
   const std::string end = fmt::format("</{}>", tag);
   if (content.find(end) != content.npos)
     return std::string(without_opening(content, context, tag)) + behind_answer(whole);
-  if (!trim_white_space(reasoning).empty() && whole.find(trim_white_space(reasoning)) == whole.npos)
+  const std::string_view thought = trim_white_space(reasoning);
+  if (!thought.empty() && whole.find(thought, shared_begin(whole)) == whole.npos)
     return fmt::format("{}\n{}\n\n{}{}", reasoning, end, content, behind_answer(whole));
   return std::nullopt;
 }
