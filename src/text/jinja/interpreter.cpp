@@ -128,7 +128,7 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) {
       assign(*statement.targets[0], make_macro(statement));
       break;
     case Kind::call_block:
-      write_text(call_of(*statement.expressions[0], make_macro(statement)));
+      execute_call(statement);
       break;
     case Kind::with:
       flow = execute_with(statement);
@@ -145,6 +145,11 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) {
   --nesting_;
   line_ = outer;
   return flow;
+}
+
+void Interpreter::execute_call(const Statement& statement) {
+  const Value caller = make_macro(statement);
+  write_text(call_of(*statement.expressions[0], &caller));
 }
 
 Interpreter::Flow Interpreter::execute_chain(const Statement& chain) {

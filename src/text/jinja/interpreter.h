@@ -44,6 +44,7 @@ class Interpreter {
   Flow execute_loop(const Statement& statement, const Value& items, int64_t depth);
   void execute_generation(const Statement& statement);
   Flow execute_block(const Statement& statement);  // set, filter: what becomes of a body's text
+  void execute_call(const Statement& statement);
   void write_text(const Value& value);
   Value make_macro(const Statement& statement);
 
@@ -57,7 +58,7 @@ class Interpreter {
   Value container_of(const Expression& expression);
   Value slice_of(const Expression& expression);
   Value builtin_of(const Expression& expression);
-  Value call_of(const Expression& expression, std::optional<Value> caller = {});
+  Value call_of(const Expression& expression, const Value* caller = nullptr);
   Value call(const Value& callee, Arguments arguments);
   Arguments arguments_of(const Expression& expression);
 
