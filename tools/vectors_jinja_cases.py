@@ -722,7 +722,26 @@ CHATS = each(
     CHAT,
 )
 
+# Cases and classes of letters that change into several, have no other case, or are digits and are not.
+CHARACTERS = [
+    (
+        "{% for c in s %}{{ c.upper() }}|{{ c.lower() }}|{{ c.title() }}|{{ [c] }}|{% for yes in [c.isalpha(), c.isdigit(), "
+        "c.isdecimal(), c.isnumeric(), c.isspace(), c.isupper(), c.islower(), c.isalnum()] %}{{ yes | int }}{% endfor %}\n{% endfor %}",
+        {"s": "".join(chr(point) for point in points)},
+    )
+    for points in (
+        range(0x21),
+        [*range(0x7F, 0x149), *range(0x14A, 0x180)],
+        [*range(0x1C4, 0x1CE), *range(0x1F0, 0x1F4), *range(0x370, 0x378), *range(0x386, 0x3D0), *range(0x400, 0x420)],
+        [*range(0x531, 0x534), 0x587, 0x5D0, 0x661, 0x967, 0x10D0, 0x1C90, *range(0x1E94, 0x1EA0), 0x1F80, 0x1F88],
+        [0x2000, 0x200B, 0x2028, 0x202F, 0x2070, 0x2083, 0x20AC, 0x2126, 0x212A, *range(0x2160, 0x2164), 0x2170, 0x24B6],
+        [0x24D0, 0x2460, 0x2469, 0x3000, 0x3042, 0x4E2D, 0xAC00, 0xFB00, 0xFB01, 0xFB13, 0xFF11, 0xFF21, 0xFFFD],
+        [0x10400, 0x10428, 0x1D400, 0x1D7CE, 0x1F130, 0x1F600, 0x1F1E6, 0xE0001, 0x10FFFF],
+    )
+]
+
 GROUPS = {
+    "characters": CHARACTERS,
     "whitespace": WHITESPACE,
     "literals": LITERALS,
     "expressions": EXPRESSIONS,
