@@ -99,7 +99,10 @@ Value call_builtin(Context& context, const Builtin& builtin, const Value& self, 
   };
   charge(self);
   for (const Value& argument : arguments.positional) charge(argument);
-  return builtin.function(context, self, Bound(builtin, std::move(arguments)));
+  if (++context.builtins > kMostDepth) fail(fmt::format("filters nested deeper than {}", kMostDepth));
+  Value value = builtin.function(context, self, Bound(builtin, std::move(arguments)));
+  --context.builtins;
+  return value;
 }
 
 const Builtin* find_builtin(Builtins table, std::string_view name) {

@@ -22,9 +22,9 @@ struct Scope {
 
 class Interpreter {
  public:
-  Interpreter(const Program& program, const Json& variables, const std::tm& now);
+  Interpreter(const Program& program, const std::tm& now);
   ~Interpreter();
-  JinjaOutput run();
+  JinjaOutput run(const Json& variables);
 
  private:
   friend class Loop;
@@ -32,6 +32,7 @@ class Interpreter {
   enum class Flow { on, break_loop, continue_loop };
   using ScopePointer = std::shared_ptr<Scope>;
 
+  void set_globals(const Json& variables);
   const Value* find(Symbol symbol) const;
   void assign(const Expression& target, Value value);
   Value called(const std::function<void()>& body);  // what a macro or recursive loop writes

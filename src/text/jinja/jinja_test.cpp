@@ -109,6 +109,8 @@ TEST(Jinja, SyntaxIsNestedOnlySoDeep) {
   }
   for (const char* link : {".a", "[0]", "()", " | list", " is defined", " is eq 1", " if 1"})
     EXPECT_NE(error_of("{{ x" + repeated(link, 100000) + " }}").find("file place:1: "), std::string::npos) << link;
+  EXPECT_NE(error_of("{{ 'a' | map(" + repeated("'map', ", 5000) + "'upper') | list }}").find("filters nested deeper"),
+            std::string::npos);
   EXPECT_NE(error_of(repeated("{% if 1 %}", 100000)).find("nested deeper"), std::string::npos);
   EXPECT_NE(error_of(repeated("{% for x in y %}", 100000)).find("nested deeper"), std::string::npos);
   EXPECT_NE(error_of(repeated("{% set x %}", 100000)).find("nested deeper"), std::string::npos);
