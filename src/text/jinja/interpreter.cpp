@@ -210,9 +210,9 @@ Interpreter::Flow Interpreter::execute_block(const Statement& statement) {
   return Flow::on;
 }
 
-// A range tells bytes of the output: text that is captured is anywhere or nowhere in it.
+// A range tells bytes of the output. Text that is captured is anywhere or nowhere in it: the output has not grown.
 void Interpreter::execute_generation(const Statement& statement) {
-  const bool outermost = sink_ == &output_ && !std::exchange(in_generation_, true);
+  const bool outermost = !std::exchange(in_generation_, true);
   const size_t begin = output_.text().size();
   execute_within(std::make_shared<Scope>(Scope{scope_}), statement.bodies[0]);
   if (!outermost) return;
