@@ -177,7 +177,7 @@ EXPRESSIONS = each(
         "{{ 1 or missing.x }} {{ 0 and missing.x }}",
         "{{ 'a' if n > 3 else 'b' }} {{ 'a' if n < 3 else 'b' if n < 5 else 'c' }} {{ 'a' if n < 3 }}|",
         "{{ ('a' if n < 3) is defined }} {{ 1 if 1 if 1 else 0 else 2 }}",
-        "{{ 'a' ~ 1 ~ none ~ 1.5 ~ true ~ [1] }} {{ 1 ~ 2 + 3 }} {{ 'a' ~ missing ~ 'b' }}",
+        "{{ 'a' ~ 1 ~ none ~ 1.5 ~ true ~ [1] }} {{ 1 ~ (2 + 3) }} {{ 1 ~ 2 * 3 }} {{ 'a' ~ missing ~ 'b' }}",
         "{{ 'a' + 'b' }} {{ [1] + [2] }} {{ (1,) + (2,) }} {{ 'ab' * 3 }} {{ 2 * 'ab' }} {{ [0] * 3 }} {{ 'a' * -1 }}|{{ 'a' * true }}",
         "{{ 'a' + 1 }}",
         "{{ 1 + 'a' }}",
@@ -239,14 +239,14 @@ EXPRESSIONS = each(
         "{{ xs.reverse() }}",
         "{{ xs.count(1) }} {{ xs.index(2) }} {{ (1, 2, 1).count(1) }} {{ xs.copy() }} {{ d.copy() == d }}",
         "{{ xs.index(9) }}",
-        "{{ d.get('b') }} {{ d.get('zz') }} {{ d.get('zz', 'x') }} {{ d.get('zz', default=1) is defined if false else 1 }}",
+        "{{ d.get('b') }} {{ d.get('zz') }} {{ d.get('zz', 'x') }}",
         "{{ d.get() }}",
         "{{ d.get('a', 'b', 'c') }}",
         "{{ d.get('zz', default='x') }}",
         "{{ d.get([]) }}",
         "{{ {'items': 1, 'keys': 2}['items'] }} {{ {'items': 1}.items() }} {{ {'get': 5}.get('get') }}",
         "{{ {'_x': 1}._x }} {{ {'_x': 1}['_x'] }} {{ {'__y': 1}.__y }} {{ {'__z__': 1}['__z__'] }}",
-        "{{ (xs | length) > 2 and 'long' or 'short' }} {{ xs | length > 2 }} {{ -1 | abs }} {{ -xs[0] | abs }} {{ 2 ** 2 | string ~ 'x' }}",
+        "{{ (xs | length) > 2 and 'long' or 'short' }} {{ xs | length > 2 }} {{ -1 | abs }} {{ -xs[0] | abs }} {{ (2 ** 2) | string ~ 'x' }}",
         "{{ 1 if xs | length == 3 and n in [7] and not f is none else 2 }}",
         "{{ 5 is odd }} {{ 5 is not odd }} {{ not 5 is odd }} {{ 5 is divisibleby 5 }} {{ 5 is divisibleby(2) }} {{ 'a' is in ['a'] }} {{ 3 is in xs and 1 is not in xs }}",
         "{{ 1 is odd is even }}",
@@ -413,8 +413,10 @@ MACROS = each(
         "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, a=2) }}",
         "{% macro m(a=1, b) %}{% endmacro %}",
         "{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, 3, x=4) }}{{ m() }}",
-        "{% macro m() %}{{ varargs | length }}{% endmacro %}{{ m(1, 2) }}{{ m(x=1) }}",
-        "{% macro m() %}{{ kwargs.x }}{% endmacro %}{{ m(x=1) }}{{ m(1) }}",
+        "{% macro m() %}{{ varargs | length }}{% endmacro %}{{ m(1, 2) }}{{ m() }}",
+        "{% macro m() %}{{ varargs | length }}{% endmacro %}{{ m(x=1) }}",
+        "{% macro m() %}{{ kwargs.x }}{% endmacro %}{{ m(x=1) }}{{ m() }}",
+        "{% macro m() %}{{ kwargs.x }}{% endmacro %}{{ m(1) }}",
         "{% macro m(a, b) %}{{ a }}{{ b }}{% endmacro %}{{ m(*[1, 2]) }}{{ m(**{'b': 1, 'a': 2}) }}{{ m(1, *[2]) }}{{ m(*[1], b=2) }}",
         "{% set x = 1 %}{% macro m() %}{{ x }}{% endmacro %}{% set x = 2 %}{{ m() }}",
         "{% macro m() %}{{ x }}{% endmacro %}{% set x = 2 %}{{ m() }}",
@@ -657,7 +659,7 @@ TESTS = each(
     [
         " ".join(f"{{{{ v is {name} }}}}" for name in (
             "boolean", "callable", "defined", "undefined", "false", "true", "float", "integer", "number", "iterable",
-            "lower", "upper", "mapping", "none", "sequence", "string", "escaped", "filter", "test"))
+            "lower", "upper", "mapping", "none", "sequence", "string", "escaped"))
     ],
     {},
 )
@@ -678,6 +680,8 @@ TESTS = [
     "{{ none is sameas none }} {{ true is sameas true }} {{ 1 is sameas true }} {{ x is sameas x }}",
     "{{ (1, 2) is sequence }} {{ range(2) is sequence }} {{ range(2) is iterable }} {{ {}.items() is sequence }} {{ {}.items() is iterable }} {{ namespace() is mapping }} {{ namespace is callable }} {{ range is callable }} {{ raise_exception is defined }} {{ cycler(1) is callable }} {{ joiner() is callable }}",
     "{% macro m() %}{% endmacro %}{{ m is callable }} {{ m is defined }} {{ m is string }} {{ m is iterable }}",
+    "{{ [] is filter }}",
+    "{{ 1 is filter }} {{ none is test }}",
     "{{ 'tojson' is filter }} {{ 'nope' is filter }} {{ 'odd' is test }} {{ 'nope' is test }}",
     "{{ x is not defined }} {{ x is not none }} {{ not x is defined }} {{ x is defined and x is none }} {{ (x is defined) == false }}",
     "{{ 'x' is string and 1 is number }} {{ 1 is string or 'a' is string }} {{ 'a' if x is not defined else 'b' }}",
@@ -722,7 +726,26 @@ CHATS = each(
     CHAT,
 )
 
+# Cases and classes of letters that change into several, have no other case, or are digits and are not.
+CHARACTERS = [
+    (
+        "{% for c in s %}{{ c.upper() }}|{{ c.lower() }}|{{ c.title() }}|{{ [c] }}|{% for yes in [c.isalpha(), c.isdigit(), "
+        "c.isdecimal(), c.isnumeric(), c.isspace(), c.isupper(), c.islower(), c.isalnum()] %}{{ yes | int }}{% endfor %}\n{% endfor %}",
+        {"s": "".join(chr(point) for point in points)},
+    )
+    for points in (
+        range(0x21),
+        [*range(0x7F, 0x149), *range(0x14A, 0x180)],
+        [*range(0x1C4, 0x1CE), *range(0x1F0, 0x1F4), *range(0x370, 0x378), *range(0x386, 0x3D0), *range(0x400, 0x420)],
+        [*range(0x531, 0x534), 0x587, 0x5D0, 0x661, 0x967, 0x10D0, 0x1C90, *range(0x1E94, 0x1EA0), 0x1F80, 0x1F88],
+        [0x2000, 0x200B, 0x2028, 0x202F, 0x2070, 0x2083, 0x20AC, 0x2126, 0x212A, *range(0x2160, 0x2164), 0x2170, 0x24B6],
+        [0x24D0, 0x2460, 0x2469, 0x3000, 0x3042, 0x4E2D, 0xAC00, 0xFB00, 0xFB01, 0xFB13, 0xFF11, 0xFF21, 0xFFFD],
+        [0x10400, 0x10428, 0x1D400, 0x1D7CE, 0x1F130, 0x1F600, 0x1F1E6, 0xE0001, 0x10FFFF],
+    )
+]
+
 GROUPS = {
+    "characters": CHARACTERS,
     "whitespace": WHITESPACE,
     "literals": LITERALS,
     "expressions": EXPRESSIONS,

@@ -188,7 +188,7 @@ namespace {
 // What a character without a capital of its own is written with: the ligature fi by f and i. Its folding says so.
 std::vector<uint32_t> parts_without_case(uint32_t code_point) {
   std::array<utf8proc_int32_t, kLongestDecomposition> parts;
-  if (is_upper_case(code_point)) return {};
+  if (code_point < 0x80 || is_upper_case(code_point)) return {};
   const auto count = utf8proc_decompose_char(signed_point(code_point), parts.data(), kLongestDecomposition,
                                              UTF8PROC_CASEFOLD, nullptr);
   if (count < 2) return {};

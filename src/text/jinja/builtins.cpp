@@ -93,6 +93,18 @@ const std::string& Bound::text(size_t i, const std::string& otherwise) const {
   return values_[i]->text();
 }
 
+Value call_builtin(Context& context, const Builtin& builtin, const Value& self, Arguments arguments) {
+  const auto charge = [&](const Value& value) {
+    context.work.spend(value.is_text() ? 1 + value.text().size() / 256 : 1);
+  };
+  charge(self);
+  for (const Value& argument : arguments.positional) charge(argument);
+  if (++context.builtins > kMostDepth) fail(fmt::format("filters nested deeper than {}", kMostDepth));
+  Value value = builtin.function(context, self, Bound(builtin, std::move(arguments)));
+  --context.builtins;
+  return value;
+}
+
 const Builtin* find_builtin(Builtins table, std::string_view name) {
   const auto found = std::find_if(table.begin(), table.end(), [&](const Builtin& one) { return one.name == name; });
   return found == table.end() ? nullptr : &*found;

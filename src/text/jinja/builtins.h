@@ -47,10 +47,8 @@ const Builtin* find_method(const Value& self, std::string_view name);
 // Methods of Python's str that templates may not count on here.
 bool is_unknown_method(std::string_view name);
 
-inline Value call_builtin(Context& context, const Builtin& builtin, const Value& self, Arguments arguments) {
-  context.work.spend();
-  return builtin.function(context, self, Bound(builtin, std::move(arguments)));
-}
+// Charged by the length of the texts that it may read.
+Value call_builtin(Context& context, const Builtin& builtin, const Value& self, Arguments arguments);
 
 // value.name and value[index], as jinja finds them: the one falls back to the other, what is not found is undefined.
 Value attribute_of(Context& context, const Value& value, const std::string& name);

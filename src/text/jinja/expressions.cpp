@@ -127,11 +127,11 @@ Value Interpreter::builtin_of(const Expression& expression) {
   return call_builtin(context_, *expression.builtin, self, arguments_of(expression));
 }
 
-Value Interpreter::call_of(const Expression& expression, std::optional<Value> caller) {
+Value Interpreter::call_of(const Expression& expression, const Value* caller) {
   const Expression& callee = *expression.parts[0];
   const auto arguments = [&] {
     Arguments found = arguments_of(expression);
-    if (caller) found.named.emplace_back("caller", std::move(*caller));
+    if (caller) found.named.emplace_back("caller", *caller);
     return found;
   };
   if (callee.kind == Kind::attribute) {

@@ -78,6 +78,15 @@ Value format(Context& context, const Value& self, const Bound& arguments) {
   return percent_format(context.work, text_of(context, self), values);
 }
 
+// Single ones between digits: 1_000.
+std::string without_underscores(std::string_view digits) {
+  const auto is_one = [&](size_t at) { return at < digits.size() && isalnum(static_cast<unsigned char>(digits[at])); };
+  std::string plain;
+  for (size_t at = 0; at < digits.size(); ++at)
+    if (digits[at] != '_' || at == 0 || !is_one(at - 1) || !is_one(at + 1)) plain += digits[at];
+  return plain;
+}
+
 // What Python's int() and float() read.
 std::optional<int64_t> parsed_whole(std::string_view text, int64_t base) {
   std::string digits(trim_python_space(text));
@@ -91,8 +100,7 @@ std::optional<int64_t> parsed_whole(std::string_view text, int64_t base) {
   if (spelled && (base == spelled || base == 0)) digits.erase(0, digits[2 % digits.size()] == '_' ? 3 : 2);
   if (base == 0) base = spelled ? spelled : 10;
   if (base < 2 || base > 36) fail(fmt::format("int: base {} is none from 2 to 36", base));
-  for (size_t at = 1; at + 1 < digits.size(); ++at)
-    if (digits[at] == '_' && digits[at - 1] != '_') digits.erase(at--, 1);
+  digits = without_underscores(digits);
   int64_t value = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, static_cast<int>(base));
   if (read.ec == std::errc::result_out_of_range) fail("a whole number that does not fit 64 bits");
@@ -102,10 +110,7 @@ std::optional<int64_t> parsed_whole(std::string_view text, int64_t base) {
 
 std::optional<double> parsed_float(std::string_view text) {
   std::string digits = lower_cased(trim_python_space(text));
-  for (size_t at = 1; at + 1 < digits.size(); ++at)
-    if (digits[at] == '_' && isdigit(static_cast<unsigned char>(digits[at - 1])) &&
-        isdigit(static_cast<unsigned char>(digits[at + 1])))
-      digits.erase(at, 1);
+  digits = without_underscores(digits);
   const bool has_plus = !digits.empty() && digits[0] == '+';
   if (has_plus) digits.erase(0, 1);
   double value = 0;

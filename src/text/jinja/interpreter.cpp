@@ -13,10 +13,17 @@ void Scope::set(Symbol symbol, Value value) {
   variables.emplace_back(symbol, std::move(value));
 }
 
-Interpreter::Interpreter(const Program& program, const Json& variables, const std::tm& now)
-    : program_(program), context_{.work = {}, .now = now}, globals_(program.names.size()), output_(context_.work) {
-  for (size_t i = 0; i < program.names.size(); ++i)
-    if (const Builtin* function = find_function(program.names[i]))
+Interpreter::Interpreter(const Program& program, const std::tm& now)
+    : program_(program), context_{.work = {}, .now = now}, globals_(program.names.size()), output_(context_.work) {}
+
+Interpreter::~Interpreter() {
+  for (const auto& scope : kept_) scope->variables.clear();
+  for (const auto& space : spaces_) space->clear();
+}
+
+void Interpreter::set_globals(const Json& variables) {
+  for (size_t i = 0; i < program_.names.size(); ++i)
+    if (const Builtin* function = find_function(program_.names[i]))
       globals_[i] = make_function([this, function](Context& context, Arguments arguments) {
         Value value = call_builtin(context, *function, {}, std::move(arguments));
         if (value.is_object())
@@ -24,19 +31,15 @@ Interpreter::Interpreter(const Program& program, const Json& variables, const st
         return value;
       });
   for (const auto& [name, value] : variables.as_members()) {
-    const auto symbol = program.symbols.find(name);
-    if (symbol != program.symbols.end())
+    const auto symbol = program_.symbols.find(name);
+    if (symbol != program_.symbols.end())
       globals_[static_cast<size_t>(symbol->second)] = Value::from_json(context_.work, value);
   }
 }
 
-Interpreter::~Interpreter() {
-  for (const auto& scope : kept_) scope->variables.clear();
-  for (const auto& space : spaces_) space->clear();
-}
-
-JinjaOutput Interpreter::run() {
+JinjaOutput Interpreter::run(const Json& variables) {
   try {
+    set_globals(variables);
     execute(program_.body);
   } catch (const Error& error) {
     throw Error(error.kind(), place_of_line(program_.place, line_), error.what());
@@ -128,7 +131,7 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) {
       assign(*statement.targets[0], make_macro(statement));
       break;
     case Kind::call_block:
-      write_text(call_of(*statement.expressions[0], make_macro(statement)));
+      execute_call(statement);
       break;
     case Kind::with:
       flow = execute_with(statement);
@@ -145,6 +148,11 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) {
   --nesting_;
   line_ = outer;
   return flow;
+}
+
+void Interpreter::execute_call(const Statement& statement) {
+  const Value caller = make_macro(statement);
+  write_text(call_of(*statement.expressions[0], &caller));
 }
 
 Interpreter::Flow Interpreter::execute_chain(const Statement& chain) {
@@ -202,9 +210,9 @@ Interpreter::Flow Interpreter::execute_block(const Statement& statement) {
   return Flow::on;
 }
 
-// A range tells bytes of the output: text that is captured is anywhere or nowhere in it.
+// A range tells bytes of the output. Text that is captured is anywhere or nowhere in it: the output has not grown.
 void Interpreter::execute_generation(const Statement& statement) {
-  const bool outermost = sink_ == &output_ && !std::exchange(in_generation_, true);
+  const bool outermost = !std::exchange(in_generation_, true);
   const size_t begin = output_.text().size();
   execute_within(std::make_shared<Scope>(Scope{scope_}), statement.bodies[0]);
   if (!outermost) return;

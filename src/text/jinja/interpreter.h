@@ -22,9 +22,9 @@ struct Scope {
 
 class Interpreter {
  public:
-  Interpreter(const Program& program, const Json& variables, const std::tm& now);
+  Interpreter(const Program& program, const std::tm& now);
   ~Interpreter();
-  JinjaOutput run();
+  JinjaOutput run(const Json& variables);
 
  private:
   friend class Loop;
@@ -32,6 +32,7 @@ class Interpreter {
   enum class Flow { on, break_loop, continue_loop };
   using ScopePointer = std::shared_ptr<Scope>;
 
+  void set_globals(const Json& variables);
   const Value* find(Symbol symbol) const;
   void assign(const Expression& target, Value value);
   Value called(const std::function<void()>& body);  // what a macro or recursive loop writes
@@ -44,6 +45,7 @@ class Interpreter {
   Flow execute_loop(const Statement& statement, const Value& items, int64_t depth);
   void execute_generation(const Statement& statement);
   Flow execute_block(const Statement& statement);  // set, filter: what becomes of a body's text
+  void execute_call(const Statement& statement);
   void write_text(const Value& value);
   Value make_macro(const Statement& statement);
 
@@ -57,7 +59,7 @@ class Interpreter {
   Value container_of(const Expression& expression);
   Value slice_of(const Expression& expression);
   Value builtin_of(const Expression& expression);
-  Value call_of(const Expression& expression, std::optional<Value> caller = {});
+  Value call_of(const Expression& expression, const Value* caller = nullptr);
   Value call(const Value& callee, Arguments arguments);
   Arguments arguments_of(const Expression& expression);
 

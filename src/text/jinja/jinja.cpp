@@ -14,7 +14,7 @@ JinjaTemplate JinjaTemplate::parse(std::string_view source, const std::string& p
 }
 
 JinjaOutput JinjaTemplate::render(const Json& variables, const std::tm& now) const {
-  return jinja::Interpreter(*program_, variables, now).run();
+  return jinja::Interpreter(*program_, now).run(variables);
 }
 
 bool JinjaTemplate::mentions(std::string_view name) const { return program_->mentioned.count(name) > 0; }

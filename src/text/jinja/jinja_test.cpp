@@ -50,6 +50,7 @@ TEST(Jinja, ErrorsSayPlaceAndLine) {
             "input place:2: 'dict object' has no attribute 'y'");
   EXPECT_EQ(error_of("{{ 1 }}\n{{ [1,\n2] + 3 }}"),
             "input place:2: unsupported operand type(s) for +: 'list' and 'int'");
+  EXPECT_EQ(error_of("{{ 'a' ~\n y.z ~\n 'b' }}"), "input place:2: 'y' is undefined");
   EXPECT_EQ(error_of("a\n{{ \xC3( }}"), "file place:2: the template is not UTF-8");
 }
 
@@ -109,6 +110,8 @@ TEST(Jinja, SyntaxIsNestedOnlySoDeep) {
   }
   for (const char* link : {".a", "[0]", "()", " | list", " is defined", " is eq 1", " if 1"})
     EXPECT_NE(error_of("{{ x" + repeated(link, 100000) + " }}").find("file place:1: "), std::string::npos) << link;
+  EXPECT_NE(error_of("{{ 'a' | map(" + repeated("'map', ", 5000) + "'upper') | list }}").find("filters nested deeper"),
+            std::string::npos);
   EXPECT_NE(error_of(repeated("{% if 1 %}", 100000)).find("nested deeper"), std::string::npos);
   EXPECT_NE(error_of(repeated("{% for x in y %}", 100000)).find("nested deeper"), std::string::npos);
   EXPECT_NE(error_of(repeated("{% set x %}", 100000)).find("nested deeper"), std::string::npos);
@@ -122,6 +125,8 @@ TEST(Jinja, LongTemplatesAreNotDeep) {
   EXPECT_EQ(render("{% if 0 %}" + repeated("{% elif 0 %}", 5000) + "{% else %}x{% endif %}"), "x");
   EXPECT_EQ(render("{{ [" + repeated("1,", 5000) + "] | length }}"), "5000");
   EXPECT_EQ(render(repeated("{{ 1 }}", 5000)).size(), 5000u);
+  EXPECT_EQ(render("{% macro m(n) %}{% if n > 1 %}{{ m(n - 1) }}{% endif %}.{% endmacro %}{{ m(64) }}").size(), 64u);
+  EXPECT_EQ(render("{{ dict(range(90000) | batch(2)) | length }}"), "45000");
 }
 
 TEST(Jinja, OnLongTextsWorkIsLinear) {

@@ -68,7 +68,7 @@ TEST(JinjaVectors, AreRenderedAsJinjaDoes) {
     }
     ++files;
   }
-  EXPECT_GE(files, 12);
+  EXPECT_GE(files, 13);
   EXPECT_GE(rows, 500);
 }
 

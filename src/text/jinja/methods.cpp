@@ -42,7 +42,6 @@ template <bool from_right>
 Value split(Context& context, const Value& self, const Bound& arguments) {
   const int64_t asked = arguments.whole(1, -1);
   const size_t most = asked < 0 ? SIZE_MAX : static_cast<size_t>(asked);
-  context.work.spend(self.text().size() / 256);
   if (!arguments.has(0) || arguments[0].is_none())
     return list_of(context, self, split_at_space(self.text(), most, from_right));
   const std::string& separator = arguments.text(0, "");
@@ -71,8 +70,7 @@ int64_t bound(const Bound& arguments, size_t i, int64_t otherwise) {
 }
 
 // text[begin : end] where the method's arguments name them.
-std::optional<std::string_view> between(Context& context, const Value& self, const Bound& arguments) {
-  context.work.spend(self.text().size() / 256);
+std::optional<std::string_view> between(const Value& self, const Bound& arguments) {
   const int64_t length = character_count(self.text());
   const auto place = [&](int64_t at) { return std::max<int64_t>(0, at < 0 ? at + length : at); };
   const int64_t begin = place(bound(arguments, 1, 0)), end = std::min(length, place(bound(arguments, 2, length)));
@@ -81,8 +79,8 @@ std::optional<std::string_view> between(Context& context, const Value& self, con
 }
 
 template <bool at_end>
-Value has_affix(Context& context, const Value& self, const Bound& arguments) {
-  const std::optional<std::string_view> text = between(context, self, arguments);
+Value has_affix(Context&, const Value& self, const Bound& arguments) {
+  const std::optional<std::string_view> text = between(self, arguments);
   const auto fits = [&](const Value& affix) {
     if (!affix.is_text()) fail(fmt::format("expected a string or a tuple of strings, found '{}'", affix.type_name()));
     return text && (at_end ? text->ends_with(affix.text()) : text->starts_with(affix.text()));
@@ -102,16 +100,15 @@ Value without_affix(Context& context, const Value& self, const Bound& arguments)
 }
 
 template <bool from_right, bool must>
-Value find(Context& context, const Value& self, const Bound& arguments) {
-  context.work.spend(self.text().size() / 64);
+Value find(Context&, const Value& self, const Bound& arguments) {
   const int64_t end = bound(arguments, 2, INT64_MAX);
   const int64_t found = find_text(self.text(), arguments.text(0, ""), bound(arguments, 1, 0), end, from_right);
   if (must && found < 0) fail("substring not found");
   return found;
 }
 
-Value count(Context& context, const Value& self, const Bound& arguments) {
-  const std::optional<std::string_view> text = between(context, self, arguments);
+Value count(Context&, const Value& self, const Bound& arguments) {
+  const std::optional<std::string_view> text = between(self, arguments);
   const std::string& part = arguments.text(0, "");
   if (!text) return int64_t{0};
   if (part.empty()) return character_count(*text) + 1;
@@ -166,8 +163,7 @@ Value is_all(Context& context, const Value& self, const Bound&) {
 }
 
 template <bool upper>
-Value is_case(Context& context, const Value& self, const Bound&) {
-  context.work.spend(self.text().size() / 256);
+Value is_case(Context&, const Value& self, const Bound&) {
   return is_all_case(self.text(), upper);
 }
 

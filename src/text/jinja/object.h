@@ -21,6 +21,7 @@ struct Arguments {
 struct Context {
   Work work;
   std::tm now{};
+  int builtins = 0;  // that call each other: map('map', 'map', ...)
 };
 
 class Object {

@@ -24,6 +24,8 @@ const std::string& Value::why_undefined() const {
   return why ? *why : kNoReason;
 }
 
+Value Value::none() { return Value(Data(None{})); }
+
 Value Value::from_json(Work& work, const Json& json) {
   if (json.is_null()) return none();
   if (json.is_boolean()) return json.as_boolean();

@@ -34,7 +34,7 @@ class Value {
  public:
   Value() = default;  // undefined
   static Value undefined(std::string why);
-  static Value none() { return Value(Data(None{})); }
+  static Value none();
   Value(bool value) : data_(value) {}
   Value(int64_t value) : data_(value) {}
   Value(double value) : data_(value) {}
