@@ -47,6 +47,25 @@ int in_child(const std::function<int()>& work) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+// A process beside this one, killed with its owner.
+class Child {
+ public:
+  explicit Child(const std::function<void()>& work) : process_(fork()) {
+    if (process_ != 0) return;
+    work();
+    _exit(1);
+  }
+  ~Child() {
+    kill(process_, SIGKILL);
+    waitpid(process_, nullptr, 0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+ private:
+  pid_t process_;
+};
+
 // What the system allows when a disk is full: no file grows beyond `bytes`.
 void limit_file_size(rlim_t bytes) {
   const rlimit limit = {bytes, bytes};
@@ -105,18 +124,16 @@ TEST(AtomicDirectory, LivingWriterElsewhereStays) {
   const TemporaryDirectory parent;
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
-  const pid_t writer = fork();
-  if (writer == 0) {
-    const AtomicDirectory directory(parent.file("checkpoint"));
-    if (write(ready[1], "x", 1) == 1) pause();
-    _exit(1);
+  {
+    const Child writer([&] {
+      const AtomicDirectory directory(parent.file("checkpoint"));
+      if (write(ready[1], "x", 1) == 1) pause();
+    });
+    char byte = 0;
+    ASSERT_EQ(read(ready[0], &byte, 1), 1);
+    recover_all(parent.path());
+    EXPECT_EQ(names_in(parent.path()).size(), 1u);
   }
-  char byte = 0;
-  ASSERT_EQ(read(ready[0], &byte, 1), 1);
-  recover_all(parent.path());
-  EXPECT_EQ(names_in(parent.path()).size(), 1u);
-  kill(writer, SIGKILL);
-  waitpid(writer, nullptr, 0);
   recover_all(parent.path());
   EXPECT_EQ(names_in(parent.path()), std::set<std::string>());
 }
@@ -145,23 +162,52 @@ TEST(AtomicDirectory, WriterKilledBetweenTwoRenames) {
   EXPECT_FALSE(fs::exists(path + "/inner")) << "the new one stands";
 }
 
-// Names that people give, and our own name with a mark of another: none is a leftover.
+// Names that people give, and a name like ours without the mark: none is a leftover.
 TEST(AtomicDirectory, WhatMerelyLooksLikeALeftoverStays) {
   const TemporaryDirectory parent;
-  const std::set<std::string> names = {"draft.old-2026-11-28", "draft.tmp-2026-11-28", "draft.old-19990101-file",
-                                       "draft.tmp-123456",     "draft.tmp-copied",     "draft.tmp-empty1",
-                                       "draft.tmp-",           ".tmp-abcdef",          "draft.tmp-4194305-0"};
+  const std::set<std::string> names = {"draft.old-2026-11-28",    "draft.tmp-2026-11-28", "draft.old-19990101-file",
+                                       "draft.tmp-123456",        "draft.tmp-4194305-0",  "draft.tmp-eyrie-abcdef",
+                                       "draft.tmp-eyrie-marked1", ".tmp-eyrie-abcdef"};
   for (const std::string& name : names) {
     fs::create_directories(parent.file(name) + "/new");
     write_bytes(parent.file(name) + "/new/notes.txt", "precious");
   }
-  write_bytes(parent.file("draft.tmp-copied/.eyrie-writer"), "draft.tmp-abcdef");
-  write_bytes(parent.file("draft.tmp-empty1/.eyrie-writer"), "");
+  write_bytes(parent.file("draft.tmp-eyrie-marked1/.eyrie-writer"), "");  // seven characters
+  fs::create_directory(parent.file("draft.tmp-2026"));
   recover(parent.file("draft"));
   recover_all(parent.path());
-  EXPECT_EQ(names_in(parent.path()), names);
   save(parent.file("draft"), "new");
+  EXPECT_TRUE(fs::remove(parent.file("draft.tmp-2026")));
+  fs::remove_all(parent.file("draft"));
+  EXPECT_EQ(names_in(parent.path()), names);
   for (const std::string& name : names) EXPECT_EQ(read_bytes(parent.file(name) + "/new/notes.txt"), "precious") << name;
+}
+
+// Killed between two system calls: before the mark, or with what the mark stood for already gone.
+TEST(AtomicDirectory, WriterKilledAroundItsMark) {
+  const TemporaryDirectory parent;
+  fs::create_directory(parent.file("draft.tmp-eyrie-abcdef"));
+  fs::create_directory(parent.file("draft.tmp-eyrie-ABCDEF"));
+  write_bytes(parent.file("draft.tmp-eyrie-ABCDEF/.eyrie-writer"), "");
+  recover(parent.file("draft"));
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>());
+}
+
+// Who sweeps may meet a writer between any two of its system calls: the writer goes on. In memory they meet within
+// milliseconds.
+TEST(AtomicDirectory, WritersAndSweepersMeet) {
+  const TemporaryDirectory parent(fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path());
+  {
+    const Child sweeper([&] {
+      for (;;) recover_all(parent.path());
+    });
+    for (int time = 0; time < 2000; ++time) {
+      const Staging staging(parent.file("draft"));
+      fs::create_directory(staging.fresh());
+    }
+  }
+  recover_all(parent.path());
+  EXPECT_EQ(names_in(parent.path()), std::set<std::string>());
 }
 
 TEST(AtomicDirectory, ALeftoverLosesOnlyWhatItsWriterPutThere) {

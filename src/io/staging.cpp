@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kMark = "/.eyrie-writer", kFresh = "/new", kReplaced = "/old";
-constexpr std::string_view kBetween = ".tmp-", kUnique = "XXXXXX";  // FINAL, these two: mkdtemp fills in the last
+constexpr std::string_view kBetween = ".tmp-eyrie-", kUnique = "XXXXXX";  // behind FINAL; mkdtemp fills in the last
 
 std::string in(const std::string& staging, std::string_view name) { return staging + std::string(name); }
 
@@ -38,15 +38,11 @@ void remove_staging(const std::string& staging) {
   ::rmdir(staging.c_str());
 }
 
-// The mark of a staging directory whose writer is gone, locked; null where there is no such mark.
-std::unique_ptr<Descriptor> mark_of_dead_writer(const fs::path& staging) {
-  const std::string name = staging.filename();
-  std::string text(name.size() + 1, '\0');
+// The mark of a writer that is gone, locked; null where there is no such mark.
+std::unique_ptr<Descriptor> mark_of_dead_writer(const std::string& staging) {
   try {
     auto mark = std::make_unique<Descriptor>(in(staging, kMark), O_RDWR | O_NOFOLLOW);
-    if (flock(mark->number(), LOCK_EX | LOCK_NB) != 0) return nullptr;
-    const ssize_t size = pread(mark->number(), text.data(), text.size(), 0);
-    return size == static_cast<ssize_t>(name.size()) && text.starts_with(name) ? std::move(mark) : nullptr;
+    return flock(mark->number(), LOCK_EX | LOCK_NB) == 0 ? std::move(mark) : nullptr;
   } catch (const Error&) {
     return nullptr;
   }
@@ -60,6 +56,7 @@ void recover_in(const std::string& parent, const std::string& only) {
     const size_t end = name.size() - std::min(name.size(), kBetween.size() + kUnique.size());
     if (end == 0 || name.compare(end, kBetween.size(), kBetween) != 0) continue;
     if (!only.empty() && name.compare(0, end, only) != 0) continue;
+    ::rmdir(entry.path().c_str());  // an empty one: its writer died before the mark, or behind it
     const auto locked = mark_of_dead_writer(entry.path());
     if (!locked) continue;
     const std::string replaced = in(entry.path(), kReplaced), destination = parent + "/" + name.substr(0, end);
@@ -86,19 +83,25 @@ std::string followed(const std::string& path) {
   return end;
 }
 
-Staging::Staging(const std::string& final_path)
-    : destination_(followed(final_path)), path_(destination_ + std::string(kBetween) + std::string(kUnique)) {
-  if (!mkdtemp(path_.data())) throw system_error(final_path, "cannot be written");
+Staging::Staging(const std::string& final_path) : destination_(followed(final_path)) {
+  do {
+    path_ = destination_ + std::string(kBetween) + std::string(kUnique);
+    if (!mkdtemp(path_.data())) throw system_error(final_path, "cannot be written");
+  } while (!mark(final_path));
   fresh_ = in(path_, kFresh);
+}
+
+// False when somebody took the place for a dead writer's before the mark was there and locked.
+bool Staging::mark(const std::string& shown) {
+  const std::string path = in(path_, kMark);
   try {
-    // The lock comes first, the name second: a mark that names its directory and is not locked has lost its writer. On
-    // a file system without locks it stays nameless, and a dead writer's leftovers stay.
-    mark_.emplace(in(path_, kMark), O_RDWR | O_CREAT | O_EXCL, final_path);
-    if (flock(mark_->number(), LOCK_EX) == 0) mark_->write(fs::path(path_).filename().native());
-  } catch (...) {
-    remove_staging(path_);
+    mark_.emplace(path, O_RDWR | O_CREAT | O_EXCL, shown);
+  } catch (const Error&) {
+    if (::rmdir(path_.c_str()) != 0 && errno == ENOENT) return false;
     throw;
   }
+  flock(mark_->number(), LOCK_EX);  // a file system without locks keeps every leftover
+  return fs::exists(path);
 }
 
 Staging::~Staging() { remove_staging(path_); }

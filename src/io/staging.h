@@ -1,8 +1,7 @@
-// io/staging.h: the place beside an output where it is written until it is whole: FINAL.tmp-XXXXXX, holding `new` (what
-// is written), sometimes `old` (what stood under the final name), and a mark that names the directory and stays locked
-// while its writer lives. By the mark Eyrie knows what its dead writers left, also those of another container that
-// shares the volume; a directory without it, whatever its name, is somebody's own.
-// (A writer that dies before it has marked leaves an empty directory.)
+// io/staging.h: the place beside an output where it is written until it is whole: FINAL.tmp-eyrie-XXXXXX, holding `new`
+// (what is written), sometimes `old` (what stood under the final name), and a mark that is locked while its writer
+// lives. By the mark Eyrie knows what its dead writers left, also those of another container that shares the volume; a
+// directory without it, whatever its name, is somebody's own, unless it is empty and of exactly such a name.
 #pragma once
 #include <optional>
 #include <string>
@@ -27,6 +26,7 @@ class Staging {
   void put_in_place() const;
 
  private:
+  bool mark(const std::string& shown);
   void replace_in_two_steps() const;
 
   std::string destination_, path_, fresh_;

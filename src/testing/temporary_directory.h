@@ -12,7 +12,8 @@ namespace eyrie::testing {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_((std::filesystem::temp_directory_path() / "eyrie-XXXXXX").string()) {
+  explicit TemporaryDirectory(const std::filesystem::path& root = std::filesystem::temp_directory_path())
+      : path_((root / "eyrie-XXXXXX").string()) {
     if (!mkdtemp(path_.data())) throw std::runtime_error("no temporary directory at " + path_);
   }
   ~TemporaryDirectory() {

@@ -222,13 +222,12 @@ TEST_F(RunTest, AnEvaluationThatFailsLosesNothing) {
 
 TEST_F(RunTest, WhatDeadWritersLeftIsSweptAtTheStart) {
   TrainOptions o = options("run");
-  const std::string dead = "checkpoint-000002.tmp-aBc123", dump = "dump-000007.tmp-99xyZ9",
-                    file = "best.json.tmp-QQQQQQ", mine = "notes.tmp-aBc123",
+  const std::string dead = "checkpoint-000002.tmp-eyrie-aBc123", dump = "dump-000007.tmp-eyrie-99xyZ9",
+                    file = "best.json.tmp-eyrie-QQQQQQ", mine = "notes.tmp-eyrie-aBc123",
                     backup = "checkpoint-000003.old-2026-11-28";
   for (const std::string& name : {dead, dump, file, mine, backup})
     fs::create_directories(o.output + "/" + name + "/new");
-  for (const std::string& name : {dead, dump, file})
-    testing::write_bytes(o.output + "/" + name + "/.eyrie-writer", name);
+  for (const std::string& name : {dead, dump, file}) testing::write_bytes(o.output + "/" + name + "/.eyrie-writer", "");
   run_until(o, 1);
   for (const std::string& name : {dead, dump, file}) EXPECT_FALSE(fs::exists(o.output + "/" + name)) << name;
   for (const std::string& name : {mine, backup}) EXPECT_TRUE(fs::exists(o.output + "/" + name + "/new")) << name;
