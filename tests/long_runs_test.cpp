@@ -159,6 +159,36 @@ TEST_F(Training, OutputAndResumeAreEnough) {
             "");
 }
 
+// What strftime_now tells is of the run's beginning, and arguments of the template are recorded as they were given.
+TEST_F(Training, AResumedRunHasTheDateOfItsBeginning) {
+  fs::create_directory(path("model"));
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+    fs::copy(asset(name), path("model"));
+  const std::string own = Json::parse_file(asset("tokenizer_config.json")).text("chat_template");
+  write_bytes(path("model/chat_template.jinja"), "{{ strftime_now('%H:%M:%S') }}{{ rule.of[1] }}" + own);
+  const Arguments run{"--model",
+                      path("model"),
+                      "--data",
+                      data(),
+                      "--steps",
+                      "4",
+                      "--ttt-steps",
+                      "2",
+                      "--keep",
+                      "9",
+                      "--checkpoint-every",
+                      "2",
+                      "--template-arg",
+                      R"(rule={"of": [1, "a, b c"]})",
+                      "--template-arg",
+                      "x=1"};
+  expect_success(eyrie(Arguments{"train", "--output", path("run")} + run, kTwoThreads));
+  fs::rename(path("run/checkpoint-000004"), path("expected"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  expect_success(eyrie({"train", "--output", path("run"), "--resume"}, kTwoThreads));
+  expect_same_checkpoint(path("run/checkpoint-000004"), path("expected"));
+}
+
 std::string long_line() {
   std::string words;
   for (int i = 0; i < 2500; ++i) words += "word ";
@@ -174,11 +204,10 @@ TEST_F(Training, AHeldOutPromptThatIsTooLongIsLeftOut) {
                       "1",          "--checkpoint-every",   "1"};
   const Outcome outcome = eyrie(train_on_data("run", run), kTwoThreads);
   expect_success(outcome);
-  for (const char* said :
-       {"held out   2 sequences (1 cut, 1 left out unsupervised)",
-        "held_out.jsonl: 1 prompts are left out of the generated accept length; the first: prompt 2: "
-        "expected fewer tokens than the 2048 positions of target and draft, found ",
-        "over 2 prompts"})
+  for (const char* said : {"held out   2 sequences (1 cut, 1 left out unsupervised)",
+                           "held_out.jsonl: 1 of 3 are left out of the generated accept length; the first: prompt 2: "
+                           "expected fewer tokens than the 2048 positions of target and draft, found ",
+                           "over 2 prompts"})
     EXPECT_NE(outcome.error.find(said), std::string::npos) << said << " in\n" << outcome.error;
 
   const Arguments prompts{"--held-out", data(), "--prompts", path("held_out.jsonl"), "--steps", "1"};
@@ -202,7 +231,10 @@ TEST_F(Training, AHeldOutLineWithoutAnAnswerIsNoPrompt) {
                 first_lines(data(), 1) + R"({"input_ids": [1, 200, 2], "loss_mask": [)" + mask + "]}\n");
     const Outcome outcome = eyrie(train_on_data("run" + bit, {"--held-out", path("held_out.jsonl"), "--steps", "1"}));
     expect_success(outcome);
-    EXPECT_NE(outcome.error.find("held_out.jsonl: 1 lines hold no turn to answer: left out"), std::string::npos)
+    EXPECT_NE(
+        outcome.error.find(
+            "1 of 2 are left out of the generated accept length; the first: prompt 2: holds no turn to answer"),
+        std::string::npos)
         << outcome.error;
     EXPECT_NE(outcome.error.find("over 1 prompts"), std::string::npos) << outcome.error;
   }

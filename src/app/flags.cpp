@@ -334,6 +334,8 @@ void set_flag(CLI::Option* option, const std::string& value) {
 std::string as_toml(CLI::App& app) {
   for (const char* of_this_call : {"--resume", "--plan"}) app.get_option(of_this_call)->clear();
   for (CLI::Option* option : app.get_options({})) {
+    if (option->count() == 0 && option->get_default_str() == "[]")
+      option->configurable(false);  // would read as one "[]"
     const bool is_path = option->get_type_name() == kPath;
     if (!is_path && option->get_name() != "--chat-template") continue;
     const auto path = option->as<std::string>();

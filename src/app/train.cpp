@@ -25,29 +25,32 @@ int64_t positions_of(const Target& target, const Draft& draft) {
   return std::min(target.config.decoder.max_positions, draft.config.decoder.max_positions);
 }
 
-// Those that leave room for an answer; the others are left out and named.
+// The first prompts of a file that leave room for an answer; the others are counted, the first of them named. A
+// held-out line that is none is no error: the loss is measured on it.
 Prompts generation_prompts(const TrainCommand& command, const TrainInputs& inputs) {
-  const std::string& path = command.prompts.empty() ? command.train.held_out : command.prompts;
-  if (!inputs.target || path.empty()) return {};
+  const bool named = !command.prompts.empty();
+  const std::string& path = named ? command.prompts : command.train.held_out;
+  if (path.empty() || !inputs.target) return {};
   ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat);
   reader.vocabulary = inputs.target->config.vocabulary;
   reader.bad_lines = command.train.bad_lines;
   const int64_t positions = positions_of(*inputs.target, inputs.draft);
+  std::vector<Prompt> read = named ? read_prompts(path, reader) : read_all_prompts(path, reader);
   Prompts prompts;
-  int64_t left_out = 0;
   std::string first;
-  std::vector<Prompt> read = read_prompts(path, reader);
-  for (size_t i = 0; i < read.size() && std::ssize(prompts) < command.prompt_count; ++i) {
-    if (std::ssize(read[i].ids) < positions)
-      prompts.push_back(std::move(read[i].ids));
-    else if (left_out++ == 0)
-      first = fmt::format("prompt {}: expected fewer tokens than the {} positions of target and draft, found {}", i + 1,
-                          positions, read[i].ids.size());
+  for (size_t i = 0; i < read.size(); ++i) {
+    const auto tokens = static_cast<int64_t>(read[i].ids.size());
+    if (read[i].error.empty() && tokens >= positions)
+      read[i].error =
+          fmt::format("expected fewer tokens than the {} positions of target and draft, found {}", positions, tokens);
+    if (!read[i].error.empty() && first.empty()) first = fmt::format("prompt {}: {}", i + 1, read[i].error);
+    if (read[i].error.empty()) prompts.push_back(std::move(read[i].ids));
   }
-  if (prompts.empty() && left_out > 0 && !command.prompts.empty()) throw Error(ErrorKind::input, path, first);
-  if (left_out > 0)
-    log_info(fmt::format("{}: {} prompts are left out of the generated accept length; the first: {}", path, left_out,
-                         first));
+  if (named && prompts.empty()) throw Error(ErrorKind::input, path, first);
+  if (prompts.size() < read.size())
+    log_info(fmt::format("{}: {} of {} are left out of the generated accept length; the first: {}", path,
+                         read.size() - prompts.size(), read.size(), first));
+  prompts.resize(std::min(prompts.size(), static_cast<size_t>(std::max<int64_t>(command.prompt_count, 0))));
   return prompts;
 }
 
