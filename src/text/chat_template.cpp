@@ -123,6 +123,14 @@ bool write_arguments_out(Json::Array& messages) {
   return any;
 }
 
+// What a template that joins content to its text fails at: " (message 2: content is null)".
+std::string null_contents(const Json::Array& messages) {
+  std::string text;
+  for (size_t i = 0; i < messages.size(); ++i)
+    if (!messages[i].find("content")) text += fmt::format(" (message {}: content is null)", i + 1);
+  return text;
+}
+
 }  // namespace
 
 std::string date_text(std::time_t instant) {
@@ -159,12 +167,14 @@ JinjaOutput ChatTemplate::render(const Conversation& conversation, const Json::A
   for (const Json* arguments : {&arguments_, &conversation.arguments})
     for (const auto& [key, value] : arguments->as_members()) variables.set(key, value);
   const JinjaTemplate& text = tool_text_ && !conversation.tools.is_null() ? *tool_text_ : text_;
-  try {
-    return text.render(variables.set("messages", named), now_);
-  } catch (const Error&) {
-    // Some templates join the arguments of calls to their text as they come from a server: as JSON text.
-    if (!write_arguments_out(named)) throw;
-    return text.render(variables.set("messages", std::move(named)), now_);
+  for (;;) {
+    try {
+      return text.render(variables.set("messages", named), now_);
+    } catch (const Error& error) {
+      // Some templates join the arguments of calls to their text as they come from a server: as JSON text.
+      if (write_arguments_out(named)) continue;
+      throw Error(error.kind(), "", error.what() + null_contents(messages));
+    }
   }
 }
 
