@@ -231,10 +231,9 @@ TEST_F(Training, AHeldOutLineWithoutAnAnswerIsNoPrompt) {
                 first_lines(data(), 1) + R"({"input_ids": [1, 200, 2], "loss_mask": [)" + mask + "]}\n");
     const Outcome outcome = eyrie(train_on_data("run" + bit, {"--held-out", path("held_out.jsonl"), "--steps", "1"}));
     expect_success(outcome);
-    EXPECT_NE(
-        outcome.error.find(
-            "1 of 2 are left out of the generated accept length; the first: prompt 2: holds no turn to answer"),
-        std::string::npos)
+    EXPECT_NE(outcome.error.find(
+                  "1 of 2 are left out of the generated accept length; the first: prompt 2: holds no turn to answer"),
+              std::string::npos)
         << outcome.error;
     EXPECT_NE(outcome.error.find("over 1 prompts"), std::string::npos) << outcome.error;
   }
