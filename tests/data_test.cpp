@@ -143,7 +143,11 @@ TEST_F(Data, AHeldOutLineWithoutAnswerIsNoPrompt) {
         eyrie({"train", "--model", kFledgling, "--data", lines, "--held-out", held_out, "--evaluate-every", "1",
                "--steps", "1", "--ttt-steps", "2", "--draft-vocabulary", "256", "--output", run});
     EXPECT_EQ(outcome.status, 0) << outcome.error;
-    EXPECT_TRUE(holds(outcome.error, held_out + ": 1 lines hold no turn to answer: left out")) << outcome.error;
+    EXPECT_TRUE(
+        holds(outcome.error,
+              held_out +
+                  ": 1 of 2 are left out of the generated accept length; the first: prompt 2: holds no turn to answer"))
+        << outcome.error;
     EXPECT_TRUE(holds(outcome.error, "over 1 prompts")) << outcome.error;
     EXPECT_EQ(json_lines(read_bytes(run + "/metrics.jsonl")).back().integer("tokens"), 43);  // both lines' loss
   }

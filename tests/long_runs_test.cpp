@@ -214,7 +214,7 @@ TEST_F(Training, AHeldOutPromptThatIsTooLongIsLeftOut) {
   const Outcome of_file = eyrie(train_on_data("prompts", prompts), kTwoThreads);
   expect_success(of_file);
   for (const char* said :
-       {"held_out.jsonl: 1 prompts are left out",
+       {"held_out.jsonl: 1 of 3 are left out",
         "the first: prompt 2: expected fewer tokens than the 2048 positions of target and draft, found ",
         "over 2 prompts"})
     EXPECT_NE(of_file.error.find(said), std::string::npos) << said << " in\n" << of_file.error;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "app/commands.h"
 #include "base/error.h"
@@ -55,8 +56,10 @@ struct Figures {
   double oov_share = 0;
   std::string bos;  // what the tokenizer would put in front of a text
 
+  // The least length that this part of them does not exceed.
   int64_t length_at(double part) const {
-    return lengths.empty() ? 0 : lengths[static_cast<size_t>(part * static_cast<double>(lengths.size() - 1))];
+    const auto rank = static_cast<size_t>(std::ceil(part * static_cast<double>(lengths.size())));
+    return lengths.empty() ? 0 : lengths[std::max<size_t>(rank, 1) - 1];
   }
 };
 
@@ -99,14 +102,14 @@ void print_table(const ConversationReader& reader, const Conversations& data, co
     fmt::print("bos         the tokenizer would put {} in front; only the template's own stands\n", figures.bos);
   fmt::print("lines       {}, {} unfit\n", data.lines.lines, data.lines.unfit);
   for (const std::string& line : data.lines.first) fmt::print("            {}\n", line);
-  fmt::print("sequences   {} of {} conversations; {} cut, {} left out (nothing supervised)\n", data.sequences.size(),
-             chat.conversations, data.cut, data.unsupervised);
+  fmt::print("sequences   {} of {} lines; {} cut, {} left out (nothing supervised)\n", data.sequences.size(),
+             data.lines.lines - data.lines.unfit, data.cut, data.unsupervised);
   fmt::print("tokens      {}, {:.1f} % supervised, {:.2f} % of those outside the {} most frequent\n", data.tokens,
              100 * share(data.supervised_tokens, data.tokens), 100 * figures.oov_share, figures.draft_vocabulary);
   if (chat.repeated_tokens > 0)
     fmt::print("repeated    {} tokens of contexts that begin a sequence of their own (+{:.1f} %)\n",
                chat.repeated_tokens, 100 * share(chat.repeated_tokens, data.tokens - chat.repeated_tokens));
-  fmt::print("lengths     least {}, median {}, nine tenths below {}, most {}\n", figures.length_at(0),
+  fmt::print("lengths     least {}, median {}, nine tenths up to {}, most {}\n", figures.length_at(0),
              figures.length_at(0.5), figures.length_at(0.9), figures.length_at(1));
   fmt::print("turns       {} supervised: {} go on from their prompt (a), {} in a block that it\n",
              chat.supervised_turns(), chat.turns[0], chat.turns[1]);

@@ -174,6 +174,12 @@ TEST_F(TemplateOfModel, ArgumentsAndDate) {
   EXPECT_EQ(text(options), "x=1 [1, True] False 26 Jul 2024 00:00");
   ChatOptions told = options;
   told.template_args.push_back("enable_thinking=true");
+  file("chat_template.jinja", "{{ a }}");
+  Conversation line = user_turn("hi");
+  line.arguments = Json::object({{"a", "the line's"}});
+  EXPECT_EQ(ChatTemplate::of_model(directory_.path(), options)->render(line, line.messages, false, {}).text,
+            "the line's");
+  file("chat_template.jinja", "{{ a }} {{ b.c }} {{ enable_thinking }} {{ strftime_now('%d %b %Y %H:%M') }}");
   told.template_date = "2026-11-30 12:34:56";
   EXPECT_EQ(text(told), "x=1 [1, True] True 30 Nov 2026 12:34");
   EXPECT_EQ(ChatTemplate::of_model(directory_.path(), told)->date(), "2026-11-30 12:34:56");

@@ -141,6 +141,9 @@ TEST(ChatTokenizer, OtherContextsAreCounted) {
   EXPECT_EQ(model.only(kOne), "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n«Yes.<|im_end|>»\n");
   EXPECT_EQ(model.counts.turns, (std::array<int64_t, 3>{0, 0, 1}));
   EXPECT_EQ(model.counts.unopened_turns, 1);
+  model.only(
+      R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes.","reasoning":" \n"}]})");
+  EXPECT_EQ(model.counts.turns, (std::array<int64_t, 3>{0, 0, 1}));  // a blank thought is none
   // An answer that begins as one of the probing words does is whole all the same.
   EXPECT_EQ(model.only(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"zeal"}]})"),
             "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n«zeal<|im_end|>»\n");
@@ -178,10 +181,19 @@ TEST(ChatTokenizer, SpansEndBeforeATailWithoutStopToken) {
   Model next(text, "qwen2", {780, 779});  // <|im_start|> is one of them
   EXPECT_EQ(next.only(kOne), "<|im_start|>Hi\n<tool_call>«Yes.<|im_start|>»");
   EXPECT_EQ(next.only(kTwo), "<|im_start|>Hi\n<tool_call>«Yes.\n»<|im_start|>So?\n<tool_call>«No.<|im_start|>»");
+  // A tool's answer goes on with <think>, which the model stops at.
+  Model calling(
+      "{% for m in messages %}{{ {'user': '<|im_start|>', 'tool': '<think>', 'assistant': '<tool_call>'}[m.role] }}"
+      "{{ m.content ~ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<tool_call>' }}{% endif %}",
+      "qwen2", {778, 779, 781});
+  EXPECT_EQ(calling.encode(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"f()"
+},
+      {"role":"tool","content":"4"}]
+})")[0].ids.back(), 781);
   Model own(text, "qwen2", {778});
-  EXPECT_EQ(own.only(kOne), "<|im_start|>Hi\n<tool_call>«Yes.<|endoftext|>»");
-  Model none(text);
-  EXPECT_THROW(none.encode(kOne), Error);
+EXPECT_EQ(own.only(kOne), "<|im_start|>Hi\n<tool_call>«Yes.<|endoftext|>»");
+Model none(text);
+EXPECT_THROW(none.encode(kOne), Error);
 }
 
 // A turn whose context does not go on from the ids before begins a sequence of its own, which supervises it alone.

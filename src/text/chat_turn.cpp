@@ -13,19 +13,13 @@ namespace {
 constexpr const char* kWords[] = {"zebu", "amok"};  // they share no letter
 constexpr std::string_view kThinkEnd = "</think>";
 
-bool continues_character(char byte) { return (static_cast<uint8_t>(byte) & 0xC0) == 0x80; }
-
-// In bytes, whole characters alone.
+// In bytes. Texts that differ in a word of ASCII letters differ at whole characters.
 size_t common_prefix(std::string_view a, std::string_view b) {
-  size_t bytes = static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
-  while (bytes > 0 && bytes < a.size() && continues_character(a[bytes])) --bytes;
-  return bytes;
+  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
 size_t common_suffix(std::string_view a, std::string_view b) {
-  size_t bytes = static_cast<size_t>(std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin());
-  while (bytes > 0 && continues_character(a[a.size() - bytes])) --bytes;
-  return bytes;
+  return static_cast<size_t>(std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin());
 }
 
 const Json kPlain = Json::object({{"role", "assistant"}, {"content", ""}});  // a turn to fill with a word

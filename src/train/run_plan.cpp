@@ -67,7 +67,9 @@ RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs,
           {"warmup-share", fmt::format("{}", o.warmup_share)},
           {"adam", fmt::format("{} {} {} {}", o.beta1, o.beta2, o.epsilon, o.weight_decay)},
           {"clip", fmt::format("{}", o.clip)}};
-  if (!inputs.info.template_date.empty()) settings.emplace_back("template-date", inputs.info.template_date);
+  // In front: another date makes other data, whose hash would name no cause.
+  if (const std::string& date = inputs.info.template_date; !date.empty())
+    settings.emplace(settings.begin(), "template-date", date);
   return settings;
 }
 
