@@ -10,16 +10,6 @@ namespace {
 using testing::read_bytes;
 
 using DataCommand = ChatModels;
-<<<<<<< HEAD
-
-// Fledgling's own template and, before the conversation, the day.
-const std::string kTurns =
-    "{% for m in messages %}{{ '<|' ~ m.role ~ '|>\n' ~ m.content ~ '<|end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}";
-const std::string kDated = "{{ bos_token }}{{ strftime_now('%d %b %Y') }}{{ greeting }}\n" + kTurns;
-const std::string kHi = R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes."}]})"
-                        "\n";
-=======
 using Templates = ChatModels;
 
 // Fledgling's own template, and one that begins with what it is told.
@@ -268,7 +258,6 @@ TEST_F(Templates, AResumedRunKeepsItsDate) {
                            "the run began with template-date = "),
             "");
 }
->>>>>>> cases
 
 }  // namespace
 }  // namespace eyrie::e2e

@@ -186,14 +186,15 @@ TEST(ChatTokenizer, SpansEndBeforeATailWithoutStopToken) {
       "{% for m in messages %}{{ {'user': '<|im_start|>', 'tool': '<think>', 'assistant': '<tool_call>'}[m.role] }}"
       "{{ m.content ~ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<tool_call>' }}{% endif %}",
       "qwen2", {778, 779, 781});
-  EXPECT_EQ(calling.encode(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"f()"
-},
-      {"role":"tool","content":"4"}]
-})")[0].ids.back(), 781);
+  EXPECT_EQ(calling
+                .encode(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"f"},
+      {"role":"tool","content":"4"}]})")[0]
+                .ids.back(),
+            781);
   Model own(text, "qwen2", {778});
-EXPECT_EQ(own.only(kOne), "<|im_start|>Hi\n<tool_call>«Yes.<|endoftext|>»");
-Model none(text);
-EXPECT_THROW(none.encode(kOne), Error);
+  EXPECT_EQ(own.only(kOne), "<|im_start|>Hi\n<tool_call>«Yes.<|endoftext|>»");
+  Model none(text);
+  EXPECT_THROW(none.encode(kOne), Error);
 }
 
 // A turn whose context does not go on from the ids before begins a sequence of its own, which supervises it alone.
