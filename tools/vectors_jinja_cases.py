@@ -412,6 +412,7 @@ MACROS = each(
         "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(b=2) }}",
         "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, a=2) }}",
         "{% macro m(a=1, b) %}{% endmacro %}",
+        "{% macro m(a) %}{{ a }}{{ kwargs }}{% endmacro %}{{ m(1, a=2) }}",
         "{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, 3, x=4) }}{{ m() }}",
         "{% macro m() %}{{ varargs | length }}{% endmacro %}{{ m(1, 2) }}{{ m() }}",
         "{% macro m() %}{{ varargs | length }}{% endmacro %}{{ m(x=1) }}",

@@ -122,9 +122,7 @@ void Macro::bind(Scope& scope, Arguments arguments) {
     const Parameter& parameter = signature.parameters[i];
     caller_bound = caller_bound || parameter.name == "caller";
     Value value = Value::undefined(fmt::format("parameter '{}' was not provided", parameter.name));
-    const bool is_named = take(parameter.name, value), is_missing = !is_named && i >= given.size();
-    if (is_named && i < given.size())
-      fail(fmt::format("macro '{}' got two values for '{}'", signature.name, parameter.name));
+    const bool is_missing = i >= given.size() && !take(parameter.name, value);
     scope.set(parameter.symbol, i < given.size() ? given[i] : value);
     if (is_missing && parameter.otherwise) missing.push_back(&parameter);
   }

@@ -2,9 +2,14 @@
 // trim_blocks, lstrip_blocks, no trailing newline kept, loop controls, an immutable sandbox. docs/data.md, "Templates",
 // lists what is known.
 //
-// Values are Json's, with what Python adds: undefined, functions, namespaces, tuples as arrays. Strings are UTF-8 and are
-// indexed, sliced and measured by code point; written out, values are Python's str(). Nothing that a template is given
-// can be changed by it. A JinjaTemplate is an immutable value, cheap to copy, safe to share between threads.
+// Values are Json's, with what Python adds: undefined, functions, namespaces, tuples as arrays. Strings are UTF-8 and
+// are indexed, sliced and measured by code point; written out, values are Python's str(). Nothing that a template is
+// given can be changed by it. A JinjaTemplate is an immutable value, cheap to copy, safe to share between threads.
+//
+// Where it differs from jinja2: whole numbers have 64 bits (beyond them is an error); what is not known is refused
+// even where it would never run; map, select and their like work at once, so that they fail at once, and writing them
+// out (Python's "<generator object ...>") is an error; a block reads a variable that is set only behind it as it was
+// before, where jinja may call it undefined.
 #pragma once
 #include <cstddef>
 #include <ctime>
@@ -22,19 +27,22 @@ struct JinjaOutput {
     size_t begin, end;  // bytes of `text`
   };
   std::string text;
-  std::vector<Range> generation;  // what stood inside {% generation %} blocks, in order, without empty ones
+  // What stood inside {% generation %} blocks, in order: the outermost ones, without empty ones. A block within text
+  // that is captured (by set, filter, call or a macro) leaves no range: such text may be written anywhere, or not at
+  // all.
+  std::vector<Range> generation;
 };
 
 class JinjaTemplate {
  public:
-  // Error{file} at "place:line" of the template: a construct, filter, test, method or function that is not known, or
-  // malformed syntax; what was expected and found.
+  // Error{file} at "place:line" of the template: a construct, filter, test or method that is not known, or malformed
+  // syntax; what was expected and found.
   static JinjaTemplate parse(std::string_view source, const std::string& place);
 
   // `variables`: a JSON object, the template's globals beside its functions (range, namespace, dict, raise_exception,
   // strftime_now, which tells `now`). Errors: Error{input} at "place:line": what the template itself raises
   // (raise_exception), an undefined value that is used, a type that does not fit, an attempt to change a value, or more
-  // steps, depth or output than a chat needs (kMostSteps, kMostDepth, kMostBytes).
+  // steps, depth or output than a chat needs (text/jinja/work.h).
   JinjaOutput render(const Json& variables, const std::tm& now) const;
 
   // Whether the template names this variable, attribute or constant string anywhere in its expressions: what it never

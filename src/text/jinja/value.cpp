@@ -15,7 +15,7 @@ namespace eyrie::jinja {
 void fail(const std::string& message) { throw Error(ErrorKind::input, "", message); }
 
 Value Value::undefined(std::string why) {
-  return Value(Data(Undefined{std::make_shared<const std::string>(std::move(why))}));
+  return Value(Undefined{std::make_shared<const std::string>(std::move(why))});
 }
 
 const std::string& Value::why_undefined() const {
@@ -24,7 +24,7 @@ const std::string& Value::why_undefined() const {
   return why ? *why : kNoReason;
 }
 
-Value Value::none() { return Value(Data(None{})); }
+Value Value::none() { return Value(None{}); }
 
 Value Value::from_json(Work& work, const Json& json) {
   if (json.is_null()) return none();
@@ -81,28 +81,31 @@ Dictionary::Dictionary(Work& work, std::vector<Pair> pairs) {
   for (auto& [key, value] : pairs) {
     depth_ = deeper_than(deeper_than(depth_, key), value);
     const size_t hash = hash_of(work, key);
-    if (const Value* old = find_hashed(work, hash, key)) {
-      const_cast<Value&>(*old) = std::move(value);
+    const size_t place = place_of(work, hash, key);
+    if (place < pairs_.size()) {
+      pairs_[place].second = std::move(value);
       continue;
     }
-    if (hashed) places_.emplace(hash, pairs_.size());
+    if (hashed) places_.emplace(hash, place);
     pairs_.emplace_back(std::move(key), std::move(value));
   }
 }
 
-const Value* Dictionary::find_hashed(Work& work, size_t hash, const Value& key) const {
+size_t Dictionary::place_of(Work& work, size_t hash, const Value& key) const {
   if (places_.empty()) {
-    for (const auto& [found, value] : pairs_)
-      if (equal(work, found, key)) return &value;
-    return nullptr;
+    const auto is_same = [&](const Pair& pair) { return equal(work, pair.first, key); };
+    return static_cast<size_t>(std::find_if(pairs_.begin(), pairs_.end(), is_same) - pairs_.begin());
   }
   const auto [begin, end] = places_.equal_range(hash);
   for (auto place = begin; place != end; ++place)
-    if (equal(work, pairs_[place->second].first, key)) return &pairs_[place->second].second;
-  return nullptr;
+    if (equal(work, pairs_[place->second].first, key)) return place->second;
+  return pairs_.size();
 }
 
-const Value* Dictionary::find(Work& work, const Value& key) const { return find_hashed(work, hash_of(work, key), key); }
+const Value* Dictionary::find(Work& work, const Value& key) const {
+  const size_t place = place_of(work, hash_of(work, key), key);
+  return place < pairs_.size() ? &pairs_[place].second : nullptr;
+}
 
 Value make_sequence(Work& work, Sequence::Kind kind, Values items, std::string label) {
   work.spend_items(items.size());

@@ -83,7 +83,8 @@ class Value {
   using Data =
       std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const Text>, std::shared_ptr<const Sequence>,
                    std::shared_ptr<const Dictionary>, std::shared_ptr<Object>>;
-  explicit Value(Data data) : data_(std::move(data)) {}
+  explicit Value(None none) : data_(none) {}
+  explicit Value(Undefined undefined) : data_(std::move(undefined)) {}
   template <typename Kind>
   bool holds() const {
     return std::holds_alternative<Kind>(data_);
@@ -113,7 +114,7 @@ class Dictionary {
   int depth() const { return depth_; }
 
  private:
-  const Value* find_hashed(Work& work, size_t hash, const Value& key) const;
+  size_t place_of(Work& work, size_t hash, const Value& key) const;  // pairs_.size(): nowhere
   std::vector<Pair> pairs_;
   std::unordered_multimap<size_t, size_t> places_;  // by hash, of more than a few pairs
   int depth_ = 1;
