@@ -10,46 +10,25 @@
 namespace eyrie::jinja {
 namespace {
 
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(' '), text.size());
-    words.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return words;
-}
+class Function : public Object {
+ public:
+  using Body = std::function<Value(Context&, Arguments)>;
+  explicit Function(Body body) : body_(std::move(body)) {}
+  Value call(Context& context, Arguments arguments) override { return body_(context, std::move(arguments)); }
 
-// What the sandbox does not hand out: an undefined value, an error as soon as it is used.
-Value forbidden(const Value& owner, std::string_view name) {
-  return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe", name, owner.type_name()));
-}
-
-bool changes_its_owner(const Value& owner, std::string_view name) {
-  const auto one_of = [&](std::initializer_list<std::string_view> names) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  if (owner.is_dictionary()) return one_of({"clear", "pop", "popitem", "setdefault", "update"});
-  return owner.is_sequence() && owner.sequence().kind == Sequence::Kind::list &&
-         one_of({"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"});
-}
+ private:
+  Body body_;
+};
 
 // What Python's getattr would find.
 std::optional<Value> python_attribute(Context& context, const Value& owner, std::string_view name) {
-  if (owner.is_undefined()) fail(owner.why_undefined());
-  if (name.substr(0, 2) == "__" && name.size() > 4 && name.substr(name.size() - 2) == "__")
-    return forbidden(owner, name);
-  if (owner.is_object()) return owner.object().attribute(context, name);
-  if (changes_its_owner(owner, name)) return forbidden(owner, name);
-  if (owner.is_sequence() && owner.sequence().kind == Sequence::Kind::group && (name == "grouper" || name == "list"))
-    return owner.sequence().items[name == "list"];
+  owner.check_defined();
+  if (Object* object = owner.object()) return object->attribute(context, name);
   const Builtin* method = find_method(owner, name);
   if (!method) return std::nullopt;
-  return make_function(
-      [method, owner](Context& inner, Arguments arguments) {
-        return call_builtin(inner, *method, owner, std::move(arguments));
-      },
-      deeper_than(0, owner));
+  return make_function(context, [method, owner](Context& inner, Arguments arguments) {
+    return call_builtin(inner, *method, owner, std::move(arguments));
+  });
 }
 
 Value no_such(const Value& owner, const Value& name) {
@@ -59,18 +38,58 @@ Value no_such(const Value& owner, const Value& name) {
   return Value::undefined(fmt::format("'{} object' has no {}", owner.type_name(), what));
 }
 
+// What `is` asks.
+template <Operator operation>
+Value compares(const Call& call) {
+  return operate(call.context, operation, call.self, call[0]);
+}
+
+bool divides(const Call& call, const Value& divisor, int64_t rest) {
+  return equal(call.context, operate(call.context, Operator::modulo, call.self, divisor), rest);
+}
+
+constexpr Builtin kTests[] = {
+    {"boolean", "", 0, [](const Call& call) -> Value { return call.self.is_boolean(); }},
+    {"defined", "", 0, [](const Call& call) -> Value { return !call.self.is_undefined(); }},
+    {"divisibleby", "num", 1, [](const Call& call) -> Value { return divides(call, call[0], 0); }},
+    {"even", "", 0, [](const Call& call) -> Value { return divides(call, int64_t{2}, 0); }},
+    {"false", "", 0, [](const Call& call) -> Value { return call.self.is_boolean() && !call.self.truth(); }},
+    {"float", "", 0, [](const Call& call) -> Value { return call.self.is_float(); }},
+    {"integer", "", 0, [](const Call& call) -> Value { return call.self.is_whole() && !call.self.is_boolean(); }},
+    {"iterable", "", 0, [](const Call& call) -> Value { return is_iterable(call.self); }},
+    {"mapping", "", 0, [](const Call& call) -> Value { return call.self.is_dictionary(); }},
+    {"none", "", 0, [](const Call& call) -> Value { return call.self.is_none(); }},
+    {"number", "", 0, [](const Call& call) -> Value { return call.self.is_number(); }},
+    {"odd", "", 0, [](const Call& call) -> Value { return divides(call, int64_t{2}, 1); }},
+    {"sequence", "", 0, [](const Call& call) -> Value { return is_iterable(call.self); }},
+    {"string", "", 0, [](const Call& call) -> Value { return call.self.is_text(); }},
+    {"true", "", 0, [](const Call& call) -> Value { return call.self.is_boolean() && call.self.truth(); }},
+    {"undefined", "", 0, [](const Call& call) -> Value { return call.self.is_undefined(); }},
+    {"in", "seq", 1, compares<Operator::in>},
+    {"==", "-", 1, compares<Operator::eq>},
+    {"eq", "-", 1, compares<Operator::eq>},
+    {"equalto", "-", 1, compares<Operator::eq>},
+    {"!=", "-", 1, compares<Operator::ne>},
+    {"ne", "-", 1, compares<Operator::ne>},
+    {"lt", "-", 1, compares<Operator::lt>},
+    {"le", "-", 1, compares<Operator::le>},
+    {"gt", "-", 1, compares<Operator::gt>},
+    {"ge", "-", 1, compares<Operator::ge>},
+};
+
 }  // namespace
 
-Bound::Bound(const Builtin& builtin, Arguments arguments) : name_(builtin.name) {
+Call::Call(Context& around, const Builtin& builtin, const Value& called_on, Arguments arguments)
+    : context(around), self(called_on), name_(builtin.name) {
   if (builtin.parameters == "*") {
-    any_ = std::move(arguments);
+    any = std::move(arguments);
     return;
   }
-  const std::vector<std::string_view> names = words_of(builtin.parameters);
+  const std::vector<std::string_view> names = split_at_space(builtin.parameters, SIZE_MAX);
   values_.resize(names.size());
   if (arguments.positional.size() > names.size())
     fail(fmt::format("{} takes at most {} arguments, found {}", name_, names.size(), arguments.positional.size()));
-  for (size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = std::move(arguments.positional[i]);
+  std::move(arguments.positional.begin(), arguments.positional.end(), values_.begin());
   for (auto& [name, value] : arguments.named) {
     const auto found = static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
     if (found == names.size() || values_[found]) fail(fmt::format("{} takes no argument '{}' here", name_, name));
@@ -80,67 +99,52 @@ Bound::Bound(const Builtin& builtin, Arguments arguments) : name_(builtin.name) 
     if (!values_[i]) fail(fmt::format("{} misses its argument {}", name_, i + 1));
 }
 
-int64_t Bound::whole(size_t i, int64_t otherwise) const {
+int64_t Call::whole(size_t i, int64_t otherwise) const {
   if (!has(i)) return otherwise;
   if (!values_[i]->is_whole())
     fail(fmt::format("{}: expected a whole number, found '{}'", name_, values_[i]->type_name()));
   return values_[i]->whole();
 }
 
-const std::string& Bound::text(size_t i, const std::string& otherwise) const {
-  if (!has(i)) return otherwise;
+std::string Call::text(size_t i, const char* otherwise) const {
+  if (i >= values_.size() || !values_[i]) return otherwise;
   if (!values_[i]->is_text()) fail(fmt::format("{}: expected a string, found '{}'", name_, values_[i]->type_name()));
   return values_[i]->text();
 }
 
 Value call_builtin(Context& context, const Builtin& builtin, const Value& self, Arguments arguments) {
-  const auto charge = [&](const Value& value) {
-    context.work.spend(value.is_text() ? 1 + value.text().size() / 256 : 1);
-  };
+  const auto charge = [&](const Value& value) { context.spend(value.is_text() ? 1 + value.text().size() / 256 : 1); };
   charge(self);
   for (const Value& argument : arguments.positional) charge(argument);
   if (++context.builtins > kMostDepth) fail(fmt::format("filters nested deeper than {}", kMostDepth));
-  Value value = builtin.function(context, self, Bound(builtin, std::move(arguments)));
+  Value value = builtin.function(Call(context, builtin, self, std::move(arguments)));
   --context.builtins;
   return value;
 }
 
-const Builtin* find_builtin(Builtins table, std::string_view name) {
+Value make_function(Context& context, std::function<Value(Context&, Arguments)> body) {
+  return context.make<Function>(std::move(body));
+}
+
+const Builtin* find_builtin(std::span<const Builtin> table, std::string_view name) {
   const auto found = std::find_if(table.begin(), table.end(), [&](const Builtin& one) { return one.name == name; });
   return found == table.end() ? nullptr : &*found;
 }
 
-const Builtin* find_filter(std::string_view name) {
-  const Builtin* found = find_builtin(text_filters(), name);
-  return found ? found : find_builtin(sequence_filters(), name);
-}
+const Builtin* find_test(std::string_view name) { return find_builtin(kTests, name); }
 
 Value attribute_of(Context& context, const Value& value, const std::string& name) {
   if (std::optional<Value> found = python_attribute(context, value, name)) return *found;
   if (value.is_dictionary())
-    if (const Value* found = value.dictionary().find(context.work, Value(name))) return *found;
+    if (const Value* found = value.dictionary().find(context, Value(name))) return *found;
   return no_such(value, Value(name));
 }
 
 Value item_of(Context& context, const Value& value, const Value& index) {
-  if (std::optional<Value> found = find_item(context.work, value, index)) return *found;
+  if (std::optional<Value> found = find_item(context, value, index)) return *found;
   if (index.is_text())
     if (std::optional<Value> found = python_attribute(context, value, index.text())) return *found;
   return no_such(value, index);
-}
-
-Value path_of(Context& context, const Value& value, const Value& path, const Value& otherwise) {
-  const auto step = [&](const Value& owner, const Value& index) {
-    const Value found = item_of(context, owner, index);
-    return found.is_undefined() && !otherwise.is_none() ? otherwise : found;
-  };
-  if (!path.is_text()) return step(value, path);
-  Value found = value;
-  for (const std::string_view part : split_at(path.text(), ".", SIZE_MAX, false)) {
-    const bool is_index = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
-    found = step(found, is_index ? Value(int64_t{std::stoi(std::string(part))}) : Value(std::string(part)));
-  }
-  return found;
 }
 
 }  // namespace eyrie::jinja

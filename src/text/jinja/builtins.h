@@ -1,41 +1,46 @@
 // text/jinja/builtins.h: filters, tests, methods and functions: tables of {name, parameters, function}.
 #pragma once
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "text/jinja/object.h"
+#include "text/jinja/operators.h"
+#include "text/jinja/python_text.h"
 #include "text/jinja/value.h"
+#include "text/unicode.h"
 
 namespace eyrie::jinja {
 
-class Bound;
+struct Builtin;
+
+// One call of a builtin: what it is called on, and its arguments by parameter.
+class Call {
+ public:
+  Call(Context& context, const Builtin& builtin, const Value& self, Arguments arguments);  // Error: they do not fit
+  bool has(size_t i) const { return i < values_.size() && values_[i] && !values_[i]->is_none(); }
+  const Value& operator[](size_t i) const { return *values_[i]; }
+  Value value(size_t i, Value otherwise) const { return i < values_.size() && values_[i] ? *values_[i] : otherwise; }
+  int64_t whole(size_t i, int64_t otherwise) const;
+  std::string text(size_t i, const char* otherwise = "") const;
+  bool truth(size_t i) const { return has(i) && values_[i]->truth(); }
+
+  Context& context;
+  const Value& self;
+  Arguments any;  // where the parameters are "*"
+
+ private:
+  std::string_view name_;
+  std::vector<std::optional<Value>> values_;
+};
 
 struct Builtin {
   std::string_view name;
   std::string_view parameters;  // names, apart by spaces, "-" for one that has none; "*": any
   size_t required;
-  Value (*function)(Context& context, const Value& self, const Bound& arguments);
-};
-
-// The arguments of one call, by parameter.
-class Bound {
- public:
-  Bound(const Builtin& builtin, Arguments arguments);  // Error naming what is missing or too many
-  bool has(size_t i) const { return i < values_.size() && values_[i].has_value(); }
-  const Value& operator[](size_t i) const { return *values_[i]; }
-  const Value& value(size_t i, const Value& otherwise) const { return has(i) ? *values_[i] : otherwise; }
-  int64_t whole(size_t i, int64_t otherwise) const;
-  const std::string& text(size_t i, const std::string& otherwise) const;
-  bool truth(size_t i, bool otherwise) const { return has(i) ? values_[i]->truth() : otherwise; }
-  const Arguments& any() const { return any_; }  // where the parameters are "*"
-
- private:
-  std::string_view name_;
-  std::vector<std::optional<Value>> values_;
-  Arguments any_;
+  Value (*function)(const Call& call);
 };
 
 // Null where there is none of that name.
@@ -43,23 +48,30 @@ const Builtin* find_filter(std::string_view name);
 const Builtin* find_test(std::string_view name);
 const Builtin* find_function(std::string_view name);
 const Builtin* find_method(const Value& self, std::string_view name);
+bool is_method(std::string_view name);  // of any kind of value, or of a loop
 
-// Methods of Python's str that templates may not count on here.
-bool is_unknown_method(std::string_view name);
+const Builtin* find_builtin(std::span<const Builtin> table, std::string_view name);
 
 // Charged by the length of the texts that it may read.
 Value call_builtin(Context& context, const Builtin& builtin, const Value& self, Arguments arguments);
 
+Value make_function(Context& context, std::function<Value(Context&, Arguments)> body);
+
 // value.name and value[index], as jinja finds them: the one falls back to the other, what is not found is undefined.
 Value attribute_of(Context& context, const Value& value, const std::string& name);
 Value item_of(Context& context, const Value& value, const Value& index);
-// By a path like "function.name" or "0.x"; `otherwise`, unless it is None, where something is undefined on the way.
-Value path_of(Context& context, const Value& value, const Value& path, const Value& otherwise = Value::none());
 
-// A table's rows, and where the one called `name` stands.
-using Builtins = std::span<const Builtin>;
-const Builtin* find_builtin(Builtins table, std::string_view name);
-Builtins text_filters();
-Builtins sequence_filters();
+// Filters and methods alike: of a text, or of what is written of another value.
+template <std::string (*function)(std::string_view)>
+Value mapped(const Call& call) {
+  return make_text(call.context, function(written(call.context, call.self)));
+}
+template <bool left, bool right>
+Value strip(const Call& call) {
+  const std::string text = written(call.context, call.self);
+  const bool at_space = !call.has(0);
+  return make_text(call.context,
+                   at_space ? trim_white_space(text, left, right) : trim_characters(text, call.text(0), left, right));
+}
 
 }  // namespace eyrie::jinja

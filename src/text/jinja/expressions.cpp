@@ -8,7 +8,7 @@ namespace eyrie::jinja {
 using Kind = Expression::Kind;
 
 Value Interpreter::evaluate(const Expression& expression) {
-  context_.work.spend();
+  context_.spend();
   const int outer = std::exchange(line_, expression.line);
   if (++nesting_ > kMostNesting) fail(fmt::format("nested deeper than {} when rendered", kMostNesting));
   Value value = value_of(expression);
@@ -23,8 +23,7 @@ Value Interpreter::value_of(const Expression& expression) {
     case Kind::constant:
       return expression.constant;
     case Kind::variable:
-      if (const Value* found = find(expression.symbol)) return *found;
-      return Value::undefined(fmt::format("'{}' is undefined", expression.name));
+      return find(expression.name);
     case Kind::attribute:
       return attribute_of(context_, part(0), expression.name);
     case Kind::item: {
@@ -38,22 +37,10 @@ Value Interpreter::value_of(const Expression& expression) {
     case Kind::filter:
     case Kind::test:
       return builtin_of(expression);
-    case Kind::negate:
-      return negative(part(0));
-    case Kind::plus:
-      return arithmetic(context_.work, Operator::add, int64_t{0}, part(0));
     case Kind::invert:
       return !part(0).truth();
-    case Kind::arithmetic:
-      return arithmetic_of(expression);
-    case Kind::comparison:
-      return comparison_of(expression);
-    case Kind::concatenate:
-      return concatenation_of(expression);
-    case Kind::all_of:
-      return logical_of(expression, false);
-    case Kind::any_of:
-      return logical_of(expression, true);
+    case Kind::operation:
+      return operation_of(expression);
     case Kind::conditional:
       return conditional_of(expression);
     case Kind::list:
@@ -64,39 +51,17 @@ Value Interpreter::value_of(const Expression& expression) {
   return {};
 }
 
-Value Interpreter::arithmetic_of(const Expression& expression) {
+// All operators of one operation bind alike: what decides an `and` or `or` ends it.
+Value Interpreter::operation_of(const Expression& expression) {
   Value left = evaluate(*expression.parts[0]);
   for (size_t i = 0; i < expression.operators.size(); ++i) {
+    const Operator operation = expression.operators[i];
+    const bool is_logical = operation == Operator::any_of || operation == Operator::all_of;
+    if (is_logical && left.truth() == (operation == Operator::any_of)) break;
     const Value right = evaluate(*expression.parts[i + 1]);
-    left = arithmetic(context_.work, expression.operators[i], left, right);
+    left = is_logical ? right : operate(context_, operation, left, right);
   }
   return left;
-}
-
-bool Interpreter::comparison_of(const Expression& expression) {
-  Value left = evaluate(*expression.parts[0]);
-  for (size_t i = 0; i < expression.operators.size(); ++i) {
-    Value right = evaluate(*expression.parts[i + 1]);
-    if (!compare(context_.work, expression.operators[i], left, right)) return false;
-    left = std::move(right);
-  }
-  return true;
-}
-
-Value Interpreter::concatenation_of(const Expression& expression) {
-  TextBuilder text(context_.work);
-  for (const Expression* part : expression.parts) write(context_.work, text, evaluate(*part));
-  return Value(text.take());
-}
-
-// Python's `and` and `or` give the value that decided.
-Value Interpreter::logical_of(const Expression& expression, bool decisive) {
-  Value value;
-  for (const Expression* part : expression.parts) {
-    value = evaluate(*part);
-    if (value.truth() == decisive) break;
-  }
-  return value;
 }
 
 Value Interpreter::conditional_of(const Expression& expression) {
@@ -108,18 +73,18 @@ Value Interpreter::conditional_of(const Expression& expression) {
 Value Interpreter::container_of(const Expression& expression) {
   Values values;
   for (const Expression* part : expression.parts) values.push_back(evaluate(*part));
-  if (expression.kind == Kind::list) return make_list(context_.work, std::move(values));
-  if (expression.kind == Kind::tuple) return make_tuple(context_.work, std::move(values));
-  std::vector<Pair> pairs;
+  if (expression.kind == Kind::list) return make_sequence(context_, std::move(values));
+  if (expression.kind == Kind::tuple) return make_sequence(context_, std::move(values), true);
+  Pairs pairs;
   for (size_t i = 0; i < values.size(); i += 2) pairs.emplace_back(std::move(values[i]), std::move(values[i + 1]));
-  return make_dictionary(context_.work, std::move(pairs));
+  return make_dictionary(context_, std::move(pairs));
 }
 
 Value Interpreter::slice_of(const Expression& expression) {
   const Value value = evaluate(*expression.parts[0]);
   const auto bound = [&](size_t i) { return expression.parts[i] ? evaluate(*expression.parts[i]) : Value::none(); };
   const Value begin = bound(1), end = bound(2), step = bound(3);
-  return slice(context_.work, value, begin, end, step);
+  return slice(context_, value, begin, end, step);
 }
 
 Value Interpreter::builtin_of(const Expression& expression) {
@@ -127,11 +92,11 @@ Value Interpreter::builtin_of(const Expression& expression) {
   return call_builtin(context_, *expression.builtin, self, arguments_of(expression));
 }
 
-Value Interpreter::call_of(const Expression& expression, const Value* caller) {
+Value Interpreter::call_of(const Expression& expression, const Statement* caller) {
   const Expression& callee = *expression.parts[0];
   const auto arguments = [&] {
     Arguments found = arguments_of(expression);
-    if (caller) found.named.emplace_back("caller", *caller);
+    if (caller) found.named.emplace_back("caller", make_macro(*caller));
     return found;
   };
   if (callee.kind == Kind::attribute) {
@@ -139,36 +104,20 @@ Value Interpreter::call_of(const Expression& expression, const Value* caller) {
     // A method is called where it is found, without an object of its own.
     if (const Builtin* method = find_method(self, callee.name))
       return call_builtin(context_, *method, self, arguments());
-    return call(attribute_of(context_, self, callee.name), arguments());
   }
   const Value called = evaluate(callee);
-  return call(called, arguments());
-}
-
-Value Interpreter::call(const Value& callee, Arguments arguments) {
-  if (callee.is_undefined()) fail(callee.why_undefined());
-  if (!callee.is_object()) fail(fmt::format("'{}' object is not callable", callee.type_name()));
-  return callee.object().call(context_, std::move(arguments));
+  called.check_defined();
+  if (!called.object()) fail(fmt::format("'{}' object is not callable", called.type_name()));
+  return called.object()->call(context_, arguments());
 }
 
 Arguments Interpreter::arguments_of(const Expression& expression) {
-  using Argument = CallArgument::Kind;
   Arguments arguments;
-  for (const CallArgument& argument : expression.arguments) {
-    Value value = evaluate(*argument.value);
-    if (argument.kind == Argument::positional) {
-      arguments.positional.push_back(std::move(value));
-    } else if (argument.kind == Argument::named) {
-      arguments.named.emplace_back(argument.name, std::move(value));
-    } else if (argument.kind == Argument::items) {
-      for (Value& item : items_of(context_.work, value)) arguments.positional.push_back(std::move(item));
-    } else {
-      if (!value.is_dictionary()) fail("what stands behind ** is no dict");
-      for (const auto& [name, member] : value.dictionary().pairs()) {
-        if (!name.is_text()) fail("keywords must be strings");
-        arguments.named.emplace_back(name.text(), member);
-      }
-    }
+  for (const auto& [name, argument] : expression.arguments) {
+    if (name.empty())
+      arguments.positional.push_back(evaluate(*argument));
+    else
+      arguments.named.emplace_back(name, evaluate(*argument));
   }
   return arguments;
 }

@@ -35,7 +35,7 @@ std::string repeated(const std::string& text, int times) {
 }
 
 TEST(Jinja, ErrorsSayPlaceAndLine) {
-  EXPECT_EQ(error_of("a\n{% for x in %}"), "file place:2: expected a value, found the end of the tag");
+  EXPECT_EQ(error_of("a\n{% for x in %}"), "file place:2: expected a value, found \"%}\"");
   EXPECT_EQ(error_of("\n\n{{ x | nope }}"), "file place:3: a filter that is not known here: \"nope\"");
   EXPECT_EQ(error_of("{% if x is nope %}{% endif %}"), "file place:1: a test that is not known here: \"nope\"");
   EXPECT_EQ(error_of("\n{{ 'a'.encode() }}"), "file place:2: a method that is not known here: \"encode\"");
@@ -56,11 +56,26 @@ TEST(Jinja, ErrorsSayPlaceAndLine) {
 
 TEST(Jinja, WhatChangesAValueIsRefused) {
   EXPECT_EQ(error_of("{{ xs.append(1) }}", R"({"xs": []})"),
-            "input place:1: access to attribute 'append' of 'list' object is unsafe");
+            "file place:1: a method that is not known here: \"append\"");
   EXPECT_EQ(error_of("{{ d.update({}) }}", R"({"d": {}})"),
-            "input place:1: access to attribute 'update' of 'dict' object is unsafe");
-  EXPECT_EQ(error_of("{{ ''.__class__.__mro__ }}"),
-            "input place:1: access to attribute '__class__' of 'str' object is unsafe");
+            "file place:1: a method that is not known here: \"update\"");
+  EXPECT_EQ(error_of("{{ ''.__class__.__mro__ }}"), "input place:1: 'str object' has no attribute '__class__'");
+}
+
+TEST(Jinja, WhatIsNotKnownIsNamedWithItsLineWhenRead) {
+  for (const auto& [source, part] : std::vector<std::pair<std::string, std::string>>{
+           {"{{ x | e }}", "a filter that is not known here: \"e\""},
+           {"{{ x | batch(2) }}", "a filter that is not known here: \"batch\""},
+           {"{{ x is callable }}", "a test that is not known here: \"callable\""},
+           {"{{ x.center(3) }}", "a method that is not known here: \"center\""},
+           {"{% print x %}", "a tag that is not known here: \"print\""},
+           {"{% for x in y recursive %}{% endfor %}", "expected \"%}\", found \"recursive\""},
+           {"{{ f(*x) }}", "expected a value, found \"*\""},
+           {"{{ 1 < 2 < 3 }}", "comparisons in a row are not known here"},
+           {"{{ 2 ** 3 }}", "expected a value, found \"*\""},
+           {"{% macro m() %}{{ varargs }}{% endmacro %}", "\"varargs\" is not known here"},
+           {"{{ '\\101' }}", "an escape in a string that is not known here: \\1"}})
+    EXPECT_EQ(error_of("{% if false %}\n" + source + "{% endif %}"), "file place:2: " + part);
 }
 
 TEST(Jinja, WhatIsBoundedEndsWithAnError) {
@@ -72,8 +87,7 @@ TEST(Jinja, WhatIsBoundedEndsWithAnError) {
   says("{% for a in range(2000) %}{{ 'x' * 10000 }}{% endfor %}", "a text of more than 8388608 bytes");
   says("{{ 'x' * 9000000 }}", "bytes");
   says("{{ [1] * 9000000 }}", "items");
-  says("{{ 'abc'.center(900000000000) }}", "bytes");
-  says("{{ '%0900000000d' % 1 }}", "too wide");
+  says("{{ 'abc' | indent(900000000000) }}", "up to 1000 spaces");
   says("{{ 'a'.replace('', 'x' * 1000000).replace('', 'y' * 1000000).replace('', 'z' * 8000000) }}", "bytes");
   says("{{ (['x' * 1000000] * 1000) | join }}", "bytes");
   says("{{ range(1000000000000) }}", "a range of more than 100000 numbers");
@@ -81,10 +95,8 @@ TEST(Jinja, WhatIsBoundedEndsWithAnError) {
   says("{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "bytes");
   says("{% set ns = namespace(s=[1, 2]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", "items");
   says("{% set ns = namespace(s=[]) %}{% for i in range(999) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}", "deeper");
-  says("{% set ns = namespace(s=1) %}{% for i in range(999) %}{% set ns.s = cycler(ns.s) %}{% endfor %}", "deeper");
-  says("{% set ns = namespace() %}{% set ns.s = ns %}{{ ns }}", "holds itself");
+  says("{% set ns = namespace() %}{% set ns.s = ns %}{{ ns }}", "is not written out");
   says("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "calls nested deeper than 64");
-  says("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", "calls nested deeper than 64");
   says("{% set ns = namespace(x='y') %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
        "steps");
   says(
@@ -126,15 +138,14 @@ TEST(Jinja, LongTemplatesAreNotDeep) {
   EXPECT_EQ(render("{{ [" + repeated("1,", 5000) + "] | length }}"), "5000");
   EXPECT_EQ(render(repeated("{{ 1 }}", 5000)).size(), 5000u);
   EXPECT_EQ(render("{% macro m(n) %}{% if n > 1 %}{{ m(n - 1) }}{% endif %}.{% endmacro %}{{ m(64) }}").size(), 64u);
-  EXPECT_EQ(render("{{ dict(range(90000) | batch(2)) | length }}"), "45000");
 }
 
 TEST(Jinja, OnLongTextsWorkIsLinear) {
   const std::string long_text = repeated("a", 1 << 20);
   const std::string variables = "{\"s\": \"" + long_text + "\", \"p\": \"" + repeated("a", 1 << 19) + "b\"}";
-  EXPECT_EQ(
-      render("{{ s.find(p) }} {{ s.rfind(p) }} {{ p in s }} {{ s.count(p) }} {{ s.split(p) | length }}", variables),
-      "-1 -1 False 0 1");
+  EXPECT_EQ(render("{{ s.find(p) }} {{ s.rfind(p) }} {{ p in s }} {{ s.rsplit(p) | length }} {{ s.split(p) | length }}",
+                   variables),
+            "-1 -1 False 1 1");
   EXPECT_EQ(render("{{ s | length }}{{ s[-1] }}{{ (s ~ s) | length }}", variables), "1048576a2097152");
   EXPECT_NE(error_of("{% for c in range(9999) %}{{ s[c] }}{{ s | length }}{% endfor %}", variables).find("steps"),
             std::string::npos);

@@ -1,17 +1,11 @@
-#include "text/jinja/lexer.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdlib>
-#include <optional>
 
 #include "base/error.h"
 #include "io/json.h"
-#include "text/jinja/python_text.h"
-#include "text/jinja/string_literal.h"
+#include "text/jinja/syntax.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
@@ -19,7 +13,7 @@ namespace {
 
 using Kind = Token::Kind;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr std::string_view kDigits = "0123456789";
 
 // One kind of newline, and none at the end.
 std::string with_plain_newlines(std::string_view source) {
@@ -59,12 +53,7 @@ class Lexer {
   }
 
   size_t after_space(size_t at) const {
-    while (at < source_.size()) {
-      const CodePoint point = code_point_at(source_, at);
-      if (!is_python_space(point.value)) break;
-      at += point.bytes;
-    }
-    return at;
+    return source_.size() - trim_white_space(std::string_view(source_).substr(at), true, false).size();
   }
 
   void add_data(size_t begin, size_t end) {
@@ -86,20 +75,20 @@ class Lexer {
     add_data(begin, end_of_data(begin, tag, sign, opened != '{'));
     go_to(tag + 2 + (sign ? 1 : 0));
     if (opened == '#') return comment();
-    if (opened == '{') return output();
+    if (opened == '{') return tag_of("{{", "}}", false);
     if (const size_t end = raw_end(at_)) return raw(end);
-    statement();
+    tag_of("{%", "%}", true);
   }
 
   // Where the data before a tag at `tag` ends.
   size_t end_of_data(size_t begin, size_t tag, char sign, bool is_block) const {
     const std::string_view data = std::string_view(source_).substr(begin, tag - begin);
-    if (sign == '-') return begin + trim_python_space(data, false).size();
+    if (sign == '-') return begin + trim_white_space(data, false).size();
     if (sign == '+' || !is_block) return tag;
     const size_t newline = data.rfind('\n');
     const bool line_begins = newline != data.npos || begin == 0 || source_[begin - 1] == '\n';
     const size_t line = newline == data.npos ? 0 : newline + 1;
-    return line_begins && trim_python_space(data.substr(line)).empty() ? begin + line : tag;
+    return line_begins && trim_white_space(data.substr(line)).empty() ? begin + line : tag;
   }
 
   // Where the end of a tag, `close` perhaps after a sign, and what it takes behind it, ends; 0: none stands at `at`.
@@ -141,34 +130,21 @@ class Lexer {
     if (at_ < source_.size()) fail("{% raw %} without {% endraw %}");
   }
 
-  void output() {
-    add(Kind::output_begin);
-    inside("}}", false);
-    add(Kind::output_end);
-    go_to(tag_end(at_, "}}", false));
-  }
-
-  void statement() {
-    add(Kind::statement_begin);
-    inside("%}", true);
-    add(Kind::statement_end);
-    go_to(tag_end(at_, "%}", true));
-  }
-
   // Tokens up to `close`, which counts only outside brackets.
-  void inside(std::string_view close, bool trims) {
+  void tag_of(const char* begin, const char* close, bool trims) {
+    add(Kind::sign, begin);
     std::string open;
-    for (;;) {
-      go_to(after_space(at_));
+    for (go_to(after_space(at_)); !open.empty() || !tag_end(at_, close, trims); go_to(after_space(at_))) {
       if (at_ >= source_.size()) fail(fmt::format("a tag without its end, {}", close));
-      if (open.empty() && tag_end(at_, close, trims)) return;
-      if (is_digit(peek()))
+      if (kDigits.find(peek()) != kDigits.npos)
         number();
       else if (peek() == '"' || peek() == '\'')
         text();
       else if (!name())
         sign(open);
     }
+    add(Kind::sign, close);
+    go_to(tag_end(at_, close, trims));
   }
 
   bool name() {
@@ -185,22 +161,20 @@ class Lexer {
   }
 
   void sign(std::string& open) {
-    static constexpr std::array<std::string_view, 8> kPairs = {"//", "**", "==", "!=", ">=", "<=", "", ""};
-    static constexpr std::string_view kSigns = "+-/*%~[](){}><=.:|,;";
-    const auto pair = std::find_if(kPairs.begin(), kPairs.end(), [&](auto two) { return !two.empty() && sees(two); });
+    static constexpr std::string_view kSigns[] = {"//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                                  "]",  "(",  ")",  "{",  "}",  ">", "<", "=", ".", ":", "|", ","};
+    const auto found = std::find_if(std::begin(kSigns), std::end(kSigns), [&](auto one) { return sees(one); });
     const char c = peek();
-    if (pair == kPairs.end() && kSigns.find(c) == kSigns.npos) {
-      const size_t bytes = code_point_at(source_, at_).bytes;
-      fail(fmt::format("unexpected character '{}'", source_.substr(at_, bytes)));
-    }
+    if (found == std::end(kSigns))
+      fail(fmt::format("unexpected character '{}'", source_.substr(at_, code_point_at(source_, at_).bytes)));
     if (c == '(' || c == '[' || c == '{') open += c == '(' ? ')' : c == '[' ? ']' : '}';
     if (c == ')' || c == ']' || c == '}') {
       if (open.empty() || open.back() != c)
         fail(fmt::format("unexpected '{}'{}", c, open.empty() ? "" : fmt::format(", expected '{}'", open.back())));
       open.pop_back();
     }
-    add(Kind::sign, pair == kPairs.end() ? std::string(1, c) : std::string(*pair));
-    go_to(at_ + tokens_.back().text.size());
+    add(Kind::sign, std::string(*found));
+    go_to(at_ + found->size());
   }
 
   void text() {
@@ -209,70 +183,60 @@ class Lexer {
     size_t end = begin + 1;
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size()) fail("a string without its end");
-    const std::string_view literal = std::string_view(source_).substr(begin + 1, end - begin - 1);
-    std::string error;
-    add(Kind::text, unescaped(literal, error));
-    if (!error.empty()) fail(error);
+    add(Kind::text, unescaped(std::string_view(source_).substr(begin + 1, end - begin - 1)));
     go_to(end + 1);
   }
 
-  // Digits from `at`, apart by single underscores; where they end.
-  size_t digits(size_t at, std::string_view alphabet = "0123456789") const {
-    const auto is_one = [&](size_t place) {
-      return place < source_.size() && alphabet.find(source_[place]) != alphabet.npos;
-    };
-    while (is_one(at) || (source_[at] == '_' && is_one(at + 1))) ++at;
-    return at;
-  }
-
-  void number() {
-    size_t end = digits(at_);
-    const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';  // x.0.1 is two indices
-    bool is_real = false;
-    if (!after_dot && source_[end] == '.' && end + 1 < source_.size() && is_digit(source_[end + 1])) {
-      end = digits(end + 1);
-      is_real = true;
-    }
-    if (!after_dot && (source_[end] == 'e' || source_[end] == 'E')) {
-      const size_t exponent = end + 1 + (source_[end + 1] == '+' || source_[end + 1] == '-' ? 1 : 0);
-      if (exponent < source_.size() && is_digit(source_[exponent])) {
-        end = digits(exponent);
-        is_real = true;
+  // With the escapes of Python, less those of octal digits and of names.
+  std::string unescaped(std::string_view literal) const {
+    static constexpr std::string_view kLetters = "\\'\"abfnrtv\n";
+    static constexpr std::string_view kMeanings[] = {"\\", "'", "\"", "\a", "\b", "\f", "\n", "\r", "\t", "\v", ""};
+    std::string text;
+    for (size_t at = 0; at < literal.size();) {
+      if (literal[at] != '\\') {
+        text += literal[at++];
+        continue;
       }
+      const char letter = literal[at + 1];  // no string ends behind a backslash
+      const size_t width = letter == 'x' ? 2 : letter == 'u' ? 4 : letter == 'U' ? 8 : 0;
+      at += 2;
+      if (const size_t known = kLetters.find(letter); known != kLetters.npos)
+        text += kMeanings[known];
+      else if (letter == 'N' || kDigits.find(letter) != kDigits.npos)
+        fail(fmt::format("an escape in a string that is not known here: \\{}", letter));
+      else if (width > 0)
+        append_utf8(text, code(literal.substr(at, width), width));
+      else
+        (text += '\\') += letter;
+      at += width;
     }
-    is_real ? real(end) : whole();
-  }
-
-  std::string without_underscores(size_t end) const {
-    std::string text = source_.substr(at_, end - at_);
-    std::erase(text, '_');
     return text;
   }
 
-  void real(size_t end) {
-    const std::string text = without_underscores(end);
-    add(Kind::real).real = std::strtod(text.c_str(), nullptr);
-    go_to(end);
+  uint32_t code(std::string_view digits, size_t width) const {
+    uint32_t value = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    const bool fits = digits.size() == width && read.ec == std::errc() && read.ptr == digits.data() + width;
+    if (!fits || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
+      fail(fmt::format("an escape in a string without its {} digits of a character", width));
+    return value;
   }
 
-  void whole() {
-    struct Base {
-      char letter;
-      int base;
-      std::string_view alphabet;
-    };
-    static constexpr Base kBases[] = {{'x', 16, "0123456789abcdefABCDEF"}, {'o', 8, "01234567"}, {'b', 2, "01"}};
-    int base = 10;
-    size_t end = source_[at_] == '0' ? digits(at_, "0") : digits(at_);  // 01 is two numbers, as in jinja
-    for (const Base& one : kBases) {
-      if (peek() != '0' || (peek(1) | 0x20) != one.letter || digits(at_ + 2, one.alphabet) == at_ + 2) continue;
-      base = one.base;
-      end = digits(at_ + 2, one.alphabet);
+  size_t after_digits(size_t at) const { return std::min(source_.find_first_not_of(kDigits, at), source_.size()); }
+
+  void number() {
+    const size_t whole_end = after_digits(at_);
+    size_t end = whole_end;
+    if (source_[end] == '.' && after_digits(end + 1) > end + 1) end = after_digits(end + 1);
+    if ((source_[end] == 'e' || source_[end] == 'E')) {
+      const size_t exponent = end + 1 + (source_[end + 1] == '+' || source_[end + 1] == '-' ? 1 : 0);
+      if (after_digits(exponent) > exponent) end = after_digits(exponent);
     }
-    const std::string text = without_underscores(end).substr(base == 10 ? 0 : 2);
-    Token& token = add(Kind::whole);
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), token.whole, base);
-    if (read.ec != std::errc()) fail(fmt::format("a whole number that does not fit 64 bits: {}", text));
+    Token& token = add(end == whole_end ? Kind::whole : Kind::real, source_.substr(at_, end - at_));
+    if (token.kind == Kind::real)
+      token.real = std::strtod(token.text.c_str(), nullptr);
+    else if (std::from_chars(&source_[at_], &source_[end], token.whole).ec != std::errc())
+      fail(fmt::format("a whole number that does not fit 64 bits: {}", token.text));
     go_to(end);
   }
 
@@ -292,27 +256,6 @@ std::vector<Token> tokenize(std::string_view source, const std::string& place) {
     fail_syntax(place, static_cast<int>(line), "the template is not UTF-8");
   }
   return Lexer(with_plain_newlines(source), place).run();
-}
-
-std::string described(const Token& token) {
-  switch (token.kind) {
-    case Kind::statement_end:
-      return "the end of the tag";
-    case Kind::output_end:
-      return "}}";
-    case Kind::text:
-      return "a string";
-    case Kind::whole:
-    case Kind::real:
-      return "a number";
-    case Kind::end:
-      return "the end of the template";
-    case Kind::name:
-    case Kind::sign:
-      return fmt::format("\"{}\"", token.text);
-    default:
-      return "text";
-  }
 }
 
 void fail_syntax(const std::string& place, int line, const std::string& message) {

@@ -1,278 +1,173 @@
-// Methods of texts, dicts and sequences: Python's that change nothing.
+// Methods of texts, dicts and lists, Python's that change nothing; and the functions beside a template's variables.
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
 #include "text/jinja/builtins.h"
-#include "text/jinja/operators.h"
-#include "text/jinja/python_text.h"
-#include "text/jinja/text_format.h"
-#include "text/unicode.h"
 
 namespace eyrie::jinja {
 namespace {
 
-// A method of a Markup gives a Markup.
-Value like(Context& context, const Value& self, std::string_view text) {
-  return make_text(context.work, std::string(text), self.is_markup());
-}
-
-Value list_of(Context& context, const Value& self, const std::vector<std::string_view>& parts) {
-  context.work.spend_items(parts.size());
-  Values items;
-  for (const std::string_view part : parts) items.push_back(like(context, self, part));
-  return make_list(context.work, std::move(items));
-}
-
-using TextFunction = std::string (*)(std::string_view);
-template <TextFunction function>
-Value mapped(Context& context, const Value& self, const Bound&) {
-  return like(context, self, function(self.text()));
-}
-
-template <bool left, bool right>
-Value strip(Context& context, const Value& self, const Bound& arguments) {
-  const bool space = !arguments.has(0) || arguments[0].is_none();
-  return like(context, self,
-              space ? trim_python_space(self.text(), left, right)
-                    : trim_characters(self.text(), arguments.text(0, ""), left, right));
-}
-
 template <bool from_right>
-Value split(Context& context, const Value& self, const Bound& arguments) {
-  const int64_t asked = arguments.whole(1, -1);
+Value split(const Call& call) {
+  const std::string& text = call.self.text();
+  const int64_t asked = call.whole(1, -1);
   const size_t most = asked < 0 ? SIZE_MAX : static_cast<size_t>(asked);
-  if (!arguments.has(0) || arguments[0].is_none())
-    return list_of(context, self, split_at_space(self.text(), most, from_right));
-  const std::string& separator = arguments.text(0, "");
-  if (separator.empty()) fail("empty separator");
-  return list_of(context, self, split_at(self.text(), separator, most, from_right));
-}
-
-template <bool from_right>
-Value partition(Context& context, const Value& self, const Bound& arguments) {
-  const std::string& separator = arguments.text(0, "");
-  if (separator.empty()) fail("empty separator");
-  const std::vector<std::string_view> parts = split_at(self.text(), separator, 1, from_right);
-  const Value nothing = like(context, self, "");
-  if (parts.size() == 2)
-    return make_tuple(context.work,
-                      {like(context, self, parts[0]), like(context, self, separator), like(context, self, parts[1])});
-  return make_tuple(context.work, from_right ? Values{nothing, nothing, self} : Values{self, nothing, nothing});
-}
-
-Value split_into_lines(Context& context, const Value& self, const Bound& arguments) {
-  return list_of(context, self, split_lines(self.text(), arguments.truth(0, false)));
-}
-
-int64_t bound(const Bound& arguments, size_t i, int64_t otherwise) {
-  return arguments.has(i) && arguments[i].is_none() ? otherwise : arguments.whole(i, otherwise);
-}
-
-// text[begin : end] where the method's arguments name them.
-std::optional<std::string_view> between(const Value& self, const Bound& arguments) {
-  const int64_t length = character_count(self.text());
-  const auto place = [&](int64_t at) { return std::max<int64_t>(0, at < 0 ? at + length : at); };
-  const int64_t begin = place(bound(arguments, 1, 0)), end = std::min(length, place(bound(arguments, 2, length)));
-  if (begin > end) return std::nullopt;
-  return characters(self.text(), static_cast<size_t>(begin), static_cast<size_t>(end));
+  const bool at_space = !call.has(0);
+  if (at_space && from_right && most != SIZE_MAX) fail("rsplit with a limit needs a separator here");
+  if (!at_space && call.text(0).empty()) fail("empty separator");
+  Values parts;
+  const std::string separator = at_space ? "" : call.text(0);
+  for (const auto part : at_space ? split_at_space(text, most) : split_at(text, separator, most, from_right))
+    parts.emplace_back(std::string(part));
+  return make_sequence(call.context, std::move(parts));
 }
 
 template <bool at_end>
-Value has_affix(Context&, const Value& self, const Bound& arguments) {
-  const std::optional<std::string_view> text = between(self, arguments);
+Value has_affix(const Call& call) {
+  const std::string& text = call.self.text();
   const auto fits = [&](const Value& affix) {
     if (!affix.is_text()) fail(fmt::format("expected a string or a tuple of strings, found '{}'", affix.type_name()));
-    return text && (at_end ? text->ends_with(affix.text()) : text->starts_with(affix.text()));
+    return at_end ? text.ends_with(affix.text()) : text.starts_with(affix.text());
   };
-  if (!arguments[0].is_sequence() || !arguments[0].sequence().is_tuple()) return fits(arguments[0]);
-  const Values& affixes = arguments[0].sequence().items;
+  const Values affixes = call[0].is_tuple() ? call[0].items() : Values{call[0]};
   return std::any_of(affixes.begin(), affixes.end(), fits);
 }
 
 template <bool at_end>
-Value without_affix(Context& context, const Value& self, const Bound& arguments) {
-  std::string_view text = self.text();
-  const std::string& affix = arguments.text(0, "");
+Value without_affix(const Call& call) {
+  const std::string affix = call.text(0);
+  std::string_view text = call.self.text();
   if (at_end && text.ends_with(affix)) text.remove_suffix(affix.size());
   if (!at_end && text.starts_with(affix)) text.remove_prefix(affix.size());
-  return like(context, self, text);
+  return make_text(call.context, text);
 }
 
-template <bool from_right, bool must>
-Value find(Context&, const Value& self, const Bound& arguments) {
-  const int64_t end = bound(arguments, 2, INT64_MAX);
-  const int64_t found = find_text(self.text(), arguments.text(0, ""), bound(arguments, 1, 0), end, from_right);
-  if (must && found < 0) fail("substring not found");
-  return found;
+template <size_t (*search)(std::string_view, std::string_view)>
+Value find(const Call& call) {
+  const std::string_view text = call.self.text();
+  const size_t found = search(text, call.text(0));
+  return found == text.npos ? int64_t{-1} : character_count(text.substr(0, found));
 }
 
-Value count(Context&, const Value& self, const Bound& arguments) {
-  const std::optional<std::string_view> text = between(self, arguments);
-  const std::string& part = arguments.text(0, "");
-  if (!text) return int64_t{0};
-  if (part.empty()) return character_count(*text) + 1;
-  return std::ssize(split_at(*text, part, SIZE_MAX, false)) - 1;
+Value replace(const Call& call) {
+  return replaced(call.context, call.self.text(), call.text(0), call.text(1), call.whole(2, -1));
 }
 
-Value replace(Context& context, const Value& self, const Bound& arguments) {
-  return like(
-      context, self,
-      replaced(context.work, self.text(), arguments.text(0, ""), arguments.text(1, ""), arguments.whole(2, -1)));
-}
-
-Value join(Context& context, const Value& self, const Bound& arguments) {
-  TextBuilder out(context.work);
+Value join(const Call& call) {
+  TextBuilder out(call.context);
   bool is_first = true;
-  for (const Value& item : items_of(context.work, arguments[0])) {
+  for (const Value& item : items_of(call.context, call[0])) {
     if (!item.is_text()) fail(fmt::format("join: expected strings, found '{}'", item.type_name()));
-    if (!is_first) out << self.text();
-    is_first = false;
+    if (!std::exchange(is_first, false)) out << call.self.text();
     out << item.text();
   }
-  return Value(out.take(), self.is_markup());
-}
-
-template <char side>
-Value justify(Context& context, const Value& self, const Bound& arguments) {
-  const std::string space = " ", &fill = arguments.text(1, space);
-  if (character_count(fill) != 1) fail("the fill character must be exactly one character long");
-  return like(context, self, padded(context.work, self.text(), arguments.whole(0, 0), fill, side));
-}
-
-Value fill_zeros(Context& context, const Value& self, const Bound& arguments) {
-  const std::string_view text = self.text();
-  const size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
-  const int64_t width = std::max<int64_t>(0, arguments.whole(0, 0)) - static_cast<int64_t>(sign);
-  return like(context, self,
-              std::string(text.substr(0, sign)) + padded(context.work, text.substr(sign), width, "0", '>'));
-}
-
-Value format(Context& context, const Value& self, const Bound& arguments) {
-  return brace_format(context, self, arguments.any());
-}
-
-using Classify = bool (*)(uint32_t code_point);
-template <Classify classify>
-Value is_all(Context& context, const Value& self, const Bound&) {
-  const std::string& text = self.text();
-  context.work.spend(text.size() / 256);
-  for (size_t at = 0; at < text.size(); at += code_point_at(text, at).bytes)
-    if (!classify(code_point_at(text, at).value)) return false;
-  return !text.empty();
-}
-
-template <bool upper>
-Value is_case(Context&, const Value& self, const Bound&) {
-  return is_all_case(self.text(), upper);
-}
-
-template <Classify... classify>
-bool any_class(uint32_t code_point) {
-  return (classify(code_point) || ...);
-}
-
-bool is_ascii(uint32_t code_point) { return code_point < 0x80; }
-Value is_all_ascii(Context& context, const Value& self, const Bound& none) {
-  return self.text().empty() ? Value(true) : is_all<is_ascii>(context, self, none);
+  return out.take();
 }
 
 template <bool keys, bool values>
-Value view(Context& context, const Value& self, const Bound&) {
-  Values items;
-  for (const auto& [key, value] : self.dictionary().pairs())
-    items.push_back(!values ? key : !keys ? value : make_tuple(context.work, {key, value}));
-  const char* label = !values ? "dict_keys" : !keys ? "dict_values" : "dict_items";
-  return make_sequence(context.work, Sequence::Kind::view, std::move(items), label);
+Value parts_of(const Call& call) {
+  Values parts;
+  for (const auto& [key, value] : call.self.dictionary().pairs)
+    parts.push_back(!values ? key : !keys ? value : make_sequence(call.context, {key, value}, true));
+  return make_sequence(call.context, std::move(parts));
 }
 
-Value get(Context& context, const Value& self, const Bound& arguments) {
-  const Value* found = self.dictionary().find(context.work, arguments[0]);
-  return found ? *found : arguments.value(1, Value::none());
-}
-
-Value copy(Context&, const Value& self, const Bound&) { return self; }
-
-Value count_item(Context& context, const Value& self, const Bound& arguments) {
-  const Values& items = self.sequence().items;
-  return std::count_if(items.begin(), items.end(),
-                       [&](const Value& item) { return equal(context.work, item, arguments[0]); });
-}
-
-Value index_item(Context& context, const Value& self, const Bound& arguments) {
-  const Values& items = self.sequence().items;
-  const auto found = std::find_if(items.begin(), items.end(),
-                                  [&](const Value& item) { return equal(context.work, item, arguments[0]); });
-  if (found == items.end()) fail("the value is not in the list");
-  return found - items.begin();
+Value get(const Call& call) {
+  const Value* found = call.self.dictionary().find(call.context, call[0]);
+  return found ? *found : call.value(1, Value::none());
 }
 
 constexpr Builtin kTextMethods[] = {
     {"capitalize", "", 0, mapped<capitalized>},
-    {"center", "- -", 1, justify<'|'>},
-    {"count", "- - -", 1, count},
-    {"endswith", "- - -", 1, has_affix<true>},
-    {"find", "- - -", 1, find<false, false>},
-    {"format", "*", 0, format},
-    {"index", "- - -", 1, find<false, true>},
-    {"isalnum", "", 0, is_all<any_class<is_letter, is_numeric>>},
-    {"isalpha", "", 0, is_all<is_letter>},
-    {"isascii", "", 0, is_all_ascii},
-    {"isdecimal", "", 0, is_all<is_decimal>},
-    {"isdigit", "", 0, is_all<is_python_digit>},
-    {"islower", "", 0, is_case<false>},
-    {"isnumeric", "", 0, is_all<is_numeric>},
-    {"isspace", "", 0, is_all<is_python_space>},
-    {"isupper", "", 0, is_case<true>},
+    {"endswith", "-", 1, has_affix<true>},
+    {"find", "-", 1, find<find_first>},
     {"join", "-", 1, join},
-    {"ljust", "- -", 1, justify<'<'>},
     {"lower", "", 0, mapped<lower_cased>},
     {"lstrip", "-", 0, strip<true, false>},
-    {"partition", "-", 1, partition<false>},
     {"removeprefix", "-", 1, without_affix<false>},
     {"removesuffix", "-", 1, without_affix<true>},
     {"replace", "- - -", 2, replace},
-    {"rfind", "- - -", 1, find<true, false>},
-    {"rindex", "- - -", 1, find<true, true>},
-    {"rjust", "- -", 1, justify<'>'>},
-    {"rpartition", "-", 1, partition<true>},
+    {"rfind", "-", 1, find<find_last>},
     {"rsplit", "sep maxsplit", 0, split<true>},
     {"rstrip", "-", 0, strip<false, true>},
     {"split", "sep maxsplit", 0, split<false>},
-    {"splitlines", "keepends", 0, split_into_lines},
-    {"startswith", "- - -", 1, has_affix<false>},
+    {"startswith", "-", 1, has_affix<false>},
     {"strip", "-", 0, strip<true, true>},
-    {"title", "", 0, mapped<title_cased>},
+    {"title", "", 0, mapped<titled>},
     {"upper", "", 0, mapped<upper_cased>},
-    {"zfill", "-", 1, fill_zeros},
 };
 
 constexpr Builtin kDictionaryMethods[] = {
-    {"copy", "", 0, copy},
     {"get", "- -", 1, get},
-    {"items", "", 0, view<true, true>},
-    {"keys", "", 0, view<true, false>},
-    {"values", "", 0, view<false, true>},
+    {"items", "", 0, parts_of<true, true>},
+    {"keys", "", 0, parts_of<true, false>},
+    {"values", "", 0, parts_of<false, true>},
 };
 
-constexpr Builtin kSequenceMethods[] = {
-    {"count", "-", 1, count_item}, {"index", "-", 1, index_item}, {"copy", "", 0, copy},  // of a list alone
+Value range(const Call& call) {
+  const int64_t begin = call.has(1) ? call.whole(0, 0) : 0, end = call.whole(call.has(1) ? 1 : 0, 0);
+  const int64_t step = call.whole(2, 1);
+  if (step == 0) fail("range() arg 3 must not be zero");
+  Values numbers;
+  for (__int128 at = begin; step > 0 ? at < end : at > end; at += step) {  // in 128 bits nothing wraps
+    if (numbers.size() == kMostItems) fail(fmt::format("a range of more than {} numbers", kMostItems));
+    numbers.push_back(static_cast<int64_t>(at));
+  }
+  return make_sequence(call.context, std::move(numbers));
+}
+
+// dict(a dict, name=value, ...)
+Value dictionary(const Call& call) {
+  const auto& [given, named] = call.any;
+  if (given.size() > 1 || (!given.empty() && !given[0].is_dictionary())) fail("dict: expected one dict by position");
+  Pairs pairs = given.empty() ? Pairs{} : given[0].dictionary().pairs;
+  for (const auto& [name, value] : named) pairs.emplace_back(name, value);
+  return make_dictionary(call.context, std::move(pairs));
+}
+
+Value namespace_of(const Call& call) {
+  auto* space = call.context.make<Namespace>();
+  const Value members = dictionary(call);
+  for (const auto& [name, value] : members.dictionary().pairs)
+    if (name.is_text()) space->set(name.text(), value);
+  return space;
+}
+
+Value raise_exception(const Call& call) { fail(written(call.context, call[0])); }
+
+// As Python's datetime without a time zone: %f, %z and %Z are its own, the rest is the C library's.
+Value now_as_text(const Call& call) {
+  const auto without = [&](const std::string& text, const char* letter, const char* meaning) {
+    return replaced(call.context, text, letter, meaning, -1);
+  };
+  const std::string format = without(without(without(call.text(0), "%f", "000000"), "%z", ""), "%Z", "");
+  if (format.size() > 1000) fail("strftime_now: the format is longer than 1000 bytes");
+  std::array<char, 64 << 10> buffer;
+  const size_t size = std::strftime(buffer.data(), buffer.size(), format.c_str(), &call.context.now);
+  return make_text(call.context, std::string_view(buffer.data(), size));
+}
+
+constexpr Builtin kFunctions[] = {
+    {"dict", "*", 0, dictionary},
+    {"namespace", "*", 0, namespace_of},
+    {"range", "- - -", 1, range},
+    {"raise_exception", "message", 1, raise_exception},
+    {"strftime_now", "format", 1, now_as_text},
 };
 
 }  // namespace
 
+const Builtin* find_function(std::string_view name) { return find_builtin(kFunctions, name); }
+
 const Builtin* find_method(const Value& self, std::string_view name) {
   if (self.is_text()) return find_builtin(kTextMethods, name);
-  if (self.is_dictionary()) return find_builtin(kDictionaryMethods, name);
-  if (!self.is_sequence() || !self.sequence().is_indexed()) return nullptr;
-  const Builtin* found = find_builtin(kSequenceMethods, name);
-  return found && name == "copy" && self.sequence().kind != Sequence::Kind::list ? nullptr : found;
+  return self.is_dictionary() ? find_builtin(kDictionaryMethods, name) : nullptr;
 }
 
-bool is_unknown_method(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"casefold",    "encode",  "expandtabs", "format_map", "isidentifier",
-                                                "isprintable", "istitle", "maketrans",  "swapcase",   "translate"};
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+bool is_method(std::string_view name) {
+  return find_builtin(kTextMethods, name) || find_builtin(kDictionaryMethods, name) || name == "cycle";
 }
 
 }  // namespace eyrie::jinja

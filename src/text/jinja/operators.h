@@ -10,13 +10,15 @@
 namespace eyrie::jinja {
 
 enum class Operator {
+  any_of,
+  all_of,
+  concatenate,
   add,
   subtract,
   multiply,
   divide,
   floor_divide,
   modulo,
-  power,
   eq,
   ne,
   lt,
@@ -29,10 +31,7 @@ enum class Operator {
 
 bool equal(Work& work, const Value& left, const Value& right);
 std::partial_ordering order(Work& work, const Value& left, const Value& right);
-bool contains(Work& work, const Value& container, const Value& item);
-Value arithmetic(Work& work, Operator operation, const Value& left, const Value& right);
-bool compare(Work& work, Operator operation, const Value& left, const Value& right);
-Value negative(const Value& value);
+Value operate(Work& work, Operator operation, const Value& left, const Value& right);
 
 // value[index] of a sequence, text or dict; none where Python raises TypeError or LookupError.
 std::optional<Value> find_item(Work& work, const Value& value, const Value& index);
@@ -50,11 +49,8 @@ struct JsonStyle {
   std::optional<std::pair<std::string, std::string>> separators = {};  // of items, of key and value
 };
 std::string json_text(Work& work, const Value& value, const JsonStyle& style);
-std::string float_text(double value);
-std::string escape_html(std::string_view text);
 
-// Texts by code point.
-int64_t character_count(std::string_view text);
-std::string_view characters(std::string_view text, size_t begin, size_t end);  // clamped; begin <= end
+// format % values: %s, %r, %d, %f and %.2f.
+std::string percent_format(Work& work, std::string_view format, const Value& values);
 
 }  // namespace eyrie::jinja

@@ -6,30 +6,40 @@ namespace eyrie::jinja {
 
 using Kind = Expression::Kind;
 
-const Token& ExpressionParser::take(Token::Kind kind, const char* expected) {
-  if (!sees(kind)) fail_expected(expected);
-  return tokens_[at_++];
+bool ExpressionParser::sees(std::string_view word, size_t ahead) const {
+  const Token& token = tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  return (token.kind == Token::Kind::name || token.kind == Token::Kind::sign) && token.text == word;
 }
 
-void ExpressionParser::expect_sign(std::string_view text) {
-  if (!take_sign(text)) fail_expected(fmt::format("\"{}\"", text));
+void ExpressionParser::expect(std::string_view word) {
+  if (!take(word)) fail_expected(fmt::format("\"{}\"", word));
 }
 
-void ExpressionParser::expect_name(std::string_view text) {
-  if (!take_name(text)) fail_expected(fmt::format("\"{}\"", text));
+std::string ExpressionParser::take_name(const char* expected) {
+  if (!sees(Token::Kind::name)) fail_expected(expected);
+  return tokens_[at_++].text;
 }
 
 void ExpressionParser::fail_expected(std::string_view expected) const {
-  fail(fmt::format("expected {}, found {}", expected, described(now())));
+  static constexpr const char* kKinds[] = {
+      "text", "", "", "a string", "a number", "a number", "the end of the template"};
+  const bool is_word = sees(Token::Kind::name) || sees(Token::Kind::sign);
+  const std::string found = is_word ? fmt::format("\"{}\"", now().text) : kKinds[static_cast<size_t>(now().kind)];
+  fail(fmt::format("expected {}, found {}", expected, found));
 }
 
 Expression& ExpressionParser::make(Kind kind, int line, std::vector<const Expression*> parts) {
   return program_.expressions.emplace_back(Expression{.kind = kind, .line = line, .parts = std::move(parts)});
 }
 
+const Expression* ExpressionParser::constant(Value value) {
+  Expression& made = make(Kind::constant, now().line);
+  made.constant = std::move(value);
+  return &made;
+}
+
 const Expression* ExpressionParser::variable(const std::string& name) {
   Expression& variable = make(Kind::variable, now().line);
-  variable.symbol = program_.symbol(name);
   variable.name = name;
   return &variable;
 }
@@ -37,355 +47,241 @@ const Expression* ExpressionParser::variable(const std::string& name) {
 const Expression* ExpressionParser::expression(bool with_conditional) {
   const Nested nested(*this);
   const int line = now().line;
-  const Expression* value = any_of();
-  int chain = 0;
-  while (with_conditional && take_name("if")) {
-    if (++chain > kMostDepth) fail("too many conditionals in a row");
-    const Expression* condition = any_of();
-    const Expression* otherwise = take_name("else") ? expression() : nullptr;
-    value = &make(Kind::conditional, line, {value, condition, otherwise});
+  const Expression* value = binary(0);
+  if (!with_conditional || !take("if")) return value;
+  const Expression* condition = binary(0);
+  return &make(Kind::conditional, line, {value, condition, take("else") ? expression() : nullptr});
+}
+
+namespace {
+
+struct Sign {
+  int level;  // the higher, the closer it binds
+  std::string_view text;
+  Operator operation;
+};
+constexpr Sign kSigns[] = {
+    {0, "or", Operator::any_of},  {1, "and", Operator::all_of}, {2, "==", Operator::eq},
+    {2, "!=", Operator::ne},      {2, "<", Operator::lt},       {2, "<=", Operator::le},
+    {2, ">", Operator::gt},       {2, ">=", Operator::ge},      {2, "in", Operator::in},
+    {3, "+", Operator::add},      {3, "-", Operator::subtract}, {4, "~", Operator::concatenate},
+    {5, "*", Operator::multiply}, {5, "/", Operator::divide},   {5, "//", Operator::floor_divide},
+    {5, "%", Operator::modulo},
+};
+constexpr int kComparison = 2, kUnary = 6;
+
+}  // namespace
+
+bool ExpressionParser::take_operator(int level, Operator& found) {
+  if (level == kComparison && sees("not") && sees("in", 1)) return found = Operator::not_in, at_ += 2, true;
+  for (const Sign& sign : kSigns)
+    if (sign.level == level && take(sign.text)) return found = sign.operation, true;
+  return false;
+}
+
+const Expression* ExpressionParser::binary(int level) {
+  if (level == kUnary) return unary(true);
+  const int line = now().line;
+  if (level == kComparison && take("not")) {
+    const Nested nested(*this);
+    return &make(Kind::invert, line, {binary(level)});
   }
-  return value;
-}
-
-const Expression* ExpressionParser::joined(Kind kind, Parse operand, std::string_view word) {
-  const int line = now().line;
-  std::vector<const Expression*> parts = {(this->*operand)()};
-  while (take_name(word) || take_sign(word)) parts.push_back((this->*operand)());
-  return parts.size() == 1 ? parts[0] : &make(kind, line, std::move(parts));
-}
-
-const Expression* ExpressionParser::inverted() {
-  const int line = now().line;
-  if (!take_name("not")) return comparison();
-  const Nested nested(*this);
-  return &make(Kind::invert, line, {inverted()});
-}
-
-const Expression* ExpressionParser::comparison() {
-  static constexpr std::pair<std::string_view, Operator> kSigns[] = {{"==", Operator::eq}, {"!=", Operator::ne},
-                                                                     {"<", Operator::lt},  {"<=", Operator::le},
-                                                                     {">", Operator::gt},  {">=", Operator::ge}};
-  const int line = now().line;
-  std::vector<const Expression*> parts = {sum()};
+  std::vector<const Expression*> parts = {binary(level + 1)};
   std::vector<Operator> operators;
-  for (;;) {
-    const auto sign =
-        std::find_if(std::begin(kSigns), std::end(kSigns), [&](auto& one) { return take_sign(one.first); });
-    if (sign != std::end(kSigns))
-      operators.push_back(sign->second);
-    else if (take_name("in"))
-      operators.push_back(Operator::in);
-    else if (sees_name("not") && ahead().kind == Token::Kind::name && ahead().text == "in")
-      operators.push_back(Operator::not_in), at_ += 2;
-    else
-      break;
-    parts.push_back(sum());
+  for (Operator found{}; take_operator(level, found);) {
+    operators.push_back(found);
+    parts.push_back(binary(level + 1));
   }
   if (operators.empty()) return parts[0];
-  Expression& comparison = make(Kind::comparison, line, std::move(parts));
-  comparison.operators = std::move(operators);
-  return &comparison;
+  if (level == kComparison && operators.size() > 1) fail("comparisons in a row are not known here");
+  Expression& made = make(Kind::operation, line, std::move(parts));
+  made.operators = std::move(operators);
+  return &made;
 }
 
-const Expression* ExpressionParser::operation(Parse operand, Signs signs) {
-  const int line = now().line;
-  std::vector<const Expression*> parts = {(this->*operand)()};
-  std::vector<Operator> operators;
-  for (;;) {
-    const auto sign = std::find_if(signs.begin(), signs.end(), [&](auto& one) { return take_sign(one.first); });
-    if (sign == signs.end()) break;
-    operators.push_back(sign->second);
-    parts.push_back((this->*operand)());
-  }
-  if (operators.empty()) return parts[0];
-  Expression& operation = make(Kind::arithmetic, line, std::move(parts));
-  operation.operators = std::move(operators);
-  return &operation;
-}
-
-const Expression* ExpressionParser::sum() {
-  return operation(&ExpressionParser::concatenation, {{"+", Operator::add}, {"-", Operator::subtract}});
-}
-
-const Expression* ExpressionParser::product() {
-  return operation(
-      &ExpressionParser::power,
-      {{"*", Operator::multiply}, {"/", Operator::divide}, {"//", Operator::floor_divide}, {"%", Operator::modulo}});
-}
-
-// From the left, unlike Python's: jinja's own.
-const Expression* ExpressionParser::power() { return operation(&ExpressionParser::unary, {{"**", Operator::power}}); }
-
-const Expression* ExpressionParser::signed_operand(bool with_filters) {
+const Expression* ExpressionParser::unary(bool with_filters) {
   const int line = now().line;
   const Expression* operand = nullptr;
-  if (sees_sign("-") || sees_sign("+")) {
+  if (take("-")) {
     const Nested nested(*this);
-    const Kind kind = sees_sign("-") ? Kind::negate : Kind::plus;
-    ++at_;
-    operand = &make(kind, line, {signed_operand(false)});
+    const Expression* zero = constant(int64_t{0});
+    Expression& negated = make(Kind::operation, line, {zero, unary(false)});
+    negated.operators = {Operator::subtract};
+    operand = &negated;
   } else {
     operand = primary();
   }
   operand = postfix(operand);
-  if (!with_filters) return operand;
-  for (int links = 0; links <= kMostDepth; ++links) {
-    if (sees_sign("|"))
-      ++at_, operand = filter(operand);
-    else if (take_name("is"))
+  for (int links = 0; with_filters; ++links) {
+    check_chain(links);
+    if (sees("|"))
+      operand = filters(operand);
+    else if (take("is"))
       operand = test(operand);
-    else if (sees_sign("("))
-      operand = call(operand);
     else
-      return operand;
+      break;
   }
-  fail("too many filters in a row");
+  return operand;
 }
 
 const Expression* ExpressionParser::primary() {
   const Token& token = now();
-  if (sees(Token::Kind::name)) {
-    ++at_;
-    const bool truth = token.text == "true" || token.text == "True";
-    Expression constant{.kind = Kind::constant, .line = token.line};
-    if (truth || token.text == "false" || token.text == "False")
-      constant.constant = truth;
-    else if (token.text == "none" || token.text == "None")
-      constant.constant = Value::none();
-    else
-      return read_.insert(token.text), program_.mention(token.text), variable(token.text);
-    return &program_.expressions.emplace_back(std::move(constant));
-  }
-  if (take_sign("(")) {
-    const Expression* inside = tuple(true, true);
-    expect_sign(")");
-    return inside;
-  }
-  if (sees_sign("[")) return list();
-  if (sees_sign("{")) return dictionary();
-  Expression& constant = make(Kind::constant, token.line);
+  const Expression* word = sees(Token::Kind::name)    ? named(token.text)
+                           : sees(Token::Kind::whole) ? constant(token.whole)
+                           : sees(Token::Kind::real)  ? constant(token.real)
+                                                      : nullptr;
+  if (word) return ++at_, word;
   if (sees(Token::Kind::text)) {
     std::string text;
     while (sees(Token::Kind::text)) text += tokens_[at_++].text;
     program_.mention(text);
-    constant.constant = Value(std::move(text));
-  } else if (sees(Token::Kind::whole)) {
-    constant.constant = tokens_[at_++].whole;
-  } else if (sees(Token::Kind::real)) {
-    constant.constant = tokens_[at_++].real;
-  } else {
-    fail_expected("a value");
+    return constant(std::move(text));
   }
-  return &constant;
-}
-
-const Expression* ExpressionParser::tuple(bool with_conditional, bool in_brackets) {
-  const int line = now().line;
   std::vector<const Expression*> parts;
-  bool is_tuple = false;
-  while (!ends_tuple()) {
-    parts.push_back(expression(with_conditional));
-    if (!take_sign(",")) break;
-    is_tuple = true;
-  }
-  if (!is_tuple && parts.size() == 1) return parts[0];
-  if (!is_tuple && !in_brackets) fail_expected("a value");
-  return &make(Kind::tuple, line, std::move(parts));
-}
-
-const Expression* ExpressionParser::single_target(bool with_attributes) {
-  const int line = now().line;
-  if (take_sign("(")) {
-    const Nested nested(*this);
-    const Expression* inside = target(false);
-    expect_sign(")");
+  if (take("(")) {
+    const Expression* inside = tuple(true, true);
+    expect(")");
     return inside;
   }
-  const std::string name = take(Token::Kind::name, "a name to set").text;
-  for (const char* constant : {"true", "false", "none", "True", "False", "None"})
-    if (name == constant) fail(fmt::format("{} cannot be set", name));
-  const Expression* target = variable(name);
-  if (!with_attributes || !take_sign(".")) return target;
-  Expression& attribute = make(Kind::attribute, line, {target});
-  attribute.name = take(Token::Kind::name, "an attribute's name").text;
-  return &attribute;
+  if (take("[")) {
+    list_of("]", [&] { parts.push_back(expression()); });
+    return &make(Kind::list, token.line, std::move(parts));
+  }
+  if (!take("{")) fail_expected("a value");
+  list_of("}", [&] {
+    parts.push_back(expression());
+    expect(":");
+    parts.push_back(expression());
+  });
+  return &make(Kind::dictionary, token.line, std::move(parts));
 }
 
-const Expression* ExpressionParser::target(bool with_attributes) {
+const Expression* ExpressionParser::named(const std::string& name) {
+  if (name == "true" || name == "True") return constant(true);
+  if (name == "false" || name == "False") return constant(false);
+  if (name == "none" || name == "None") return constant(Value::none());
+  if (name == "varargs" || name == "kwargs") fail(fmt::format("\"{}\" is not known here", name));
+  program_.mention(name);
+  return variable(name);
+}
+
+const Expression* ExpressionParser::tuple(bool with_conditional, bool may_be_empty) {
   const int line = now().line;
-  std::vector<const Expression*> parts = {single_target(with_attributes)};
-  bool is_tuple = false;
-  while (take_sign(",")) {
+  std::vector<const Expression*> parts;
+  bool is_tuple = may_be_empty && ends_tuple();
+  while (!ends_tuple() || (parts.empty() && !is_tuple)) {
+    parts.push_back(expression(with_conditional));
+    if (!take(",")) break;
     is_tuple = true;
-    if (ends_tuple()) break;
-    parts.push_back(single_target(with_attributes));
   }
   return is_tuple ? &make(Kind::tuple, line, std::move(parts)) : parts[0];
 }
 
-const Expression* ExpressionParser::list() {
+const Expression* ExpressionParser::target(bool with_attributes) {
   const int line = now().line;
-  expect_sign("[");
   std::vector<const Expression*> parts;
-  while (!sees_sign("]")) {
-    if (!parts.empty()) expect_sign(",");
-    if (sees_sign("]")) break;
-    parts.push_back(expression());
-  }
-  expect_sign("]");
-  return &make(Kind::list, line, std::move(parts));
-}
-
-const Expression* ExpressionParser::dictionary() {
-  const int line = now().line;
-  expect_sign("{");
-  std::vector<const Expression*> parts;
-  while (!sees_sign("}")) {
-    if (!parts.empty()) expect_sign(",");
-    if (sees_sign("}")) break;
-    parts.push_back(expression());
-    expect_sign(":");
-    parts.push_back(expression());
-  }
-  expect_sign("}");
-  return &make(Kind::dictionary, line, std::move(parts));
+  const bool in_brackets = take("(");
+  do {
+    const std::string name = take_name("a name to set");
+    for (const char* constant : {"true", "false", "none", "True", "False", "None"})
+      if (name == constant) fail(fmt::format("{} cannot be set", name));
+    parts.push_back(variable(name));
+    if (!with_attributes || !take(".")) continue;
+    Expression& attribute = make(Kind::attribute, line, {parts.back()});
+    attribute.name = take_name("an attribute's name");
+    parts.back() = &attribute;
+  } while (take(","));
+  if (in_brackets) expect(")");
+  return parts.size() > 1 ? &make(Kind::tuple, line, std::move(parts)) : parts[0];
 }
 
 const Expression* ExpressionParser::postfix(const Expression* base) {
-  for (int links = 0; links <= kMostDepth; ++links) {
-    if (sees_sign(".") || sees_sign("["))
+  for (int links = 0;; ++links) {
+    check_chain(links);
+    if (take("."))
+      base = attribute(base);
+    else if (take("["))
       base = subscript(base);
-    else if (sees_sign("("))
+    else if (sees("("))
       base = call(base);
     else
       return base;
   }
-  fail("too many attributes in a row");
+}
+
+const Expression* ExpressionParser::attribute(const Expression* base) {
+  const int line = now().line;
+  const std::string name = take_name("an attribute's name");
+  if (sees("(") && !is_method(name)) fail(fmt::format("a method that is not known here: \"{}\"", name));
+  program_.mention(name);
+  Expression& attribute = make(Kind::attribute, line, {base});
+  attribute.name = name;
+  return &attribute;
 }
 
 const Expression* ExpressionParser::subscript(const Expression* base) {
   const int line = now().line;
-  if (take_sign("[")) {
-    const Expression* found = subscripted(base);
-    expect_sign("]");
-    return found;
-  }
-  expect_sign(".");
-  if (sees(Token::Kind::whole)) {
-    Expression& index = make(Kind::constant, line);
-    index.constant = tokens_[at_++].whole;
-    return &make(Kind::item, line, {base, &index});
-  }
-  Expression& attribute = make(Kind::attribute, line, {base});
-  attribute.name = take(Token::Kind::name, "an attribute's name").text;
-  program_.mention(attribute.name);
-  return &attribute;
-}
-
-// Behind "[": an index, several (a tuple), or a slice.
-const Expression* ExpressionParser::subscripted(const Expression* base) {
-  const int line = now().line;
-  const auto bound = [&]() -> const Expression* { return sees_sign(":") || sees_sign("]") ? nullptr : expression(); };
-  const Expression* first = bound();
-  if (take_sign(":")) {
-    const Expression* end = bound();
-    const Expression* step = take_sign(":") ? bound() : nullptr;
-    return &make(Kind::slice, line, {base, first, end, step});
-  }
-  if (!first) return &make(Kind::item, line, {base, &make(Kind::tuple, line)});
-  std::vector<const Expression*> indices = {first};
-  while (take_sign(",")) indices.push_back(expression());
-  if (indices.size() > 1) first = &make(Kind::tuple, line, std::move(indices));
-  return &make(Kind::item, line, {base, first});
+  const auto bound = [&]() -> const Expression* { return sees(":") || sees("]") ? nullptr : expression(); };
+  std::vector<const Expression*> parts = {base, bound()};
+  const bool is_slice = sees(":");
+  while (take(":")) parts.push_back(bound());
+  if (parts.size() > 4 || (!is_slice && !parts[1])) fail_expected("an index or a slice");
+  expect("]");
+  if (!is_slice) return &make(Kind::item, line, std::move(parts));
+  parts.resize(4);
+  return &make(Kind::slice, line, std::move(parts));
 }
 
 const Expression* ExpressionParser::call(const Expression* base) {
-  const int line = now().line;
-  if (base->kind == Kind::attribute && is_unknown_method(base->name))
-    fail(fmt::format("a method that is not known here: \"{}\"", base->name));
-  std::vector<CallArgument> arguments = call_arguments();
-  Expression& call = make(Kind::call, line, {base});
-  call.arguments = std::move(arguments);
+  Expression& call = make(Kind::call, now().line, {base});
+  call.arguments = call_arguments();
   return &call;
 }
 
 std::vector<CallArgument> ExpressionParser::call_arguments() {
-  using Argument = CallArgument::Kind;
   std::vector<CallArgument> arguments;
-  expect_sign("(");
-  while (!sees_sign(")")) {
-    if (!arguments.empty()) expect_sign(",");
-    if (sees_sign(")")) break;
-    const Argument last = arguments.empty() ? Argument::positional : arguments.back().kind;
-    CallArgument argument{Argument::positional, {}, nullptr};
-    if (take_sign("*")) {
-      argument.kind = Argument::items;
-    } else if (take_sign("**")) {
-      argument.kind = Argument::members;
-    } else if (sees(Token::Kind::name) && ahead().kind == Token::Kind::sign && ahead().text == "=") {
-      argument.kind = Argument::named;
-      argument.name = now().text;
-      at_ += 2;
-    }
-    const bool fits = argument.kind == Argument::positional ? last == Argument::positional
-                      : argument.kind == Argument::items    ? last <= Argument::named
-                                                            : last != Argument::members;
-    if (!fits) fail("the arguments of a call: values come first, then *values, name=value, then **members");
-    argument.value = expression();
-    arguments.push_back(std::move(argument));
-  }
-  expect_sign(")");
+  expect("(");
+  list_of(")", [&] {
+    const bool is_named = sees(Token::Kind::name) && sees("=", 1);
+    if (!is_named && !arguments.empty() && !arguments.back().name.empty())
+      fail("a value by position stands behind one by name");
+    const std::string name = is_named ? now().text : "";
+    at_ += is_named ? 2 : 0;
+    arguments.push_back({name, expression()});
+  });
   return arguments;
 }
 
-std::string ExpressionParser::dotted_name(const char* expected) {
-  std::string name = take(Token::Kind::name, expected).text;
-  while (take_sign(".")) name += "." + take(Token::Kind::name, expected).text;
-  return name;
-}
-
-const Expression* ExpressionParser::filters(const Expression* base) {
-  for (int links = 0; take_sign("|"); ++links) {
-    if (links > kMostDepth) fail("too many filters in a row");
-    base = filter(base);
+const Expression* ExpressionParser::filters(const Expression* base, bool at_name) {
+  for (int links = 0; at_name || take("|"); ++links) {
+    check_chain(links);
+    at_name = false;
+    const std::string name = take_name("a filter's name");
+    Expression& filter = make(Kind::filter, now().line, {base});
+    filter.builtin = find_filter(name);
+    if (!filter.builtin) fail(fmt::format("a filter that is not known here: \"{}\"", name));
+    if (sees("(")) filter.arguments = call_arguments();
+    base = &filter;
   }
   return base;
 }
 
-const Expression* ExpressionParser::filter(const Expression* base) {
-  const int line = now().line;
-  const std::string name = dotted_name("a filter's name");
-  const Builtin* builtin = find_filter(name);
-  if (!builtin) fail(fmt::format("a filter that is not known here: \"{}\"", name));
-  std::vector<CallArgument> arguments;
-  if (sees_sign("(")) arguments = call_arguments();
-  Expression& filter = make(Kind::filter, line, {base});
-  filter.builtin = builtin;
-  filter.arguments = std::move(arguments);
-  return &filter;
-}
-
 const Expression* ExpressionParser::test(const Expression* base) {
-  const int line = now().line;
-  const bool inverts = take_name("not");
-  const std::string name = dotted_name("a test's name");
-  const Builtin* builtin = find_test(name);
-  if (!builtin) fail(fmt::format("a test that is not known here: \"{}\"", name));
-  std::vector<CallArgument> arguments;
-  const bool is_value = sees(Token::Kind::name) || sees(Token::Kind::text) || sees(Token::Kind::whole) ||
-                        sees(Token::Kind::real) || sees_sign("[") || sees_sign("{");
-  if (sees_sign("(")) {
-    arguments = call_arguments();
-  } else if (is_value && !sees_name("else") && !sees_name("or") && !sees_name("and")) {
-    if (sees_name("is")) fail("tests cannot be chained with \"is\"");
+  const bool inverts = take("not");
+  const std::string name = take_name("a test's name");
+  Expression& test = make(Kind::test, now().line, {base});
+  test.builtin = find_test(name);
+  if (!test.builtin) fail(fmt::format("a test that is not known here: \"{}\"", name));
+  const bool is_value = sees(Token::Kind::text) || sees(Token::Kind::whole) || sees(Token::Kind::real) ||
+                        sees(Token::Kind::name) || sees("[") || sees("{");
+  if (sees("(")) {
+    test.arguments = call_arguments();
+  } else if (is_value && !sees("else") && !sees("or") && !sees("and")) {
+    if (sees("is")) fail("tests cannot be chained with \"is\"");
     const Nested nested(*this);
-    arguments.push_back({CallArgument::Kind::positional, {}, postfix(primary())});
+    test.arguments = {{"", postfix(primary())}};
   }
-  Expression& test = make(Kind::test, line, {base});
-  test.builtin = builtin;
-  test.arguments = std::move(arguments);
-  return inverts ? &make(Kind::invert, line, {&test}) : &test;
+  return inverts ? &make(Kind::invert, test.line, {&test}) : &test;
 }
 
 }  // namespace eyrie::jinja

@@ -1,7 +1,7 @@
-// text/jinja/syntax.h: a parsed template. Nodes lie in the Program that owns them, so that a deep one is freed flat.
+// text/jinja/syntax.h: a template as tokens, and parsed. Nodes lie in the Program that owns them, so that a deep one is
+// freed flat.
 #pragma once
 #include <deque>
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,36 +13,43 @@
 
 namespace eyrie::jinja {
 
+// Data between tags (white space already trimmed as trim_blocks, lstrip_blocks and the signs in tags say), and what
+// stands in tags.
+struct Token {
+  enum class Kind { data, name, sign, text, whole, real, end };
+  Kind kind;
+  int line;
+  std::string text = {};  // of data, a name, a sign ({{ and {% among them); of a string what it says
+  int64_t whole = 0;
+  double real = 0;
+};
+
+// Error{file} at place:line. The last token is of kind `end`.
+std::vector<Token> tokenize(std::string_view source, const std::string& place);
+
+[[noreturn]] void fail_syntax(const std::string& place, int line, const std::string& message);
+
 struct Expression;
 struct Statement;
 using Body = std::vector<const Statement*>;
-using Symbol = int;  // a variable's name: its place in Program::names
 
 struct CallArgument {
-  enum class Kind { positional, named, items, members };  // value, name=value, *value, **value
-  Kind kind;
-  std::string name;
+  std::string name;  // empty: by position
   const Expression* value;
 };
 
 struct Expression {
   enum class Kind {
     constant,     // constant
-    variable,     // symbol
+    variable,     // name
     attribute,    // parts[0].name
     item,         // parts[0][parts[1]]
     slice,        // parts[0][parts[1] : parts[2] : parts[3]], null where nothing stands
     call,         // parts[0](arguments)
     filter,       // parts[0] | builtin(arguments); of a block's text where parts[0] is null
     test,         // parts[0] is builtin(arguments)
-    negate,       // - parts[0]
-    plus,         // + parts[0]
     invert,       // not parts[0]
-    arithmetic,   // parts[0] operators[0] parts[1] operators[1] parts[2] ..., from the left
-    comparison,   // the same, as Python chains them
-    concatenate,  // parts, by ~
-    all_of,       // parts, by `and`
-    any_of,       // parts, by `or`
+    operation,    // parts[0] operators[0] parts[1] operators[1] parts[2] ..., from the left
     conditional,  // parts[0] if parts[1] else parts[2] (null: none)
     list,
     tuple,
@@ -54,22 +61,13 @@ struct Expression {
   std::vector<Operator> operators = {};
   std::vector<CallArgument> arguments = {};
   std::string name = {};
-  Symbol symbol = 0;
   Value constant = {};
   const Builtin* builtin = nullptr;
 };
 
 struct Parameter {
-  Symbol symbol;
   std::string name;
   const Expression* otherwise;  // null: none
-};
-
-// Of a macro, or of the block that a `call` hands on as its caller.
-struct Signature {
-  std::string name;
-  std::vector<Parameter> parameters;
-  bool reads_varargs = false, reads_kwargs = false, reads_caller = false;
 };
 
 struct Statement {
@@ -80,7 +78,7 @@ struct Statement {
     if_chain,    // expressions[i] guards bodies[i]; a last body more is the else's
     assign,      // target = expressions[0]
     set_block,   // target = bodies[0], filtered by expressions[0] (null: none)
-    macro,       // target names it
+    macro,       // target names it, and text
     call_block,  // expressions[0], a call, with bodies[0] as its caller
     filter_block,
     with,  // targets of expressions: targets[i] = expressions[i]
@@ -94,8 +92,7 @@ struct Statement {
   std::vector<const Expression*> expressions = {};
   std::vector<const Expression*> targets = {};  // variables, tuples of targets, attributes (of namespaces)
   std::vector<Body> bodies = {};
-  Signature signature = {};
-  bool recursive = false;
+  std::vector<Parameter> parameters = {};  // of a macro, or of what a call block hands on as its caller
 };
 
 struct Program {
@@ -103,11 +100,8 @@ struct Program {
   std::deque<Expression> expressions;
   std::deque<Statement> statements;
   Body body;
-  std::vector<std::string> names;
-  std::map<std::string, Symbol, std::less<>> symbols;
   std::set<std::string, std::less<>> mentioned;
 
-  Symbol symbol(const std::string& name);
   void mention(const std::string& text);  // and its parts between dots: attribute="function.name"
 };
 

@@ -3,28 +3,57 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "base/error.h"
-#include "text/jinja/object.h"
 #include "text/jinja/operators.h"
+#include "text/jinja/python_text.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
+namespace {
+
+// The depth of a container of `depth` that holds `part`, too.
+int deeper_than(int depth, const Value& part) {
+  const int found = std::max(depth, part.depth() + 1);
+  if (found > kMostValueDepth) fail(fmt::format("a value nested deeper than {}", kMostValueDepth));
+  return found;
+}
+
+void check_key(const Value& key) {
+  if (key.is_dictionary() || (key.is_sequence() && !key.is_tuple()))
+    fail(fmt::format("unhashable type: '{}'", key.type_name()));
+}
+
+template <typename Pairs>
+auto place_of(Work& work, Pairs& pairs, const Value& key) {
+  return std::find_if(pairs.begin(), pairs.end(), [&](auto& pair) { return equal(work, pair.first, key); });
+}
+
+Values characters_of(Work& work, const std::string& text) {
+  Values items;
+  for (size_t at = 0; at < text.size();) {
+    const size_t bytes = code_point_at(text, at).bytes;
+    if (items.size() >= kMostItems) work.spend_items(items.size() + 1);
+    items.emplace_back(text.substr(at, bytes));
+    at += bytes;
+  }
+  return items;
+}
+
+}  // namespace
 
 void fail(const std::string& message) { throw Error(ErrorKind::input, "", message); }
+
+Value::Value(Sequence sequence) : data_(std::make_shared<const Sequence>(std::move(sequence))) {}
+Value::Value(Dictionary dictionary) : data_(std::make_shared<const Dictionary>(std::move(dictionary))) {}
 
 Value Value::undefined(std::string why) {
   return Value(Undefined{std::make_shared<const std::string>(std::move(why))});
 }
 
-const std::string& Value::why_undefined() const {
-  static const std::string kNoReason = "the value is undefined";
-  const auto& why = std::get<Undefined>(data_).why;
-  return why ? *why : kNoReason;
+void Value::check_defined() const {
+  if (is_undefined()) fail(std::get<Undefined>(data_).why ? *std::get<Undefined>(data_).why : "undefined");
 }
-
-Value Value::none() { return Value(None{}); }
 
 Value Value::from_json(Work& work, const Json& json) {
   if (json.is_null()) return none();
@@ -35,117 +64,80 @@ Value Value::from_json(Work& work, const Json& json) {
   if (json.is_array()) {
     Values items;
     for (const Json& item : json.as_array()) items.push_back(from_json(work, item));
-    return make_list(work, std::move(items));
+    return make_sequence(work, std::move(items));
   }
-  std::vector<Pair> pairs;
-  for (const auto& [key, value] : json.as_members()) pairs.emplace_back(key, from_json(work, value));
-  return make_dictionary(work, std::move(pairs));
+  Dictionary dictionary;  // whose keys JSON's reader has found to be different
+  work.spend_items(json.as_members().size());
+  for (const auto& [key, value] : json.as_members()) {
+    dictionary.pairs.emplace_back(key, from_json(work, value));
+    dictionary.depth = deeper_than(dictionary.depth, dictionary.pairs.back().second);
+  }
+  return dictionary;
 }
+
+bool Value::is_tuple() const { return is_sequence() && std::get<std::shared_ptr<const Sequence>>(data_)->is_tuple; }
+
+const Values& Value::items() const { return std::get<std::shared_ptr<const Sequence>>(data_)->items; }
 
 bool Value::truth() const {
   if (is_undefined() || is_none()) return false;
-  if (is_whole()) return whole() != 0;
-  if (is_float()) return number() != 0;
+  if (is_number()) return number() != 0;
   if (is_text()) return !text().empty();
-  if (is_sequence()) return sequence().kind == Sequence::Kind::generator || !sequence().items.empty();
-  return is_object() || !dictionary().pairs().empty();
+  return object() || (is_sequence() ? !items().empty() : !dictionary().pairs.empty());
 }
 
 int Value::depth() const {
-  if (is_object()) return object().depth();
-  return is_sequence() ? sequence().depth : is_dictionary() ? dictionary().depth() : 0;
+  if (is_dictionary()) return dictionary().depth;
+  return is_sequence() ? std::get<std::shared_ptr<const Sequence>>(data_)->depth : 0;
 }
 
 const char* Value::type_name() const {
   static constexpr const char* kKinds[] = {"Undefined", "NoneType", "bool", "int",   "float",
-                                           "str",       "",         "dict", "object"};
-  static constexpr const char* kSequences[] = {"list", "tuple", "tuple", "range", "dict view", "generator"};
-  return is_sequence() ? kSequences[static_cast<size_t>(sequence().kind)] : kKinds[data_.index()];
-}
-
-int deeper_than(int depth, const Value& part) {
-  const int found = std::max(depth, part.depth() + 1);
-  if (found > kMostValueDepth) fail(fmt::format("a value nested deeper than {}", kMostValueDepth));
-  return found;
-}
-
-namespace {
-
-constexpr size_t kFewPairs = 8;  // which are found faster one by one
-
-}  // namespace
-
-Dictionary::Dictionary(Work& work, std::vector<Pair> pairs) {
-  work.spend_items(pairs.size());
-  const bool hashed = pairs.size() > kFewPairs;
-  for (auto& [key, value] : pairs) {
-    depth_ = deeper_than(deeper_than(depth_, key), value);
-    const size_t hash = hash_of(work, key);
-    const size_t place = place_of(work, hash, key);
-    if (place < pairs_.size()) {
-      pairs_[place].second = std::move(value);
-      continue;
-    }
-    if (hashed) places_.emplace(hash, place);
-    pairs_.emplace_back(std::move(key), std::move(value));
-  }
-}
-
-size_t Dictionary::place_of(Work& work, size_t hash, const Value& key) const {
-  if (places_.empty()) {
-    const auto is_same = [&](const Pair& pair) { return equal(work, pair.first, key); };
-    return static_cast<size_t>(std::find_if(pairs_.begin(), pairs_.end(), is_same) - pairs_.begin());
-  }
-  const auto [begin, end] = places_.equal_range(hash);
-  for (auto place = begin; place != end; ++place)
-    if (equal(work, pairs_[place->second].first, key)) return place->second;
-  return pairs_.size();
+                                           "str",       "list",     "dict", "object"};
+  return is_tuple() ? "tuple" : kKinds[data_.index()];
 }
 
 const Value* Dictionary::find(Work& work, const Value& key) const {
-  const size_t place = place_of(work, hash_of(work, key), key);
-  return place < pairs_.size() ? &pairs_[place].second : nullptr;
+  const auto found = place_of(work, pairs, key);
+  return found == pairs.end() ? nullptr : &found->second;
 }
 
-Value make_sequence(Work& work, Sequence::Kind kind, Values items, std::string label) {
+Value make_sequence(Work& work, Values items, bool is_tuple) {
   work.spend_items(items.size());
-  auto sequence =
-      std::make_shared<Sequence>(Sequence{.kind = kind, .items = std::move(items), .label = std::move(label)});
-  for (const Value& item : sequence->items) sequence->depth = deeper_than(sequence->depth, item);
-  return Value(std::shared_ptr<const Sequence>(std::move(sequence)));
+  Sequence sequence{.items = std::move(items), .is_tuple = is_tuple};
+  for (const Value& item : sequence.items) sequence.depth = deeper_than(sequence.depth, item);
+  return sequence;
 }
 
-Value make_dictionary(Work& work, std::vector<Pair> pairs) {
-  return Value(std::make_shared<const Dictionary>(work, std::move(pairs)));
+Value make_dictionary(Work& work, Pairs pairs) {
+  work.spend_items(pairs.size());
+  Dictionary made;
+  for (auto& [key, value] : pairs) {
+    check_key(key);
+    made.depth = deeper_than(deeper_than(made.depth, key), value);
+    if (const auto place = place_of(work, made.pairs, key); place != made.pairs.end())
+      place->second = std::move(value);
+    else
+      made.pairs.emplace_back(std::move(key), std::move(value));
+  }
+  return made;
 }
 
-Value make_text(Work& work, std::string text, bool markup) {
+Value make_text(Work& work, std::string_view text) {
   work.spend_bytes(text.size());
-  return Value(std::move(text), markup);
+  return std::string(text);
 }
 
 Values items_of(Work& work, const Value& value) {
   Values items;
-  if (value.is_sequence()) {
-    const Sequence& sequence = value.sequence();
-    work.spend_items(sequence.items.size());
-    if (sequence.kind == Sequence::Kind::generator && std::exchange(sequence.taken, true)) return {};
-    return sequence.items;
-  }
-  if (value.is_dictionary()) {
-    for (const auto& [key, member] : value.dictionary().pairs()) items.push_back(key);
-  } else if (value.is_text()) {
-    const std::string& text = value.text();
-    work.spend_items(std::min(text.size(), kMostItems));
-    for (size_t at = 0; at < text.size();) {
-      const size_t bytes = code_point_at(text, at).bytes;
-      if (items.size() >= kMostItems) work.spend_items(items.size() + 1);
-      items.emplace_back(text.substr(at, bytes));
-      at += bytes;
-    }
-  } else if (!value.is_undefined()) {
+  if (value.is_sequence())
+    items = value.items();
+  else if (value.is_text())
+    items = characters_of(work, value.text());
+  else if (value.is_dictionary())
+    for (const auto& [key, member] : value.dictionary().pairs) items.push_back(key);
+  else if (!value.is_undefined())
     fail(fmt::format("'{}' object is not iterable", value.type_name()));
-  }
   work.spend_items(items.size());
   return items;
 }
@@ -154,29 +146,24 @@ bool is_iterable(const Value& value) {
   return value.is_undefined() || value.is_text() || value.is_sequence() || value.is_dictionary();
 }
 
-std::optional<int64_t> length_of(const Value& value) {
+int64_t length_of(const Value& value) {
   if (value.is_undefined()) return 0;
   if (value.is_text()) return character_count(value.text());
-  if (value.is_dictionary()) return std::ssize(value.dictionary().pairs());
-  if (value.is_sequence() && value.sequence().kind != Sequence::Kind::generator)
-    return std::ssize(value.sequence().items);
+  if (value.is_dictionary()) return std::ssize(value.dictionary().pairs);
+  if (!value.is_sequence()) fail(fmt::format("object of type '{}' has no len()", value.type_name()));
+  return std::ssize(value.items());
+}
+
+std::optional<Value> Namespace::attribute(Context&, std::string_view name) {
+  for (const auto& [found, value] : members_)
+    if (found == name) return value;
   return std::nullopt;
 }
 
-size_t hash_of(Work& work, const Value& value) {
-  work.spend();
-  if (value.is_text()) {
-    work.spend(value.text().size() / 256);
-    return std::hash<std::string>()(value.text());
-  }
-  if (value.is_number()) return std::hash<double>()(value.number());  // 1, 1.0 and True are one key
-  if (value.is_dictionary()) fail("unhashable type: 'dict'");
-  if (value.is_object()) return std::hash<const void*>()(&value.object());
-  if (!value.is_sequence()) return value.is_none();
-  if (!value.sequence().is_tuple()) fail(fmt::format("unhashable type: '{}'", value.type_name()));
-  size_t hash = value.sequence().items.size();
-  for (const Value& item : value.sequence().items) hash = hash * 1000003 + hash_of(work, item);
-  return hash;
+void Namespace::set(std::string_view name, Value value) {
+  for (auto& [found, old] : members_)
+    if (found == name) return void(old = std::move(value));
+  members_.emplace_back(name, std::move(value));
 }
 
 }  // namespace eyrie::jinja

@@ -1,48 +1,93 @@
-// text/jinja/value.h: the values of templates: Python's, as far as templates meet them. Immutable but for objects
-// (namespaces, loops, generators that are read); shared, so a copy is cheap. A container knows how deep it is: what
-// walks a value never recurses deeper than kMostValueDepth.
+// text/jinja/value.h: the values of templates: Python's, as far as templates meet them. Immutable but for objects;
+// shared, so a copy is cheap. A container knows how deep it is: what walks a value never recurses deeper than
+// kMostValueDepth.
 #pragma once
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "io/json.h"
-#include "text/jinja/work.h"
 
 namespace eyrie::jinja {
+
+// What one rendering may cost. Every evaluated expression and statement is a step, so are so many bytes written or
+// items copied: time and memory are bounded by the same count.
+inline constexpr size_t kMostSteps = 1'000'000;
+inline constexpr size_t kMostBytes = size_t{8} << 20;  // of the output and of any text
+inline constexpr size_t kMostItems = 100'000;          // of a range, as in jinja's sandbox, and of any sequence
+inline constexpr int kMostDepth = 64;                  // of nested syntax, and of macro calls
+inline constexpr int kMostNesting = 500;               // of both together, when rendering
+
+// Error{input}; the interpreter adds place and line.
+[[noreturn]] void fail(const std::string& message);
+
+class Work {
+ public:
+  void spend(size_t steps = 1) {
+    if ((steps_ += steps) > kMostSteps) fail("the template takes more than " + std::to_string(kMostSteps) + " steps");
+  }
+  // Before so many bytes are made, in all or as one text.
+  void spend_bytes(size_t bytes) {
+    if (bytes > kMostBytes) fail("a text of more than " + std::to_string(kMostBytes) + " bytes");
+    spend(bytes / 256);
+  }
+  void spend_items(size_t items) {
+    if (items > kMostItems) fail("a sequence of more than " + std::to_string(kMostItems) + " items");
+    spend(items / 16);
+  }
+
+ private:
+  size_t steps_ = 0;
+};
+
+// A text that grows, within the bounds.
+class TextBuilder {
+ public:
+  explicit TextBuilder(Work& work) : work_(work) {}
+  TextBuilder& operator<<(std::string_view piece) {
+    if (text_.size() + piece.size() > kMostBytes) work_.spend_bytes(text_.size() + piece.size());
+    charged_ += piece.size();
+    work_.spend(charged_ / 256);
+    charged_ %= 256;
+    text_ += piece;
+    return *this;
+  }
+  const std::string& text() const { return text_; }
+  std::string take() { return std::move(text_); }
+
+ private:
+  Work& work_;
+  std::string text_;
+  size_t charged_ = 0;
+};
 
 inline constexpr int kMostValueDepth = 128;  // JSON's 64, and what a template wraps around it
 
 class Value;
-class Dictionary;
 class Object;
 struct Sequence;
+struct Dictionary;
 using Values = std::vector<Value>;
-using Pair = std::pair<Value, Value>;
-
-struct Text {
-  std::string bytes;
-  bool markup = false;  // what escape and safe give: another text that is added to it is escaped
-};
+using Pairs = std::vector<std::pair<Value, Value>>;
 
 class Value {
  public:
   Value() = default;  // undefined
   static Value undefined(std::string why);
-  static Value none();
+  static Value none() { return Value(None{}); }
   Value(bool value) : data_(value) {}
   Value(int64_t value) : data_(value) {}
   Value(double value) : data_(value) {}
   Value(const char* text) : Value(std::string(text)) {}
-  Value(std::string text, bool markup = false) : data_(std::make_shared<const Text>(Text{std::move(text), markup})) {}
-  Value(std::shared_ptr<const Sequence> sequence) : data_(std::move(sequence)) {}
-  Value(std::shared_ptr<const Dictionary> dictionary) : data_(std::move(dictionary)) {}
-  Value(std::shared_ptr<Object> object) : data_(std::move(object)) {}
+  Value(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
+  Value(Sequence sequence);
+  Value(Dictionary dictionary);
+  Value(Object* object) : data_(object) {}
   static Value from_json(Work& work, const Json& json);
 
   bool is_undefined() const { return holds<Undefined>(); }
@@ -51,26 +96,24 @@ class Value {
   bool is_whole() const { return holds<int64_t>() || holds<bool>(); }  // as Python's int, which True is, too
   bool is_float() const { return holds<double>(); }
   bool is_number() const { return is_whole() || is_float(); }
-  bool is_text() const { return holds<std::shared_ptr<const Text>>(); }
-  bool is_markup() const { return is_text() && std::get<std::shared_ptr<const Text>>(data_)->markup; }
+  bool is_text() const { return holds<std::shared_ptr<const std::string>>(); }
   bool is_sequence() const { return holds<std::shared_ptr<const Sequence>>(); }
+  bool is_tuple() const;
   bool is_dictionary() const { return holds<std::shared_ptr<const Dictionary>>(); }
-  bool is_object() const { return holds<std::shared_ptr<Object>>(); }
 
   // Of the kind that was asked for before.
   int64_t whole() const { return is_boolean() ? std::get<bool>(data_) : std::get<int64_t>(data_); }
   double number() const { return is_float() ? std::get<double>(data_) : static_cast<double>(whole()); }
-  const std::string& text() const { return std::get<std::shared_ptr<const Text>>(data_)->bytes; }
-  const Sequence& sequence() const { return *std::get<std::shared_ptr<const Sequence>>(data_); }
+  const std::string& text() const { return *std::get<std::shared_ptr<const std::string>>(data_); }
+  const Values& items() const;
   const Dictionary& dictionary() const { return *std::get<std::shared_ptr<const Dictionary>>(data_); }
-  Object& object() const { return *std::get<std::shared_ptr<Object>>(data_); }
-  std::shared_ptr<Object> shared_object() const { return std::get<std::shared_ptr<Object>>(data_); }
-  const std::string& why_undefined() const;
+  Object* object() const { return holds<Object*>() ? std::get<Object*>(data_) : nullptr; }  // null: it is none
 
   bool truth() const;
-  bool same_as(const Value& other) const { return data_ == other.data_; }  // Python's `is`
-  int depth() const;                                                       // 0: no container
-  const char* type_name() const;                                           // as Python's errors say it
+  bool same_as(const Value& other) const { return data_ == other.data_; }
+  int depth() const;              // 0: no container
+  const char* type_name() const;  // as Python's errors say it
+  void check_defined() const;
 
  private:
   struct None {
@@ -78,64 +121,80 @@ class Value {
   };
   struct Undefined {
     std::shared_ptr<const std::string> why;
-    bool operator==(const Undefined& other) const { return why == other.why; }
+    bool operator==(const Undefined&) const { return true; }
   };
-  using Data =
-      std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const Text>, std::shared_ptr<const Sequence>,
-                   std::shared_ptr<const Dictionary>, std::shared_ptr<Object>>;
   explicit Value(None none) : data_(none) {}
   explicit Value(Undefined undefined) : data_(std::move(undefined)) {}
   template <typename Kind>
   bool holds() const {
     return std::holds_alternative<Kind>(data_);
   }
-  Data data_;
+  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const std::string>,
+               std::shared_ptr<const Sequence>, std::shared_ptr<const Dictionary>, Object*>
+      data_;
 };
 
-// Python's list and what is like it. A generator is true even when empty, has no length, and is read once.
 struct Sequence {
-  enum class Kind { list, tuple, group, range, view, generator };
-  Kind kind = Kind::list;
   Values items;
-  std::string label;  // how a range or a view (dict_items, ...) is written
+  bool is_tuple = false;
   int depth = 1;
-  mutable bool taken = false;  // a generator that was read
-
-  bool is_tuple() const { return kind == Kind::tuple || kind == Kind::group; }
-  bool is_indexed() const { return kind != Kind::view && kind != Kind::generator; }
 };
 
-// In the order of insertion. Keys are any values that Python can hash.
-class Dictionary {
- public:
-  Dictionary(Work& work, std::vector<Pair> pairs);  // of two pairs with one key the later's value, the earlier's place
-  const std::vector<Pair>& pairs() const { return pairs_; }
+// In the order of insertion. What a chat holds is found soonest one by one.
+struct Dictionary {
+  Pairs pairs;
+  int depth = 1;
   const Value* find(Work& work, const Value& key) const;
-  int depth() const { return depth_; }
-
- private:
-  size_t place_of(Work& work, size_t hash, const Value& key) const;  // pairs_.size(): nowhere
-  std::vector<Pair> pairs_;
-  std::unordered_multimap<size_t, size_t> places_;  // by hash, of more than a few pairs
-  int depth_ = 1;
 };
 
-int deeper_than(int depth, const Value& part);  // the depth of a container of `depth` that holds `part`, too; or Error
+// Charged to `work`; Error when too large or too deep. Of two pairs with one key the later's value counts.
+Value make_sequence(Work& work, Values items, bool is_tuple = false);
+Value make_dictionary(Work& work, Pairs pairs);
+Value make_text(Work& work, std::string_view text);
 
-// Charged to `work`; Error when too large or too deep.
-Value make_sequence(Work& work, Sequence::Kind kind, Values items, std::string label = "");
-inline Value make_list(Work& work, Values items) { return make_sequence(work, Sequence::Kind::list, std::move(items)); }
-inline Value make_tuple(Work& work, Values items) {
-  return make_sequence(work, Sequence::Kind::tuple, std::move(items));
-}
-Value make_dictionary(Work& work, std::vector<Pair> pairs);
-Value make_text(Work& work, std::string text, bool markup = false);
-
-// What a `for` would see: items, keys, characters. Error for what cannot be iterated; empties a generator.
+// What a `for` would see: items, keys, characters. Error for what cannot be iterated.
 Values items_of(Work& work, const Value& value);
 bool is_iterable(const Value& value);
-std::optional<int64_t> length_of(const Value& value);  // none where Python's len() raises
+int64_t length_of(const Value& value);  // Error where Python's len() raises
 
-size_t hash_of(Work& work, const Value& value);  // Error for a list or dict
+struct Arguments {
+  Values positional;
+  std::vector<std::pair<std::string, Value>> named;
+};
+
+// What functions, filters, tests and methods may use beside their arguments.
+struct Context : Work {
+  explicit Context(const std::tm& instant) : now(instant) {}
+  std::tm now;
+  int builtins = 0;                              // that call each other: map('map', 'map', ...)
+  std::vector<std::unique_ptr<Object>> objects;  // which may hold each other: freed together, at the end
+
+  template <typename Kind, typename... Parts>
+  Kind* make(Parts&&... parts) {
+    spend(4);
+    auto object = std::make_unique<Kind>(std::forward<Parts>(parts)...);
+    Kind* made = object.get();
+    objects.push_back(std::move(object));
+    return made;
+  }
+};
+
+// A value with a state or a call: a function, macro, namespace or loop.
+class Object {
+ public:
+  virtual ~Object() = default;
+  virtual std::optional<Value> attribute(Context&, std::string_view) { return std::nullopt; }
+  virtual Value call(Context&, Arguments) { fail("what is called is no function"); }
+};
+
+// `{% set space.name = value %}` writes to it.
+class Namespace : public Object {
+ public:
+  std::optional<Value> attribute(Context&, std::string_view name) override;
+  void set(std::string_view name, Value value);
+
+ private:
+  std::vector<std::pair<std::string, Value>> members_;
+};
 
 }  // namespace eyrie::jinja

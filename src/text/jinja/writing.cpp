@@ -1,159 +1,94 @@
-// Python's str() and repr(), and json.dumps().
+// Values as texts: Python's str() and repr(), json.dumps(), and format % values.
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
-#include "text/jinja/object.h"
 #include "text/jinja/operators.h"
+#include "text/jinja/python_text.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
 namespace {
 
-void represent_text(TextBuilder& out, std::string_view text) {
-  const bool double_quotes = text.find('\'') != text.npos && text.find('"') == text.npos;
-  const std::string_view quote = double_quotes ? "\"" : "'";
-  out << quote;
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint point = code_point_at(text, at);
-    const std::string_view bytes = text.substr(at, point.bytes);
-    at += point.bytes;
-    if (bytes == quote || bytes == "\\")
-      out << "\\" << bytes;
-    else if (point.value == '\n' || point.value == '\r' || point.value == '\t')
-      out << (point.value == '\n' ? "\\n" : point.value == '\r' ? "\\r" : "\\t");
-    else if (is_printable(point.value))
-      out << bytes;
-    else
-      out << (point.value < 0x100     ? fmt::format("\\x{:02x}", point.value)
-              : point.value < 0x10000 ? fmt::format("\\u{:04x}", point.value)
-                                      : fmt::format("\\U{:08x}", point.value));
-  }
-  out << quote;
+std::string float_text(double value, bool json) {
+  if (json && std::isnan(value)) return "NaN";
+  if (json && std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
+  const std::string text = fmt::format("{}", value);
+  return text.find_first_of(".ein") == text.npos ? text + ".0" : text;
 }
 
-// `depth` bounds what a namespace holds, which holds itself perhaps.
-void represent(Work& work, TextBuilder& out, const Value& value, int depth);
-
-void represent_pairs(Work& work, TextBuilder& out, const std::vector<Pair>& pairs, int depth) {
-  out << "{";
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    if (i > 0) out << ", ";
-    represent(work, out, pairs[i].first, depth);
-    out << ": ";
-    represent(work, out, pairs[i].second, depth);
-  }
-  out << "}";
-}
-
-void represent_sequence(Work& work, TextBuilder& out, const Sequence& sequence, int depth) {
-  if (sequence.kind == Sequence::Kind::generator) fail("a generator is written out: it needs `| list`");
-  out << sequence.label;
-  if (sequence.kind == Sequence::Kind::range) return;
-  const bool view = sequence.kind == Sequence::Kind::view;
-  out << (sequence.is_tuple() ? "(" : view ? "([" : "[");
-  for (size_t i = 0; i < sequence.items.size(); ++i) {
-    if (i > 0) out << ", ";
-    represent(work, out, sequence.items[i], depth);
-  }
-  if (sequence.is_tuple() && sequence.items.size() == 1) out << ",";
-  out << (sequence.is_tuple() ? ")" : view ? "])" : "]");
-}
-
-void represent(Work& work, TextBuilder& out, const Value& value, int depth) {
-  work.spend();
-  if (depth > 2 * kMostValueDepth) fail("a value that holds itself is written out");
-  if (value.is_undefined())
-    out << "Undefined";
-  else if (value.is_none())
-    out << "None";
-  else if (value.is_boolean())
-    out << (value.truth() ? "True" : "False");
-  else if (value.is_whole())
-    out << std::to_string(value.whole());
-  else if (value.is_float())
-    out << float_text(value.number());
-  else if (value.is_markup())
-    represent_text(out << "Markup(", value.text()), out << ")";
-  else if (value.is_text())
-    represent_text(out, value.text());
-  else if (value.is_sequence())
-    represent_sequence(work, out, value.sequence(), depth + 1);
-  else if (value.is_dictionary())
-    represent_pairs(work, out, value.dictionary().pairs(), depth + 1);
-  else
-    out << value.object().written(work, depth + 1);
-}
-
-class JsonWriter {
+// repr() and json.dumps() walk alike; without a style of JSON's it is repr().
+class Writer {
  public:
-  JsonWriter(Work& work, const JsonStyle& style)
-      : work_(work),
-        style_(style),
-        between_(style.separators ? *style.separators
-                 : style.indent   ? std::pair<std::string, std::string>(",", ": ")
-                                  : std::pair<std::string, std::string>(", ", ": ")),
-        out_(work) {}
+  Writer(Work& work, TextBuilder& out, const JsonStyle* json) : work_(work), out_(out), json_(json) {
+    if (json && json->indent) between_.first = ",";
+    if (json && json->separators) between_ = *json->separators;
+  }
 
   void write(const Value& value) {
     work_.spend();
     if (value.is_none())
-      out_ << "null";
+      out_ << (json_ ? "null" : "None");
     else if (value.is_boolean())
-      out_ << (value.truth() ? "true" : "false");
+      out_ << (json_ ? (value.truth() ? "true" : "false") : (value.truth() ? "True" : "False"));
     else if (value.is_whole())
       out_ << std::to_string(value.whole());
     else if (value.is_float())
-      out_ << number(value.number());
+      out_ << float_text(value.number(), json_);
     else if (value.is_text())
       write_text(value.text());
-    else if (value.is_sequence() && (value.sequence().kind == Sequence::Kind::list || value.sequence().is_tuple()))
-      write_items("[", "]", value.sequence().items, [&](const Value& item) { write(item); });
+    else if (value.is_sequence())
+      write_sequence(value);
     else if (value.is_dictionary())
-      write_members(value.dictionary());
+      write_members(value.dictionary().pairs);
+    else if (value.is_undefined() && !json_)
+      out_ << "Undefined";
     else
-      fail(fmt::format("Object of type {} is not JSON serializable", value.type_name()));
+      fail(fmt::format("a value of type {} is not written out", value.type_name()));
   }
-  std::string take() { return out_.take(); }
 
  private:
-  static std::string number(double value) {
-    if (std::isnan(value)) return "NaN";
-    if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-    return float_text(value);
-  }
-
   void write_text(std::string_view text) {
-    out_ << "\"";
+    const bool double_quotes = json_ || (text.find('\'') != text.npos && text.find('"') == text.npos);
+    const char quote = double_quotes ? '"' : '\'';
+    out_ << std::string_view(&quote, 1);
     for (size_t at = 0; at < text.size();) {
       const CodePoint point = code_point_at(text, at);
-      write_character(point.value, text.substr(at, point.bytes));
+      write_character(point.value, text.substr(at, point.bytes), quote);
       at += point.bytes;
     }
-    out_ << "\"";
+    out_ << std::string_view(&quote, 1);
   }
 
-  void write_character(uint32_t point, std::string_view bytes) {
-    static constexpr std::string_view kEscaped = "\"\\\n\r\t\b\f", kLetters = "\"\\nrtbf";
-    const size_t escape = point < 0x80 ? kEscaped.find(static_cast<char>(point)) : kEscaped.npos;
-    if (escape != kEscaped.npos)
+  void write_character(uint32_t point, std::string_view bytes, char quote) {
+    static constexpr std::string_view kEscaped = "\n\r\t\b\f", kLetters = "nrtbf";
+    const size_t escape = kEscaped.substr(0, json_ ? 5 : 3).find(bytes);
+    const bool shown = !json_ ? is_printable(point) : point >= 0x20 && !(json_->ascii && point >= 0x7F);
+    if (bytes[0] == quote || bytes == "\\")
+      out_ << "\\" << bytes;
+    else if (escape != kEscaped.npos)
       out_ << "\\" << kLetters.substr(escape, 1);
-    else if (point >= 0x10000 && style_.ascii)
-      out_ << fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (point >> 10), 0xDC00 + (point & 0x3FF));
-    else if (point < 0x20 || (point >= 0x7F && style_.ascii))
-      out_ << fmt::format("\\u{:04x}", point);
-    else
+    else if (shown)
       out_ << bytes;
+    else if (point >= 0x10000)
+      out_ << (json_ ? fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (point >> 10), 0xDC00 + (point & 0x3FF))
+                     : fmt::format("\\U{:08x}", point));
+    else
+      out_ << (json_ || point >= 0x100 ? fmt::format("\\u{:04x}", point) : fmt::format("\\x{:02x}", point));
   }
 
-  void write_members(const Dictionary& dictionary) {
-    std::vector<Pair> pairs = dictionary.pairs();
-    if (style_.sorted)
+  void write_sequence(const Value& value) {
+    const bool tuple = value.is_tuple() && !json_;
+    const char* close = !tuple ? "]" : value.items().size() == 1 ? ",)" : ")";
+    write_items(tuple ? "(" : "[", close, value.items(), [&](const Value& item) { write(item); });
+  }
+
+  void write_members(Pairs pairs) {
+    if (json_ && json_->sorted)
       std::stable_sort(pairs.begin(), pairs.end(),
-                       [&](const Pair& left, const Pair& right) { return order(work_, left.first, right.first) < 0; });
-    write_items("{", "}", pairs, [&](const Pair& pair) {
+                       [&](auto& left, auto& right) { return order(work_, left.first, right.first) < 0; });
+    write_items("{", "}", pairs, [&](auto& pair) {
       write_key(pair.first);
       out_ << between_.second;
       write(pair.second);
@@ -161,7 +96,7 @@ class JsonWriter {
   }
 
   void write_key(const Value& key) {
-    if (key.is_text()) return write_text(key.text());
+    if (!json_ || key.is_text()) return write(key);
     if (!key.is_number() && !key.is_none())
       fail(fmt::format("keys must be str, int, float, bool or None, not {}", key.type_name()));
     out_ << "\"";
@@ -184,37 +119,35 @@ class JsonWriter {
   }
 
   void new_line() {
-    if (!style_.indent) return;
+    if (!json_ || !json_->indent) return;
     out_ << "\n";
-    for (int i = 0; i < depth_; ++i) out_ << *style_.indent;
+    for (int i = 0; i < depth_; ++i) out_ << *json_->indent;
   }
 
   Work& work_;
-  const JsonStyle& style_;
-  std::pair<std::string, std::string> between_;
-  TextBuilder out_;
+  TextBuilder& out_;
+  const JsonStyle* json_;
+  std::pair<std::string, std::string> between_ = {", ", ": "};
   int depth_ = 0;
 };
 
-}  // namespace
-
-std::string float_text(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  const double size = std::abs(value);
-  const bool plain = size == 0 || (size >= 1e-4 && size < 1e16);
-  char digits[64];
-  const auto end =
-      std::to_chars(digits, std::end(digits), value, plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(digits, end.ptr);
-  return plain && text.find('.') == text.npos ? text + ".0" : text;
+std::string converted(Work& work, const Value& value, char type, std::optional<int> precision) {
+  if (type == 's') return written(work, value);
+  if (type == 'r') return represented(work, value);
+  if (type != 'd' && type != 'f') fail(fmt::format("%{} is not known here: only %s, %r, %d, %f and %.2f are", type));
+  if (!value.is_number()) fail(fmt::format("%{} needs a number, found '{}'", type, value.type_name()));
+  if (type == 'f') return fmt::format("{:.{}f}", value.number(), precision.value_or(6));
+  if (!(std::abs(value.number()) < 9e18)) fail("a number that does not fit 64 bits");
+  return std::to_string(value.is_whole() ? value.whole() : static_cast<int64_t>(value.number()));
 }
+
+}  // namespace
 
 void write(Work& work, TextBuilder& out, const Value& value) {
   if (value.is_text())
     out << value.text();
   else if (!value.is_undefined())
-    represent(work, out, value, 0);
+    Writer(work, out, nullptr).write(value);
 }
 
 std::string written(Work& work, const Value& value) {
@@ -225,62 +158,36 @@ std::string written(Work& work, const Value& value) {
 
 std::string represented(Work& work, const Value& value) {
   TextBuilder out(work);
-  represent(work, out, value, 0);
+  Writer(work, out, nullptr).write(value);
   return out.take();
 }
 
 std::string json_text(Work& work, const Value& value, const JsonStyle& style) {
-  JsonWriter writer(work, style);
-  writer.write(value);
-  return writer.take();
-}
-
-std::string Namespace::written(Work& work, int depth) const {
-  std::vector<Pair> pairs;
-  for (const auto& [name, value] : members_) pairs.emplace_back(name, value);
   TextBuilder out(work);
-  out << "<Namespace ";
-  represent_pairs(work, out, pairs, depth);
-  out << ">";
+  Writer(work, out, &style).write(value);
   return out.take();
 }
 
-std::optional<Value> Namespace::attribute(Context&, std::string_view name) {
-  for (const auto& [found, value] : members_)
-    if (found == name) return value;
-  return std::nullopt;
-}
-
-void Namespace::set(std::string_view name, Value value) {
-  for (auto& [found, old] : members_)
-    if (found == name) return void(old = std::move(value));
-  members_.emplace_back(name, std::move(value));
-}
-
-std::string escape_html(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&#34;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
+std::string percent_format(Work& work, std::string_view format, const Value& values) {
+  const Values given = values.is_tuple() ? values.items() : Values{values};
+  size_t used = 0;
+  TextBuilder out(work);
+  for (size_t at = 0; at < format.size(); ++at) {
+    const size_t percent = std::min(format.find('%', at), format.size());
+    out << format.substr(at, percent - at);
+    if (percent == format.size()) break;
+    at = percent + 1;
+    std::optional<int> precision;
+    if (at + 1 < format.size() && format[at] == '.' && format[at + 1] >= '0' && format[at + 1] <= '9') {
+      precision = format[at + 1] - '0';
+      at += 2;
     }
+    if (at >= format.size()) fail("incomplete format");
+    if (format[at] != '%' && used == given.size()) fail("not enough arguments for format string");
+    out << (format[at] == '%' ? "%" : converted(work, given[used++], format[at], precision));
   }
-  return escaped;
+  if (used < given.size()) fail("not all arguments converted during string formatting");
+  return out.take();
 }
 
 }  // namespace eyrie::jinja
