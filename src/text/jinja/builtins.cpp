@@ -4,21 +4,10 @@
 
 #include <algorithm>
 
-#include "text/jinja/operators.h"
-#include "text/jinja/python_text.h"
+#include "text/jinja/python.h"
 
 namespace eyrie::jinja {
 namespace {
-
-class Function : public Object {
- public:
-  using Body = std::function<Value(Context&, Arguments)>;
-  explicit Function(Body body) : body_(std::move(body)) {}
-  Value call(Context& context, Arguments arguments) override { return body_(context, std::move(arguments)); }
-
- private:
-  Body body_;
-};
 
 // What Python's getattr would find.
 std::optional<Value> python_attribute(Context& context, const Value& owner, std::string_view name) {
@@ -31,21 +20,16 @@ std::optional<Value> python_attribute(Context& context, const Value& owner, std:
   });
 }
 
-Value no_such(const Value& owner, const Value& name) {
-  const std::string what = name.is_text()    ? fmt::format("attribute '{}'", name.text())
-                           : name.is_whole() ? fmt::format("element {}", name.whole())
-                                             : fmt::format("element at a {}", name.type_name());
-  return Value::undefined(fmt::format("'{} object' has no {}", owner.type_name(), what));
+Value no_such(Context& context, const Value& owner, const Value& name) {
+  return Value::undefined(
+      fmt::format("'{} object' has no attribute {}", owner.type_name(), represented(context, name)));
 }
 
 // What `is` asks.
-template <Operator operation>
-Value compares(const Call& call) {
-  return operate(call.context, operation, call.self, call[0]);
-}
+Value compared(const Call& call, std::string_view sign) { return operate(call.context, sign, call.self, call[0]); }
 
 bool divides(const Call& call, const Value& divisor, int64_t rest) {
-  return equal(call.context, operate(call.context, Operator::modulo, call.self, divisor), rest);
+  return equal(call.context, operate(call.context, "%", call.self, divisor), rest);
 }
 
 constexpr Builtin kTests[] = {
@@ -65,16 +49,16 @@ constexpr Builtin kTests[] = {
     {"string", "", 0, [](const Call& call) -> Value { return call.self.is_text(); }},
     {"true", "", 0, [](const Call& call) -> Value { return call.self.is_boolean() && call.self.truth(); }},
     {"undefined", "", 0, [](const Call& call) -> Value { return call.self.is_undefined(); }},
-    {"in", "seq", 1, compares<Operator::in>},
-    {"==", "-", 1, compares<Operator::eq>},
-    {"eq", "-", 1, compares<Operator::eq>},
-    {"equalto", "-", 1, compares<Operator::eq>},
-    {"!=", "-", 1, compares<Operator::ne>},
-    {"ne", "-", 1, compares<Operator::ne>},
-    {"lt", "-", 1, compares<Operator::lt>},
-    {"le", "-", 1, compares<Operator::le>},
-    {"gt", "-", 1, compares<Operator::gt>},
-    {"ge", "-", 1, compares<Operator::ge>},
+    {"in", "seq", 1, [](const Call& call) -> Value { return compared(call, "in"); }},
+    {"==", "-", 1, [](const Call& call) -> Value { return compared(call, "=="); }},
+    {"eq", "-", 1, [](const Call& call) -> Value { return compared(call, "=="); }},
+    {"equalto", "-", 1, [](const Call& call) -> Value { return compared(call, "=="); }},
+    {"!=", "-", 1, [](const Call& call) -> Value { return compared(call, "!="); }},
+    {"ne", "-", 1, [](const Call& call) -> Value { return compared(call, "!="); }},
+    {"lt", "-", 1, [](const Call& call) -> Value { return compared(call, "<"); }},
+    {"le", "-", 1, [](const Call& call) -> Value { return compared(call, "<="); }},
+    {"gt", "-", 1, [](const Call& call) -> Value { return compared(call, ">"); }},
+    {"ge", "-", 1, [](const Call& call) -> Value { return compared(call, ">="); }},
 };
 
 }  // namespace
@@ -123,7 +107,9 @@ Value call_builtin(Context& context, const Builtin& builtin, const Value& self, 
 }
 
 Value make_function(Context& context, std::function<Value(Context&, Arguments)> body) {
-  return context.make<Function>(std::move(body));
+  Object* function = context.keep(std::make_unique<Object>());
+  function->call = std::move(body);
+  return function;
 }
 
 const Builtin* find_builtin(std::span<const Builtin> table, std::string_view name) {
@@ -137,14 +123,14 @@ Value attribute_of(Context& context, const Value& value, const std::string& name
   if (std::optional<Value> found = python_attribute(context, value, name)) return *found;
   if (value.is_dictionary())
     if (const Value* found = value.dictionary().find(context, Value(name))) return *found;
-  return no_such(value, Value(name));
+  return no_such(context, value, Value(name));
 }
 
 Value item_of(Context& context, const Value& value, const Value& index) {
   if (std::optional<Value> found = find_item(context, value, index)) return *found;
   if (index.is_text())
     if (std::optional<Value> found = python_attribute(context, value, index.text())) return *found;
-  return no_such(value, index);
+  return no_such(context, value, index);
 }
 
 }  // namespace eyrie::jinja

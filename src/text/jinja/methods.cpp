@@ -26,44 +26,7 @@ Value split(const Call& call) {
 
 template <bool at_end>
 Value has_affix(const Call& call) {
-  const std::string& text = call.self.text();
-  const auto fits = [&](const Value& affix) {
-    if (!affix.is_text()) fail(fmt::format("expected a string or a tuple of strings, found '{}'", affix.type_name()));
-    return at_end ? text.ends_with(affix.text()) : text.starts_with(affix.text());
-  };
-  const Values affixes = call[0].is_tuple() ? call[0].items() : Values{call[0]};
-  return std::any_of(affixes.begin(), affixes.end(), fits);
-}
-
-template <bool at_end>
-Value without_affix(const Call& call) {
-  const std::string affix = call.text(0);
-  std::string_view text = call.self.text();
-  if (at_end && text.ends_with(affix)) text.remove_suffix(affix.size());
-  if (!at_end && text.starts_with(affix)) text.remove_prefix(affix.size());
-  return make_text(call.context, text);
-}
-
-template <size_t (*search)(std::string_view, std::string_view)>
-Value find(const Call& call) {
-  const std::string_view text = call.self.text();
-  const size_t found = search(text, call.text(0));
-  return found == text.npos ? int64_t{-1} : character_count(text.substr(0, found));
-}
-
-Value replace(const Call& call) {
-  return replaced(call.context, call.self.text(), call.text(0), call.text(1), call.whole(2, -1));
-}
-
-Value join(const Call& call) {
-  TextBuilder out(call.context);
-  bool is_first = true;
-  for (const Value& item : items_of(call.context, call[0])) {
-    if (!item.is_text()) fail(fmt::format("join: expected strings, found '{}'", item.type_name()));
-    if (!std::exchange(is_first, false)) out << call.self.text();
-    out << item.text();
-  }
-  return out.take();
+  return at_end ? call.self.text().ends_with(call.text(0)) : call.self.text().starts_with(call.text(0));
 }
 
 template <bool keys, bool values>
@@ -80,23 +43,12 @@ Value get(const Call& call) {
 }
 
 constexpr Builtin kTextMethods[] = {
-    {"capitalize", "", 0, mapped<capitalized>},
-    {"endswith", "-", 1, has_affix<true>},
-    {"find", "-", 1, find<find_first>},
-    {"join", "-", 1, join},
-    {"lower", "", 0, mapped<lower_cased>},
-    {"lstrip", "-", 0, strip<true, false>},
-    {"removeprefix", "-", 1, without_affix<false>},
-    {"removesuffix", "-", 1, without_affix<true>},
-    {"replace", "- - -", 2, replace},
-    {"rfind", "-", 1, find<find_last>},
-    {"rsplit", "sep maxsplit", 0, split<true>},
-    {"rstrip", "-", 0, strip<false, true>},
-    {"split", "sep maxsplit", 0, split<false>},
-    {"startswith", "-", 1, has_affix<false>},
-    {"strip", "-", 0, strip<true, true>},
-    {"title", "", 0, mapped<titled>},
-    {"upper", "", 0, mapped<upper_cased>},
+    {"capitalize", "", 0, mapped<capitalized>}, {"endswith", "-", 1, has_affix<true>},
+    {"lower", "", 0, mapped<lower_cased>},      {"lstrip", "-", 0, strip<true, false>},
+    {"replace", "- - -", 2, replace},           {"rsplit", "sep maxsplit", 0, split<true>},
+    {"rstrip", "-", 0, strip<false, true>},     {"split", "sep maxsplit", 0, split<false>},
+    {"startswith", "-", 1, has_affix<false>},   {"strip", "-", 0, strip<true, true>},
+    {"title", "", 0, mapped<titled>},           {"upper", "", 0, mapped<upper_cased>},
 };
 
 constexpr Builtin kDictionaryMethods[] = {
@@ -128,8 +80,9 @@ Value dictionary(const Call& call) {
 }
 
 Value namespace_of(const Call& call) {
-  auto* space = call.context.make<Namespace>();
   const Value members = dictionary(call);
+  Object* space = call.context.keep(std::make_unique<Object>());
+  space->is_namespace = true;
   for (const auto& [name, value] : members.dictionary().pairs)
     if (name.is_text()) space->set(name.text(), value);
   return space;

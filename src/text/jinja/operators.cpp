@@ -1,21 +1,13 @@
-#include "text/jinja/operators.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "text/jinja/python_text.h"
+#include "text/jinja/python.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
 namespace {
-
-[[noreturn]] void fail_types(Operator operation, const Value& left, const Value& right) {
-  static constexpr const char* kSigns[] = {"or", "and", "~", "+", "-", "*", "/", "//", "%"};
-  const char* sign = kSigns[static_cast<size_t>(operation)];
-  fail(fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", sign, left.type_name(), right.type_name()));
-}
 
 // Of two numbers, exactly: a long double holds every int64_t and every double.
 std::partial_ordering order_numbers(const Value& left, const Value& right) {
@@ -26,88 +18,54 @@ std::partial_ordering order_numbers(const Value& left, const Value& right) {
   return exact(left) <=> exact(right);
 }
 
-bool equal_items(Work& work, const Values& left, const Values& right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [&](const Value& one, const Value& other) { return equal(work, one, other); });
+// In 128 bits no result of two numbers of 64 is lost.
+Value whole_arithmetic(std::string_view sign, __int128 left, __int128 right) {
+  const bool divides = sign == "/" || sign == "//" || sign == "%";
+  if (divides && right == 0) fail("division by zero");
+  if (sign == "/") return static_cast<double>(left) / static_cast<double>(right);
+  const __int128 rest = divides ? (left % right + right) % right : 0;  // of the divisor's sign, as Python's
+  const __int128 result = sign == "+"    ? left + right
+                          : sign == "-"  ? left - right
+                          : sign == "*"  ? left * right
+                          : sign == "//" ? (left - rest) / right
+                                         : rest;
+  if (result < INT64_MIN || result > INT64_MAX) fail("a whole number that does not fit 64 bits");
+  return static_cast<int64_t>(result);
 }
 
-bool equal_pairs(Work& work, const Dictionary& left, const Dictionary& right) {
-  if (left.pairs.size() != right.pairs.size()) return false;
-  return std::all_of(left.pairs.begin(), left.pairs.end(), [&](auto& pair) {
-    const Value* other = right.find(work, pair.first);
-    return other && equal(work, pair.second, *other);
-  });
-}
-
-Value whole_arithmetic(Operator operation, int64_t left, int64_t right) {
-  int64_t result = 0;
-  bool overflows = false;
-  if (operation == Operator::add) {
-    overflows = __builtin_add_overflow(left, right, &result);
-  } else if (operation == Operator::subtract) {
-    overflows = __builtin_sub_overflow(left, right, &result);
-  } else if (operation == Operator::multiply) {
-    overflows = __builtin_mul_overflow(left, right, &result);
-  } else if (right == 0) {
-    fail("division by zero");
-  } else if (operation == Operator::divide) {
-    return static_cast<double>(left) / static_cast<double>(right);
-  } else if (right == -1) {  // the one divisor whose quotient may not fit
-    return operation == Operator::modulo ? int64_t{0} : whole_arithmetic(Operator::subtract, 0, left);
-  } else {
-    const bool down = left % right != 0 && (left < 0) != (right < 0);  // Python rounds down, C++ towards zero
-    result = operation == Operator::modulo ? left % right + (down ? right : 0) : left / right - (down ? 1 : 0);
-  }
-  if (overflows) fail("a whole number that does not fit 64 bits");
-  return result;
-}
-
-Value float_arithmetic(Operator operation, double left, double right) {
-  if (operation == Operator::add) return left + right;
-  if (operation == Operator::subtract) return left - right;
-  if (operation == Operator::multiply) return left * right;
-  if (operation != Operator::divide) fail("// and % of floats are not known here");
+Value float_arithmetic(std::string_view sign, double left, double right) {
+  if (sign == "+") return left + right;
+  if (sign == "-") return left - right;
+  if (sign == "*") return left * right;
+  if (sign != "/") fail("// and % of floats are not known here");
   if (right == 0) fail("float division by zero");
   return left / right;
 }
 
-Value add(Work& work, const Value& left, const Value& right) {
-  if (left.is_text() && right.is_text()) return make_text(work, left.text() + right.text());
-  if (!left.is_sequence() || !right.is_sequence() || left.is_tuple() != right.is_tuple())
-    fail_types(Operator::add, left, right);
+Value joined(Work& work, const Value& left, const Value& right) {
+  if (left.is_text()) return make_text(work, left.text() + right.text());
   Values items = left.items();
   items.insert(items.end(), right.items().begin(), right.items().end());
   return make_sequence(work, std::move(items), left.is_tuple());
 }
 
-Value repeat(Work& work, const Value& value, int64_t times) {
-  const size_t size = value.is_text() ? value.text().size() : value.items().size();
-  const auto count = size > 0 ? static_cast<size_t>(std::max<int64_t>(0, times)) : 0;
-  const size_t total = count > kMostBytes / std::max<size_t>(1, size) ? kMostBytes + 1 : size * count;
-  value.is_text() ? work.spend_bytes(total) : work.spend_items(total);
-  std::string text;
-  Values items;
-  for (size_t i = 0; i < count; ++i) {
-    if (value.is_text())
-      text += value.text();
-    else
-      items.insert(items.end(), value.items().begin(), value.items().end());
-  }
-  if (value.is_text()) return text;
-  return make_sequence(work, std::move(items), value.is_tuple());
+Value repeat(Work& work, const std::string& text, int64_t times) {
+  const auto count = text.empty() ? 0 : static_cast<size_t>(std::max<int64_t>(0, times));
+  work.spend_bytes(count > kMostBytes ? count : count * text.size());
+  std::string repeated;
+  for (size_t i = 0; i < count; ++i) repeated += text;
+  return repeated;
 }
 
-Value arithmetic(Work& work, Operator operation, const Value& left, const Value& right) {
-  const auto repeats = [](const Value& value) { return value.is_text() || value.is_sequence(); };
+Value arithmetic(Work& work, std::string_view sign, const Value& left, const Value& right) {
   left.check_defined();
-  if (operation == Operator::modulo && left.is_text()) return percent_format(work, left.text(), right);
   right.check_defined();
-  if (left.is_whole() && right.is_whole()) return whole_arithmetic(operation, left.whole(), right.whole());
-  if (left.is_number() && right.is_number()) return float_arithmetic(operation, left.number(), right.number());
-  if (operation == Operator::add) return add(work, left, right);
-  if (operation == Operator::multiply && repeats(left) && right.is_whole()) return repeat(work, left, right.whole());
-  if (operation == Operator::multiply && repeats(right) && left.is_whole()) return repeat(work, right, left.whole());
-  fail_types(operation, left, right);
+  if (left.is_whole() && right.is_whole()) return whole_arithmetic(sign, left.whole(), right.whole());
+  if (left.is_number() && right.is_number()) return float_arithmetic(sign, left.number(), right.number());
+  const bool lists = left.is_sequence() && right.is_sequence() && left.is_tuple() == right.is_tuple();
+  if (sign == "+" && (lists || (left.is_text() && right.is_text()))) return joined(work, left, right);
+  if (sign == "*" && left.is_text() && right.is_whole()) return repeat(work, left.text(), right.whole());
+  fail(fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", sign, left.type_name(), right.type_name()));
 }
 
 bool contains(Work& work, const Value& container, const Value& item) {
@@ -132,10 +90,16 @@ bool equal(Work& work, const Value& left, const Value& right) {
     work.spend(std::min(left.text().size(), right.text().size()) / 1024);
     return left.text() == right.text();
   }
+  const auto same = [&](const Value& one, const Value& other) { return equal(work, one, other); };
   if (left.is_sequence() && right.is_sequence())
-    return left.is_tuple() == right.is_tuple() && equal_items(work, left.items(), right.items());
-  if (left.is_dictionary() && right.is_dictionary()) return equal_pairs(work, left.dictionary(), right.dictionary());
-  return left.same_as(right);
+    return left.is_tuple() == right.is_tuple() &&
+           std::equal(left.items().begin(), left.items().end(), right.items().begin(), right.items().end(), same);
+  if (!left.is_dictionary() || !right.is_dictionary()) return left.same_as(right);
+  const Pairs &pairs = left.dictionary().pairs, &others = right.dictionary().pairs;
+  return pairs.size() == others.size() && std::all_of(pairs.begin(), pairs.end(), [&](auto& pair) {
+           const Value* other = right.dictionary().find(work, pair.first);
+           return other && equal(work, pair.second, *other);
+         });
 }
 
 std::partial_ordering order(Work& work, const Value& left, const Value& right) {
@@ -150,29 +114,17 @@ std::partial_ordering order(Work& work, const Value& left, const Value& right) {
   fail(fmt::format("'{}' and '{}' have no order", left.type_name(), right.type_name()));
 }
 
-Value operate(Work& work, Operator operation, const Value& left, const Value& right) {
-  switch (operation) {
-    case Operator::concatenate:
-      return make_text(work, written(work, left) + written(work, right));
-    case Operator::in:
-      return contains(work, right, left);
-    case Operator::not_in:
-      return !contains(work, right, left);
-    case Operator::eq:
-      return equal(work, left, right);
-    case Operator::ne:
-      return !equal(work, left, right);
-    case Operator::lt:
-      return order(work, left, right) < 0;
-    case Operator::le:
-      return order(work, left, right) <= 0;
-    case Operator::gt:
-      return order(work, left, right) > 0;
-    case Operator::ge:
-      return order(work, left, right) >= 0;
-    default:
-      return arithmetic(work, operation, left, right);
-  }
+Value operate(Work& work, std::string_view sign, const Value& left, const Value& right) {
+  if (sign == "~") return make_text(work, written(work, left) + written(work, right));
+  if (sign == "in") return contains(work, right, left);
+  if (sign == "not in") return !contains(work, right, left);
+  if (sign == "==") return equal(work, left, right);
+  if (sign == "!=") return !equal(work, left, right);
+  if (sign == "<") return order(work, left, right) < 0;
+  if (sign == "<=") return order(work, left, right) <= 0;
+  if (sign == ">") return order(work, left, right) > 0;
+  if (sign == ">=") return order(work, left, right) >= 0;
+  return arithmetic(work, sign, left, right);
 }
 
 std::optional<Value> find_item(Work& work, const Value& value, const Value& index) {

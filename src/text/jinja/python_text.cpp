@@ -1,8 +1,7 @@
-#include "text/jinja/python_text.h"
-
 #include <algorithm>
 #include <cstring>
 
+#include "text/jinja/python.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
@@ -20,6 +19,12 @@ std::string mapped(std::string_view text, Append append) {
     at += point.bytes;
   }
   return out;
+}
+
+size_t find_last(std::string_view text, std::string_view part) {
+  const std::string back(text.rbegin(), text.rend());
+  const size_t found = find_first(back, std::string(part.rbegin(), part.rend()));
+  return found == text.npos ? found : text.size() - found - part.size();
 }
 
 }  // namespace
@@ -68,12 +73,6 @@ std::string_view characters(std::string_view text, size_t begin, size_t end) {
 size_t find_first(std::string_view text, std::string_view part) {
   const void* found = memmem(text.data(), text.size(), part.data(), part.size());
   return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data()) : text.npos;
-}
-
-size_t find_last(std::string_view text, std::string_view part) {
-  const std::string back(text.rbegin(), text.rend());
-  const size_t found = find_first(back, std::string(part.rbegin(), part.rend()));
-  return found == text.npos ? found : text.size() - found - part.size();
 }
 
 std::string_view trim_characters(std::string_view text, std::string_view characters, bool left, bool right) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "text/jinja/builtins.h"
-#include "text/jinja/operators.h"
+#include "text/jinja/python.h"
 #include "text/jinja/value.h"
 
 namespace eyrie::jinja {
@@ -58,7 +58,7 @@ struct Expression {
   Kind kind;
   int line;
   std::vector<const Expression*> parts = {};
-  std::vector<Operator> operators = {};
+  std::vector<std::string_view> operators = {};
   std::vector<CallArgument> arguments = {};
   std::string name = {};
   Value constant = {};

@@ -5,8 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "text/jinja/operators.h"
-#include "text/jinja/python_text.h"
+#include "text/jinja/python.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
@@ -17,11 +16,6 @@ int deeper_than(int depth, const Value& part) {
   const int found = std::max(depth, part.depth() + 1);
   if (found > kMostValueDepth) fail(fmt::format("a value nested deeper than {}", kMostValueDepth));
   return found;
-}
-
-void check_key(const Value& key) {
-  if (key.is_dictionary() || (key.is_sequence() && !key.is_tuple()))
-    fail(fmt::format("unhashable type: '{}'", key.type_name()));
 }
 
 template <typename Pairs>
@@ -113,7 +107,6 @@ Value make_dictionary(Work& work, Pairs pairs) {
   work.spend_items(pairs.size());
   Dictionary made;
   for (auto& [key, value] : pairs) {
-    check_key(key);
     made.depth = deeper_than(deeper_than(made.depth, key), value);
     if (const auto place = place_of(work, made.pairs, key); place != made.pairs.end())
       place->second = std::move(value);
@@ -154,16 +147,16 @@ int64_t length_of(const Value& value) {
   return std::ssize(value.items());
 }
 
-std::optional<Value> Namespace::attribute(Context&, std::string_view name) {
-  for (const auto& [found, value] : members_)
+std::optional<Value> Object::attribute(Context&, std::string_view name) {
+  for (const auto& [found, value] : members)
     if (found == name) return value;
   return std::nullopt;
 }
 
-void Namespace::set(std::string_view name, Value value) {
-  for (auto& [found, old] : members_)
+void Object::set(std::string_view name, Value value) {
+  for (auto& [found, old] : members)
     if (found == name) return void(old = std::move(value));
-  members_.emplace_back(name, std::move(value));
+  members.emplace_back(name, std::move(value));
 }
 
 }  // namespace eyrie::jinja

@@ -3,6 +3,7 @@
 // kMostValueDepth.
 #pragma once
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,7 +70,7 @@ class TextBuilder {
 inline constexpr int kMostValueDepth = 128;  // JSON's 64, and what a template wraps around it
 
 class Value;
-class Object;
+struct Object;
 struct Sequence;
 struct Dictionary;
 using Values = std::vector<Value>;
@@ -162,6 +163,18 @@ struct Arguments {
   std::vector<std::pair<std::string, Value>> named;
 };
 
+struct Context;
+// A value with a state or a call: a function, a namespace (`{% set space.name = value %}` writes its members), a loop.
+struct Object {
+  std::function<Value(Context&, Arguments)> call = {};
+  bool is_namespace = false;
+  std::vector<std::pair<std::string, Value>> members = {};
+
+  virtual ~Object() = default;
+  virtual std::optional<Value> attribute(Context&, std::string_view name);
+  void set(std::string_view name, Value value);
+};
+
 // What functions, filters, tests and methods may use beside their arguments.
 struct Context : Work {
   explicit Context(const std::tm& instant) : now(instant) {}
@@ -169,32 +182,10 @@ struct Context : Work {
   int builtins = 0;                              // that call each other: map('map', 'map', ...)
   std::vector<std::unique_ptr<Object>> objects;  // which may hold each other: freed together, at the end
 
-  template <typename Kind, typename... Parts>
-  Kind* make(Parts&&... parts) {
+  Object* keep(std::unique_ptr<Object> object) {
     spend(4);
-    auto object = std::make_unique<Kind>(std::forward<Parts>(parts)...);
-    Kind* made = object.get();
-    objects.push_back(std::move(object));
-    return made;
+    return objects.emplace_back(std::move(object)).get();
   }
-};
-
-// A value with a state or a call: a function, macro, namespace or loop.
-class Object {
- public:
-  virtual ~Object() = default;
-  virtual std::optional<Value> attribute(Context&, std::string_view) { return std::nullopt; }
-  virtual Value call(Context&, Arguments) { fail("what is called is no function"); }
-};
-
-// `{% set space.name = value %}` writes to it.
-class Namespace : public Object {
- public:
-  std::optional<Value> attribute(Context&, std::string_view name) override;
-  void set(std::string_view name, Value value);
-
- private:
-  std::vector<std::pair<std::string, Value>> members_;
 };
 
 }  // namespace eyrie::jinja

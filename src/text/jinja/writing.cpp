@@ -1,11 +1,10 @@
-// Values as texts: Python's str() and repr(), json.dumps(), and format % values.
+// Values as texts: Python's str() and repr(), and json.dumps().
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "text/jinja/operators.h"
-#include "text/jinja/python_text.h"
+#include "text/jinja/python.h"
 #include "text/unicode.h"
 
 namespace eyrie::jinja {
@@ -64,7 +63,7 @@ class Writer {
   void write_character(uint32_t point, std::string_view bytes, char quote) {
     static constexpr std::string_view kEscaped = "\n\r\t\b\f", kLetters = "nrtbf";
     const size_t escape = kEscaped.substr(0, json_ ? 5 : 3).find(bytes);
-    const bool shown = !json_ ? is_printable(point) : point >= 0x20 && !(json_->ascii && point >= 0x7F);
+    const bool shown = json_ ? point >= 0x20 : is_printable(point);
     if (bytes[0] == quote || bytes == "\\")
       out_ << "\\" << bytes;
     else if (escape != kEscaped.npos)
@@ -72,8 +71,7 @@ class Writer {
     else if (shown)
       out_ << bytes;
     else if (point >= 0x10000)
-      out_ << (json_ ? fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (point >> 10), 0xDC00 + (point & 0x3FF))
-                     : fmt::format("\\U{:08x}", point));
+      out_ << fmt::format("\\U{:08x}", point);
     else
       out_ << (json_ || point >= 0x100 ? fmt::format("\\u{:04x}", point) : fmt::format("\\x{:02x}", point));
   }
@@ -120,26 +118,15 @@ class Writer {
 
   void new_line() {
     if (!json_ || !json_->indent) return;
-    out_ << "\n";
-    for (int i = 0; i < depth_; ++i) out_ << *json_->indent;
+    out_ << "\n" << std::string(depth_ * *json_->indent, ' ');
   }
 
   Work& work_;
   TextBuilder& out_;
   const JsonStyle* json_;
   std::pair<std::string, std::string> between_ = {", ", ": "};
-  int depth_ = 0;
+  size_t depth_ = 0;
 };
-
-std::string converted(Work& work, const Value& value, char type, std::optional<int> precision) {
-  if (type == 's') return written(work, value);
-  if (type == 'r') return represented(work, value);
-  if (type != 'd' && type != 'f') fail(fmt::format("%{} is not known here: only %s, %r, %d, %f and %.2f are", type));
-  if (!value.is_number()) fail(fmt::format("%{} needs a number, found '{}'", type, value.type_name()));
-  if (type == 'f') return fmt::format("{:.{}f}", value.number(), precision.value_or(6));
-  if (!(std::abs(value.number()) < 9e18)) fail("a number that does not fit 64 bits");
-  return std::to_string(value.is_whole() ? value.whole() : static_cast<int64_t>(value.number()));
-}
 
 }  // namespace
 
@@ -165,28 +152,6 @@ std::string represented(Work& work, const Value& value) {
 std::string json_text(Work& work, const Value& value, const JsonStyle& style) {
   TextBuilder out(work);
   Writer(work, out, &style).write(value);
-  return out.take();
-}
-
-std::string percent_format(Work& work, std::string_view format, const Value& values) {
-  const Values given = values.is_tuple() ? values.items() : Values{values};
-  size_t used = 0;
-  TextBuilder out(work);
-  for (size_t at = 0; at < format.size(); ++at) {
-    const size_t percent = std::min(format.find('%', at), format.size());
-    out << format.substr(at, percent - at);
-    if (percent == format.size()) break;
-    at = percent + 1;
-    std::optional<int> precision;
-    if (at + 1 < format.size() && format[at] == '.' && format[at + 1] >= '0' && format[at + 1] <= '9') {
-      precision = format[at + 1] - '0';
-      at += 2;
-    }
-    if (at >= format.size()) fail("incomplete format");
-    if (format[at] != '%' && used == given.size()) fail("not enough arguments for format string");
-    out << (format[at] == '%' ? "%" : converted(work, given[used++], format[at], precision));
-  }
-  if (used < given.size()) fail("not all arguments converted during string formatting");
   return out.take();
 }
 

@@ -1,24 +1,15 @@
 #include <fmt/core.h>
 
-#include "text/jinja/parser.h"
+#include "text/jinja/expression_parser.h"
 
 namespace eyrie::jinja {
 namespace {
-
-using Kind = Statement::Kind;
 
 class StatementParser : public ExpressionParser {
  public:
   using ExpressionParser::ExpressionParser;
 
-  Body whole_template() { return body({}); }
-
- private:
   using Names = std::initializer_list<std::string_view>;
-
-  Statement& make_statement(Kind kind) {
-    return program_.statements.emplace_back(Statement{.kind = kind, .line = now().line});
-  }
 
   // Until a tag that begins with one of `ends`, which is left before its name; to the end of the template where `ends`
   // is empty.
@@ -45,6 +36,13 @@ class StatementParser : public ExpressionParser {
     }
     if (ends.size() > 0) fail_expected(fmt::format("{{% {} %}}", *ends.begin()));
     return found;
+  }
+
+ private:
+  using Kind = Statement::Kind;
+
+  Statement& make_statement(Kind kind) {
+    return program_.statements.emplace_back(Statement{.kind = kind, .line = now().line});
   }
 
   // Behind the head of a tag: what stands up to one of the tags that end it.
@@ -189,7 +187,7 @@ void Program::mention(const std::string& text) {
 void parse_program(Program& program, std::string_view source, const std::string& place) {
   program.place = place;
   StatementParser parser(program, tokenize(source, place));
-  program.body = parser.whole_template();
+  program.body = parser.body({});
 }
 
 }  // namespace eyrie::jinja
