@@ -122,8 +122,7 @@ std::optional<std::string> TurnWriter::open_block(const std::string& context, co
   const std::string end = fmt::format("</{}>", tag);
   if (content.find(end) != content.npos)
     return std::string(without_opening(content, context, tag)) + behind_answer(whole);
-  const std::string_view thought = trim_white_space(reasoning);
-  if (!thought.empty() && whole.find(thought, shared_begin(whole)) == whole.npos)
+  if (whole.find(trim_white_space(reasoning), shared_begin(whole)) == whole.npos)  // a blank thought is found
     return fmt::format("{}\n{}\n\n{}{}", reasoning, end, content, behind_answer(whole));
   return std::nullopt;
 }
