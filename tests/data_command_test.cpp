@@ -169,6 +169,7 @@ TEST_F(DataCommand, RepeatedContextsAreCounted) {
       "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
   const Outcome counted =
       eyrie({"tokenize", "--model", target}, {.input = Json::object({{"text", context}}).dump() + "\n"});
+  ASSERT_EQ(counted.status, 0) << counted.error;
   const auto repeated = std::ssize(json_lines(counted.out)[0].array("ids"));
   EXPECT_EQ(found.integer("repeated_tokens"), repeated);
   const double growth = 100.0 * static_cast<double>(repeated) / static_cast<double>(found.integer("tokens") - repeated);

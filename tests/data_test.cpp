@@ -142,7 +142,7 @@ TEST_F(Data, AHeldOutLineWithoutAnswerIsNoPrompt) {
     const Outcome outcome =
         eyrie({"train", "--model", kFledgling, "--data", lines, "--held-out", held_out, "--evaluate-every", "1",
                "--steps", "1", "--ttt-steps", "2", "--draft-vocabulary", "256", "--output", run});
-    EXPECT_EQ(outcome.status, 0) << outcome.error;
+    ASSERT_EQ(outcome.status, 0) << outcome.error;
     EXPECT_TRUE(
         holds(outcome.error,
               held_out +
