@@ -67,9 +67,12 @@ Figures measure(const DataCommand& command, const ConversationReader& reader, co
   Figures figures;
   for (const TokenSequence& one : data.sequences) figures.lengths.push_back(std::ssize(one.input_ids));
   std::sort(figures.lengths.begin(), figures.lengths.end());
-  const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, reader.vocabulary);
+  int64_t vocabulary = reader.tokenizer ? reader.vocabulary : 1;
+  for (const TokenSequence& one : data.sequences)
+    for (const int32_t id : one.input_ids) vocabulary = std::max<int64_t>(vocabulary, id + 1);
+  const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, vocabulary);
   figures.draft_vocabulary =
-      command.draft_vocabulary ? command.draft_vocabulary : std::min(reader.vocabulary, kUsualDraftVocabulary);
+      command.draft_vocabulary ? command.draft_vocabulary : std::min(vocabulary, kUsualDraftVocabulary);
   figures.oov_share = out_of_vocabulary_share(counts, draft_vocabulary_ids(counts, figures.draft_vocabulary));
   if (!reader.tokenizer) return figures;
   const std::vector<int32_t> plain = reader.tokenizer->encode("a", false), full = reader.tokenizer->encode("a", true);
@@ -87,6 +90,14 @@ std::vector<std::string> warnings(const Conversations& data) {
   if (chat.unopened_turns > 0)
     lines.push_back(fmt::format("{} turns have no reasoning, though the generation prompt always opens a block for it",
                                 chat.unopened_turns));
+  if (chat.added_blocks > 0)
+    lines.push_back(
+        fmt::format("{} turns begin with a block of reasoning that only the template writes", chat.added_blocks));
+  if (2 * chat.repeated_tokens > data.tokens)
+    lines.push_back(
+        fmt::format("{:.0f} % of the tokens are contexts written once more: the template writes earlier turns "
+                    "otherwise than they were given",
+                    100 * share(chat.repeated_tokens, data.tokens)));
   for (const auto& [what, count] : chat.unrendered)
     lines.push_back(fmt::format("{} in {} places: the template writes it not, or not whole", what, count));
   return lines;
@@ -150,6 +161,7 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
                               {"c", chat.turns[2]},
                               {"reasoning", chat.reasoning_turns},
                               {"without_the_reasoning_opened", chat.unopened_turns},
+                              {"with_an_added_block", chat.added_blocks},
                               {"empty", chat.empty_turns},
                               {"context", chat.context_turns}})},
       {"unrendered", std::move(unrendered)},
@@ -161,7 +173,7 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
 
 void run_data(const DataCommand& command) {
   ConversationReader reader = ConversationReader::of_model(command.model, command.chat);
-  reader.expect_tokenizer();
+  if (!reader.tokenizer) reader.vocabulary = INT32_MAX;  // any token, of lines that hold tokens
   reader.max_tokens = command.max_tokens;
   const Conversations data = survey_conversations(command.file, reader);
   const Figures figures = measure(command, reader, data);

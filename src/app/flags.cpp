@@ -32,6 +32,13 @@ CLI::Validator number_between(int64_t least, int64_t most) {
   return number_between(least, most, fmt::format("from {} to {}", least, most));
 }
 
+const CLI::Validator kShare(
+    [](const std::string& word) -> std::string {
+      double value = -1;
+      const bool is_share = CLI::detail::lexical_cast(word, value) && value >= 0 && value <= 1;  // NaN is none
+      return is_share ? "" : fmt::format("expected a number from 0 to 1, found \"{}\"", word);
+    },
+    "");
 const CLI::Validator kAboveZero = number_between(1, kMost, "above 0");
 const CLI::Validator kNotBelowZero = number_between(0, kMost, "of at least 0");
 
@@ -80,7 +87,7 @@ void bind(CLI::App& app, ChatOptions& o, const std::string& group = "Options") {
 }
 
 CLI::Option* add_bad_lines(CLI::App& app, double& share) {
-  return app.add_option("--bad-lines", share, "share of the lines that may be unfit")->check(CLI::Range(0.0, 1.0));
+  return app.add_option("--bad-lines", share, "share of the lines that may be unfit")->check(kShare);
 }
 
 void bind(CLI::App& app, CaptureOptions& o) {

@@ -72,6 +72,7 @@ uint8_t mask_bit(const Json& entry) {
 }
 
 ConversationReader ConversationReader::of_model(const std::string& directory, const ChatOptions& options) {
+  if (!std::filesystem::is_directory(directory)) throw Error(ErrorKind::file, directory, "is no directory");
   ConversationReader reader;
   reader.model = directory;
   reader.stop_ids = eos_token_ids(directory);
