@@ -215,8 +215,10 @@ TEST_F(Data, LinesThatDoNotFitAreNamedAndPassedOver) {
     std::string line, why;  // no reason: it fits
   } cases[] = {
       {chat(R"("content": null)"), "message 2: content: expected text, found null"},
-      {chat(R"("content": null, "tool_calls": [{"function": {"name": "add", "arguments": "{}"}}])"),
-       "(message 2: content is null)"},
+      {R"({"messages": [{"role": "user", "content": "What is 12 + 30?"}, {"role": "assistant", "content": null, )"
+       R"("tool_calls": [{"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}}]}, )"
+       R"({"role": "tool", "tool_call_id": "a", "content": "42"}, {"role": "assistant", "content": "42."}]})",
+       ""},
       {conversation(""), "the conversation is empty"},
       {conversation(R"({"from": "human", "value": "hi \ud83d there"}, )" + gpt), "malformed JSON: "},
       {conversation(gpt + ", " + human + ", " + gpt), ""},

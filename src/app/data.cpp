@@ -80,29 +80,6 @@ Figures measure(const DataCommand& command, const ConversationReader& reader, co
   return figures;
 }
 
-// What a user should look at before the run.
-std::vector<std::string> warnings(const Conversations& data) {
-  const ChatCounts& chat = data.chat;
-  std::vector<std::string> lines;
-  if (const int64_t other = chat.turns[static_cast<size_t>(SpanRule::common)]; other > 0)
-    lines.push_back(
-        fmt::format("{} turns are trained behind another context than the model is served with (clause c)", other));
-  if (chat.unopened_turns > 0)
-    lines.push_back(fmt::format("{} turns have no reasoning, though the generation prompt always opens a block for it",
-                                chat.unopened_turns));
-  if (chat.added_blocks > 0)
-    lines.push_back(
-        fmt::format("{} turns begin with a block of reasoning that only the template writes", chat.added_blocks));
-  if (2 * chat.repeated_tokens > data.tokens)
-    lines.push_back(
-        fmt::format("{:.0f} % of the tokens are contexts written once more: the template writes earlier turns "
-                    "otherwise than they were given",
-                    100 * share(chat.repeated_tokens, data.tokens)));
-  for (const auto& [what, count] : chat.unrendered)
-    lines.push_back(fmt::format("{} in {} places: the template writes it not, or not whole", what, count));
-  return lines;
-}
-
 void print_table(const ConversationReader& reader, const Conversations& data, const Figures& figures) {
   const ChatCounts& chat = data.chat;
   if (reader.chat) {
@@ -127,7 +104,7 @@ void print_table(const ConversationReader& reader, const Conversations& data, co
   fmt::print("            opens (b), {} behind what any answer shares (c); {} with reasoning,\n", chat.turns[2],
              chat.reasoning_turns);
   fmt::print("            {} empty; {} more are context alone\n", chat.empty_turns, chat.context_turns);
-  for (const std::string& line : warnings(data)) fmt::print("warning     {}\n", line);
+  for (const std::string& line : warnings_of(data)) fmt::print("warning     {}\n", line);
 }
 
 Json to_json(const ConversationReader& reader, const Conversations& data, const Figures& figures) {
@@ -135,7 +112,7 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
   Json unrendered = Json::object({});
   for (const auto& [what, count] : chat.unrendered) unrendered.set(what, count);
   Json::Array unfit(data.lines.first.begin(), data.lines.first.end()), said;
-  for (const std::string& line : warnings(data)) said.emplace_back(line);
+  for (const std::string& line : warnings_of(data)) said.emplace_back(line);
   return Json::object({
       {"template", reader.chat ? Json(reader.chat->chat_template().source()) : Json()},
       {"template_date", reader.chat ? reader.chat->chat_template().date() : ""},
