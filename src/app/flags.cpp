@@ -11,6 +11,7 @@
 #include "app/commands.h"
 #include "app/usage.h"
 #include "base/error.h"
+#include "base/threads.h"
 
 namespace eyrie {
 namespace {
@@ -339,7 +340,7 @@ void set_flag(CLI::Option* option, const std::string& value) {
 
 // Every flag and its value. Paths are absolute: the run may be resumed from another working directory.
 std::string as_toml(CLI::App& app) {
-  for (const char* of_this_call : {"--resume", "--plan"}) app.get_option(of_this_call)->clear();
+  for (const char* of_this_call : {"--resume", "--plan", "--threads"}) app.get_option(of_this_call)->clear();
   for (CLI::Option* option : app.get_options({})) {
     if (option->count() == 0 && option->get_default_str() == "[]")
       option->configurable(false);  // would read as one "[]"
@@ -371,6 +372,9 @@ void parse_and_run(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.allow_extras();
   bind(app, options);
+  int64_t threads = 0;
+  app.add_option("--threads", threads, "default: OMP_NUM_THREADS, or one for each processor that may be used")
+      ->check(number_between(0, kMostThreads));
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -383,6 +387,7 @@ void parse_and_run(int argc, char** argv) {
     throw Error(ErrorKind::usage, argv[0], error.what());
   }
   refuse_unknown(app, argv[0]);
+  set_thread_count(threads);
   finish_parsing(app, options);
   Run(options);
 }
