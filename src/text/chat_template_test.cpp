@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "testing/temporary_directory.h"
+#include "testing/test_names.h"
 #include "text/chat_tokenizer.h"
 
 namespace eyrie {
@@ -99,12 +100,7 @@ TEST_P(BuiltInTemplates, SuperviseTheTurnsOfTheOfficialOnes) {
   EXPECT_GE(compared, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, BuiltInTemplates, ::testing::ValuesIn(names()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, BuiltInTemplates, ::testing::ValuesIn(names()), testing::word_name);
 
 TEST(ChatTemplate, EveryBuiltInOneHasVectors) {
   std::vector<std::string> known;

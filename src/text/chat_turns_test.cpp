@@ -9,6 +9,7 @@
 
 #include "io/atomic_dir.h"
 #include "testing/temporary_directory.h"
+#include "testing/test_names.h"
 #include "text/chat_tokenizer.h"
 
 namespace eyrie {
@@ -173,12 +174,7 @@ TEST_P(ChatTurns, SpansAndSequencesAreAsReadApart) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, ChatTurns, ::testing::ValuesIn(shapes()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, ChatTurns, ::testing::ValuesIn(shapes()), testing::word_name);
 
 }  // namespace
 }  // namespace eyrie

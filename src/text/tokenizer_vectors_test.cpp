@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "io/json.h"
+#include "testing/test_names.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
@@ -89,12 +90,7 @@ TEST_P(TokenizerVectors, OffsetsAscendAndLieOnCharacters) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, testing::ValuesIn(tokenizer_names()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, testing::ValuesIn(tokenizer_names()), testing::word_name);
 
 }  // namespace
 }  // namespace eyrie
