@@ -49,7 +49,7 @@ std::string streamed(const Tokenizer& tokenizer, const std::vector<int32_t>& ids
   return text + decoder.finish();
 }
 
-class TokenizerVectors : public testing::TestWithParam<std::string> {
+class TokenizerVectors : public ::testing::TestWithParam<std::string> {
  protected:
   std::filesystem::path directory_ = vectors_directory() / GetParam();
   Tokenizer tokenizer_ = Tokenizer::from_directory(directory_.string());
@@ -90,7 +90,7 @@ TEST_P(TokenizerVectors, OffsetsAscendAndLieOnCharacters) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, testing::ValuesIn(tokenizer_names()), testing::word_name);
+INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, ::testing::ValuesIn(tokenizer_names()), testing::word_name);
 
 }  // namespace
 }  // namespace eyrie
