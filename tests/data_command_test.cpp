@@ -76,9 +76,10 @@ TEST_F(DataCommand, JsonHoldsTheFiguresOfTheTable) {
       target, lines);
   const std::string found = figures(lines, kFlags, target).dump();
   EXPECT_EQ(found.substr(0, expected.size()), expected);
-  EXPECT_EQ(found.substr(found.find(",\"lengths\"")),
-            R"(,"lengths":{"least":3,"median":24,"nine_tenths":30,"most":30},"turns":{"a":3,"b":0,"c":0,"reasoning":0,)"
-            R"("without_the_reasoning_opened":0,"empty":1,"context":1},"unrendered":{},"warnings":[]})");
+  EXPECT_EQ(
+      found.substr(found.find(",\"lengths\"")),
+      R"(,"lengths":{"least":3,"median":24,"nine_tenths":30,"most":30},"turns":{"a":3,"b":0,"c":0,"reasoning":0,)"
+      R"("without_the_reasoning_opened":0,"with_an_added_block":0,"empty":1,"context":1},"unrendered":{},"warnings":[]})");
   EXPECT_NEAR(Json::parse(found, "found").number("oov_share"), 3.0 / 38, 1e-9);
 }
 
@@ -169,6 +170,7 @@ TEST_F(DataCommand, RepeatedContextsAreCounted) {
       "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
   const Outcome counted =
       eyrie({"tokenize", "--model", target}, {.input = Json::object({{"text", context}}).dump() + "\n"});
+  ASSERT_EQ(counted.status, 0) << counted.error;
   const auto repeated = std::ssize(json_lines(counted.out)[0].array("ids"));
   EXPECT_EQ(found.integer("repeated_tokens"), repeated);
   const double growth = 100.0 * static_cast<double>(repeated) / static_cast<double>(found.integer("tokens") - repeated);

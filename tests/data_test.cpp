@@ -142,7 +142,7 @@ TEST_F(Data, AHeldOutLineWithoutAnswerIsNoPrompt) {
     const Outcome outcome =
         eyrie({"train", "--model", kFledgling, "--data", lines, "--held-out", held_out, "--evaluate-every", "1",
                "--steps", "1", "--ttt-steps", "2", "--draft-vocabulary", "256", "--output", run});
-    EXPECT_EQ(outcome.status, 0) << outcome.error;
+    ASSERT_EQ(outcome.status, 0) << outcome.error;
     EXPECT_TRUE(
         holds(outcome.error,
               held_out +
@@ -215,8 +215,10 @@ TEST_F(Data, LinesThatDoNotFitAreNamedAndPassedOver) {
     std::string line, why;  // no reason: it fits
   } cases[] = {
       {chat(R"("content": null)"), "message 2: content: expected text, found null"},
-      {chat(R"("content": null, "tool_calls": [{"function": {"name": "add", "arguments": "{}"}}])"),
-       "(message 2: content is null)"},
+      {R"({"messages": [{"role": "user", "content": "What is 12 + 30?"}, {"role": "assistant", "content": null, )"
+       R"("tool_calls": [{"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}}]}, )"
+       R"({"role": "tool", "tool_call_id": "a", "content": "42"}, {"role": "assistant", "content": "42."}]})",
+       ""},
       {conversation(""), "the conversation is empty"},
       {conversation(R"({"from": "human", "value": "hi \ud83d there"}, )" + gpt), "malformed JSON: "},
       {conversation(gpt + ", " + human + ", " + gpt), ""},

@@ -50,6 +50,7 @@ TEST(Usage, Typos) {
       {{"generate", "--model", kFledgling, "--prompt", "x", "--output", output}, "--output takes the lines of --input"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--temperature", "-1"}, "temperature: expected"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--temperature", "warm"}, "--temperature"},
+      {{"generate", "--model", kFledgling, "--prompt", "x", "--threads", "1025"}, "expected a number from 0 to 1024"},
       {{"generate", "--model", kFledgling, "--prompt", "x", "--chat-template", "x"},
        "chat-template: \"x\": expected a file or one of"},
       {{"capture", "--model", "m", "--input", "i", "--output", output, "--dtype", "f8"}, "--dtype"},
@@ -173,6 +174,16 @@ TEST(Usage, BadModels) {
     const Outcome outcome = eyrie({"generate", "--model", one.directory, "--prompt", "x"});
     EXPECT_EQ(unlike_failure(outcome, 1, one.message), "") << one.directory;
   }
+}
+
+// An absurd number of threads is an error, not a crash.
+TEST(Usage, AbsurdNumbersOfThreads) {
+  for (const char* command : {"generate", "mask"}) {
+    const Outcome outcome = eyrie({command, "--help"}, {.threads = 100'000});
+    EXPECT_EQ(outcome.status, 0) << command << outcome.error;
+  }
+  const Outcome outcome = eyrie({"generate", "--model", kFledgling, "--prompt", "x"}, {.threads = 100'000});
+  EXPECT_EQ(unlike_failure(outcome, 2, "OMP_NUM_THREADS: expected at most 1024 threads, found 100000"), "");
 }
 
 TEST(Usage, BadConversations) {

@@ -67,29 +67,17 @@ Figures measure(const DataCommand& command, const ConversationReader& reader, co
   Figures figures;
   for (const TokenSequence& one : data.sequences) figures.lengths.push_back(std::ssize(one.input_ids));
   std::sort(figures.lengths.begin(), figures.lengths.end());
-  const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, reader.vocabulary);
+  int64_t vocabulary = reader.tokenizer ? reader.vocabulary : 1;
+  for (const TokenSequence& one : data.sequences)
+    for (const int32_t id : one.input_ids) vocabulary = std::max<int64_t>(vocabulary, id + 1);
+  const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, vocabulary);
   figures.draft_vocabulary =
-      command.draft_vocabulary ? command.draft_vocabulary : std::min(reader.vocabulary, kUsualDraftVocabulary);
+      command.draft_vocabulary ? command.draft_vocabulary : std::min(vocabulary, kUsualDraftVocabulary);
   figures.oov_share = out_of_vocabulary_share(counts, draft_vocabulary_ids(counts, figures.draft_vocabulary));
   if (!reader.tokenizer) return figures;
   const std::vector<int32_t> plain = reader.tokenizer->encode("a", false), full = reader.tokenizer->encode("a", true);
   if (full.size() > plain.size() && full[0] != plain[0]) figures.bos = reader.tokenizer->token_text(full[0]);
   return figures;
-}
-
-// What a user should look at before the run.
-std::vector<std::string> warnings(const Conversations& data) {
-  const ChatCounts& chat = data.chat;
-  std::vector<std::string> lines;
-  if (const int64_t other = chat.turns[static_cast<size_t>(SpanRule::common)]; other > 0)
-    lines.push_back(
-        fmt::format("{} turns are trained behind another context than the model is served with (clause c)", other));
-  if (chat.unopened_turns > 0)
-    lines.push_back(fmt::format("{} turns have no reasoning, though the generation prompt always opens a block for it",
-                                chat.unopened_turns));
-  for (const auto& [what, count] : chat.unrendered)
-    lines.push_back(fmt::format("{} in {} places: the template writes it not, or not whole", what, count));
-  return lines;
 }
 
 void print_table(const ConversationReader& reader, const Conversations& data, const Figures& figures) {
@@ -116,7 +104,7 @@ void print_table(const ConversationReader& reader, const Conversations& data, co
   fmt::print("            opens (b), {} behind what any answer shares (c); {} with reasoning,\n", chat.turns[2],
              chat.reasoning_turns);
   fmt::print("            {} empty; {} more are context alone\n", chat.empty_turns, chat.context_turns);
-  for (const std::string& line : warnings(data)) fmt::print("warning     {}\n", line);
+  for (const std::string& line : warnings_of(data)) fmt::print("warning     {}\n", line);
 }
 
 Json to_json(const ConversationReader& reader, const Conversations& data, const Figures& figures) {
@@ -124,7 +112,7 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
   Json unrendered = Json::object({});
   for (const auto& [what, count] : chat.unrendered) unrendered.set(what, count);
   Json::Array unfit(data.lines.first.begin(), data.lines.first.end()), said;
-  for (const std::string& line : warnings(data)) said.emplace_back(line);
+  for (const std::string& line : warnings_of(data)) said.emplace_back(line);
   return Json::object({
       {"template", reader.chat ? Json(reader.chat->chat_template().source()) : Json()},
       {"template_date", reader.chat ? reader.chat->chat_template().date() : ""},
@@ -150,6 +138,7 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
                               {"c", chat.turns[2]},
                               {"reasoning", chat.reasoning_turns},
                               {"without_the_reasoning_opened", chat.unopened_turns},
+                              {"with_an_added_block", chat.added_blocks},
                               {"empty", chat.empty_turns},
                               {"context", chat.context_turns}})},
       {"unrendered", std::move(unrendered)},
@@ -161,7 +150,7 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
 
 void run_data(const DataCommand& command) {
   ConversationReader reader = ConversationReader::of_model(command.model, command.chat);
-  reader.expect_tokenizer();
+  if (!reader.tokenizer) reader.vocabulary = INT32_MAX;  // any token, of lines that hold tokens
   reader.max_tokens = command.max_tokens;
   const Conversations data = survey_conversations(command.file, reader);
   const Figures figures = measure(command, reader, data);

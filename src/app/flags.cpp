@@ -11,6 +11,7 @@
 #include "app/commands.h"
 #include "app/usage.h"
 #include "base/error.h"
+#include "base/threads.h"
 
 namespace eyrie {
 namespace {
@@ -32,6 +33,13 @@ CLI::Validator number_between(int64_t least, int64_t most) {
   return number_between(least, most, fmt::format("from {} to {}", least, most));
 }
 
+const CLI::Validator kShare(
+    [](const std::string& word) -> std::string {
+      double value = -1;
+      const bool is_share = CLI::detail::lexical_cast(word, value) && value >= 0 && value <= 1;  // NaN is none
+      return is_share ? "" : fmt::format("expected a number from 0 to 1, found \"{}\"", word);
+    },
+    "");
 const CLI::Validator kAboveZero = number_between(1, kMost, "above 0");
 const CLI::Validator kNotBelowZero = number_between(0, kMost, "of at least 0");
 
@@ -80,7 +88,7 @@ void bind(CLI::App& app, ChatOptions& o, const std::string& group = "Options") {
 }
 
 CLI::Option* add_bad_lines(CLI::App& app, double& share) {
-  return app.add_option("--bad-lines", share, "share of the lines that may be unfit")->check(CLI::Range(0.0, 1.0));
+  return app.add_option("--bad-lines", share, "share of the lines that may be unfit")->check(kShare);
 }
 
 void bind(CLI::App& app, CaptureOptions& o) {
@@ -332,7 +340,7 @@ void set_flag(CLI::Option* option, const std::string& value) {
 
 // Every flag and its value. Paths are absolute: the run may be resumed from another working directory.
 std::string as_toml(CLI::App& app) {
-  for (const char* of_this_call : {"--resume", "--plan"}) app.get_option(of_this_call)->clear();
+  for (const char* of_this_call : {"--resume", "--plan", "--threads"}) app.get_option(of_this_call)->clear();
   for (CLI::Option* option : app.get_options({})) {
     if (option->count() == 0 && option->get_default_str() == "[]")
       option->configurable(false);  // would read as one "[]"
@@ -364,6 +372,9 @@ void parse_and_run(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.allow_extras();
   bind(app, options);
+  int64_t threads = 0;
+  app.add_option("--threads", threads, "default: OMP_NUM_THREADS, or one for each processor that may be used")
+      ->check(number_between(0, kMostThreads));
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -376,6 +387,7 @@ void parse_and_run(int argc, char** argv) {
     throw Error(ErrorKind::usage, argv[0], error.what());
   }
   refuse_unknown(app, argv[0]);
+  set_thread_count(threads);
   finish_parsing(app, options);
   Run(options);
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/named.h"
 #include "data/supervision.h"
 #include "io/eos_token_ids.h"
@@ -72,6 +73,7 @@ uint8_t mask_bit(const Json& entry) {
 }
 
 ConversationReader ConversationReader::of_model(const std::string& directory, const ChatOptions& options) {
+  if (!std::filesystem::is_directory(directory)) throw Error(ErrorKind::file, directory, "is no directory");
   ConversationReader reader;
   reader.model = directory;
   reader.stop_ids = eos_token_ids(directory);
@@ -121,9 +123,32 @@ Conversations survey_conversations(const std::string& path, const ConversationRe
   return out;
 }
 
+std::vector<std::string> warnings_of(const Conversations& data) {
+  const ChatCounts& chat = data.chat;
+  std::vector<std::string> lines;
+  if (const int64_t other = chat.turns[static_cast<size_t>(SpanRule::common)]; other > 0)
+    lines.push_back(
+        fmt::format("{} turns are trained behind another context than the model is served with (clause c)", other));
+  if (chat.unopened_turns > 0)
+    lines.push_back(fmt::format("{} turns have no reasoning, though the generation prompt always opens a block for it",
+                                chat.unopened_turns));
+  if (chat.added_blocks > 0)
+    lines.push_back(
+        fmt::format("{} turns begin with a block of reasoning that only the template writes", chat.added_blocks));
+  if (2 * chat.repeated_tokens > data.tokens)
+    lines.push_back(
+        fmt::format("{:.0f} % of the tokens are contexts written once more: the template writes earlier turns "
+                    "otherwise than they were given",
+                    100 * static_cast<double>(chat.repeated_tokens) / static_cast<double>(data.tokens)));
+  for (const auto& [what, count] : chat.unrendered)
+    lines.push_back(fmt::format("{} in {} places: the template writes it not, or not whole", what, count));
+  return lines;
+}
+
 Conversations read_conversations(const std::string& path, const ConversationReader& reader) {
   Conversations out = survey_conversations(path, reader);
   out.lines.expect_few(path, reader.bad_lines);
+  for (const std::string& warning : warnings_of(out)) log_warning(path + ": " + warning);
   return out;
 }
 

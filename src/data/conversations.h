@@ -46,9 +46,12 @@ struct Conversations {
   UnfitLines lines;
   ChatCounts chat;
 };
-// Errors: Error{file} when more than bad_lines are unfit; Error{usage} for what the reader lacks.
+// What a user should look at before a run: contexts that are not those of a server, what the text leaves out.
+std::vector<std::string> warnings_of(const Conversations& data);
+
+// Logs the warnings. Errors: Error{file} when more than bad_lines are unfit; Error{usage} for what the reader lacks.
 Conversations read_conversations(const std::string& path, const ConversationReader& reader);
-// Without the judgement of unfit lines.
+// Without warnings and without the judgement of unfit lines.
 Conversations survey_conversations(const std::string& path, const ConversationReader& reader);
 
 }  // namespace eyrie

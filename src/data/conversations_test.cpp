@@ -185,6 +185,7 @@ TEST(Prompts, EveryFormGivesThePromptOfTheTurnToWrite) {
   EXPECT_EQ(prompts[0].answer, "#### 3");
   EXPECT_EQ(prompts[6].answer, "42");
   EXPECT_EQ(prompts[1].id, "7");
+  EXPECT_EQ(prompts[5].id, "81");
   const auto cut = read_prompts(Lines(R"({"input_ids":[1,7,8,9,4],"loss_mask":[0,1,0,1,0]})").path, with);
   EXPECT_EQ(cut[0].ids, (std::vector<int32_t>{1, 7, 8}));
 }

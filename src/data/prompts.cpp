@@ -65,7 +65,7 @@ std::vector<Prompt> read_lines(const std::string& path, const ConversationReader
   lines = for_each_fit_line(
       path,
       [&](const Json& line) {
-        const Json* found = line.find("id");
+        const Json* found = line.find("id") ? line.find("id") : line.find("question_id");  // MT-bench's
         id = !found ? "" : found->is_text() ? found->as_text() : found->dump();
         Prompt prompt = read_prompt(line, reader);
         prompt.id = std::exchange(id, "");

@@ -21,6 +21,7 @@ using Four = hn::CappedTag<float, 4>;
 constexpr int64_t kLanes = hn::MaxLanes(Floats());
 constexpr int64_t kStep = 2 * kLanes;            // elements of W that one round takes
 constexpr int kOutputs = 4;                      // outputs computed together: their sums make one vector
+constexpr int64_t kLine = 64, kPage = 4096;      // bytes
 constexpr int kMostRows = kLanes == 16 ? 5 : 3;  // rows computed together: what the registers hold
 
 struct Pair {
@@ -101,7 +102,7 @@ struct Ahead {
       near ? __builtin_prefetch(next + o * row_bytes, 0, 3) : __builtin_prefetch(next + o * row_bytes, 0, 2);
     next += kStepBytes;
   }
-  static constexpr int64_t kLine = 64, kPage = 4096, kNearBytes = 16 << 10;
+  static constexpr int64_t kNearBytes = 16 << 10;
   static constexpr int64_t kStepBytes = kStep * static_cast<int64_t>(sizeof(W));
   const char* next;
   const int64_t row_bytes;
@@ -155,6 +156,22 @@ HWY_INLINE void finish(const FewRows& p, int row, int64_t output, int count, con
   for (; o < count; ++o) finish_lanes(hn::CappedTag<float, 1>(), p, row, output + o, totals + o);
 }
 
+// What the sums of a block come to: stored, with what is added to them.
+template <int kRows, int kCount>
+HWY_INLINE void store_block(const FewRows& p, int row, int64_t output, int64_t end_output,
+                            const Vector (&sums)[kRows][kCount]) {
+  const auto count = static_cast<int>(std::min<int64_t>(end_output - output, kCount));
+  const bool plain = count == kCount && !p.bias && !p.added;
+  HWY_UNROLL(8)
+  for (int r = 0; r < kRows; ++r) {
+    float totals[kCount];
+    float* to = plain ? p.y + (row + r) * p.y_stride + output : totals;
+    HWY_UNROLL(2)
+    for (int o = 0; o < kCount; o += kOutputs) store_sums(&sums[r][o], to + o);
+    if (!plain) finish(p, row + r, output, count, totals);
+  }
+}
+
 // kRows rows from `row` times the W rows from `output`. Past the last output the last one is computed again, so that
 // nothing else is read.
 template <int kRows, int kCount, typename W>
@@ -179,16 +196,32 @@ HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_
     const Tails<kCount, W> tails(w, whole, p.in);
     add_step(tails.rows, 0, x + whole, p.packed_stride, sums);
   }
-  const auto count = static_cast<int>(std::min<int64_t>(end_output - output, kCount));
-  const bool plain = count == kCount && !p.bias && !p.added;
-  HWY_UNROLL(8)
-  for (int r = 0; r < kRows; ++r) {
-    float totals[kCount];
-    float* to = plain ? p.y + (row + r) * p.y_stride + output : totals;
-    HWY_UNROLL(2)
-    for (int o = 0; o < kCount; o += kOutputs) store_sums(&sums[r][o], to + o);
-    if (!plain) finish(p, row + r, output, count, totals);
+  store_block(p, row, output, end_output, sums);
+}
+
+// One row of x times kOutputs W rows of a page and more, which come from memory: one after another as they lie there,
+// a page asked for ahead. (Side by side each would be a stream that ends at once.) The sums add in the same order.
+template <typename W>
+HWY_INLINE void multiply_rows_in_order(const FewRows& p, int64_t output, int64_t end_output) {
+  constexpr int64_t kAhead = kPage / static_cast<int64_t>(sizeof(W));
+  Vector sums[1][kOutputs];
+  const int64_t whole = p.in / kStep * kStep;
+  for (int o = 0; o < kOutputs; ++o) {
+    const W* w[1] = {static_cast<const W*>(p.weight) + std::min(output + o, end_output - 1) * p.weight_stride};
+    Vector sum[1][1] = {{hn::Zero(Floats())}};
+    for (int64_t i = 0; i < whole; i += kStep) {
+      HWY_UNROLL(2)
+      for (int64_t line = 0; line < kStep; line += kLine / static_cast<int64_t>(sizeof(W)))
+        __builtin_prefetch(w[0] + i + line + kAhead, 0, 3);
+      add_step(w, i, p.packed + i, p.packed_stride, sum);
+    }
+    if (whole < p.in) {
+      const Tails<1, W> tails(w, whole, p.in);
+      add_step(tails.rows, 0, p.packed + whole, p.packed_stride, sum);
+    }
+    sums[0][o] = sum[0][0];
   }
+  store_block(p, 0, output, end_output, sums);
 }
 
 // `rows` <= kMostRows rows from `row`.
@@ -211,6 +244,10 @@ HWY_INLINE void multiply_group(const FewRows& p, int rows, int row, int64_t outp
 template <typename W>
 void multiply_outputs(const FewRows& p, int64_t first_output, int64_t end_output) {
   if (p.rows == 1) {
+    if (p.weight_stride * static_cast<int64_t>(sizeof(W)) >= kPage) {
+      for (int64_t o = first_output; o < end_output; o += kOutputs) multiply_rows_in_order<W>(p, o, end_output);
+      return;
+    }
     constexpr int kWide = 2 * kOutputs;  // one row alone has too few chains to hide the latency of an addition
     for (int64_t o = first_output; o < end_output; o += kWide) multiply_block<1, kWide, W>(p, 0, o, end_output);
     return;

@@ -44,7 +44,7 @@ TEST_P(FewRows, ARowDoesNotDependOnTheOthers) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, FewRows,
                          ::testing::Values(Sizes{1, 1}, Sizes{7, 3}, Sizes{255, 1001}, Sizes{640, 1001}, Sizes{640, 3},
-                                           Sizes{31, 6}, Sizes{2048, 65}));
+                                           Sizes{31, 6}, Sizes{2048, 65}, Sizes{2101, 67}));
 
 // Training: the same bits again at the same number of threads.
 TEST(Linear, ManyRowsRepeat) {

@@ -10,24 +10,35 @@
 
 namespace eyrie {
 
-void Crew::serve(int64_t thread) {
-  for (int64_t loop = 1;; ++loop) {
-    wait_for(loops_.begun, loop);
-    if (!loops_.call) return;
-    loops_.call(loops_.work, thread);
-    finished_[static_cast<size_t>(thread)].loops.store(loop, std::memory_order_release);
-  }
-}
+namespace {
 
 // After a while the processor is given away: what is waited for may need it.
-void Crew::wait_for(const std::atomic<int64_t>& count, int64_t value) {
+template <typename Ready>
+void spin_until(const Ready& ready) {
   constexpr int kSpins = 1 << 11;
-  for (int spins = 0; count.load(std::memory_order_acquire) != value; ++spins) {
+  for (int spins = 0; !ready(); ++spins) {
     if (spins >= kSpins) std::this_thread::yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
   }
+}
+
+}  // namespace
+
+void Crew::serve(int64_t thread) {
+  for (int64_t seen = 0, loop = 0;; seen = loop) {
+    spin_until([&] { return (loop = loops_.begun.load(std::memory_order_acquire)) != seen; });
+    if (!claim(thread, loop)) continue;  // it came late: others have done its share
+    if (!loops_.call) return;
+    loops_.call(loops_.work, thread);
+    shares_[static_cast<size_t>(thread)].finished.store(loop, std::memory_order_release);
+  }
+}
+
+void Crew::wait_for(int64_t share) const {
+  const std::atomic<int64_t>& finished = shares_[static_cast<size_t>(share)].finished;
+  spin_until([&] { return finished.load(std::memory_order_acquire) == begun_; });
 }
 
 void with_crew(Exec& exec, const std::function<void()>& body) {

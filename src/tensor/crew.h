@@ -1,6 +1,10 @@
 // tensor/crew.h: threads that stay awake between short loops. Opening an OpenMP region takes longer than a small linear
 // layer does, so a decode step opens one around all of its loops: one thread runs the step, the others wait for its
 // loops, spinning. (An OpenMP region inside runs on one thread; so does OpenBLAS: large products belong outside.)
+//
+// A loop has one share for each thread. A share that its thread has not begun when the caller is done with its own is
+// the caller's: on a busy machine, where a thread may not run for milliseconds, nobody waits for it. What a share
+// computes does not depend on who does it.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -10,18 +14,24 @@ namespace eyrie {
 
 class Crew {
  public:
-  explicit Crew(int64_t threads) : threads_(threads), finished_(static_cast<size_t>(threads)) {}
+  explicit Crew(int64_t threads) : threads_(threads), shares_(static_cast<size_t>(threads)) {}
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
   int64_t threads() const { return threads_; }
 
-  // work(thread) once on every thread, 0 on the calling one; returns when all are done. It must not throw.
+  // work(share) once for each of 0 .. threads - 1, the first on the calling thread; returns when all are done. It must
+  // not throw.
   template <typename Work>
   void run(const Work& work) {
     begin([](const void* of, int64_t thread) { (*static_cast<const Work*>(of))(thread); }, &work);
     work(int64_t{0});
-    wait();
+    for (int64_t share = 1; share < threads_; ++share) {
+      if (claim(share, begun_))
+        work(share);
+      else
+        wait_for(share);
+    }
   }
 
   void serve(int64_t thread);  // until dismissed
@@ -30,30 +40,35 @@ class Crew {
  private:
   using Call = void (*)(const void* work, int64_t thread);
   // A hand-over costs one cache line each way, and the calling thread does not wait for the first: what it writes
-  // stands in one line, what each other thread writes in a line of its own, and nothing is read, modified and written.
+  // stands in one line, what each other thread writes in a line of its own, which the caller only reads as long as its
+  // thread is there.
   struct alignas(64) Loops {
     std::atomic<int64_t> begun{0};
     Call call = nullptr;
     const void* work = nullptr;
   };
-  struct alignas(64) Finished {
-    std::atomic<int64_t> loops{0};
+  struct alignas(64) Share {
+    std::atomic<int64_t> claimed{0}, finished{0};  // the last loop of which it was; claimed by others, finished stays
   };
 
   void begin(Call call, const void* work) {
     loops_.call = call, loops_.work = work;
     loops_.begun.store(++begun_, std::memory_order_release);
   }
-  void wait() const {
-    for (int64_t thread = 1; thread < threads_; ++thread)
-      wait_for(finished_[static_cast<size_t>(thread)].loops, begun_);
+  // Whether the share of this loop is now the calling thread's to do: at most one thread hears yes. Behind a yes the
+  // loop cannot end, so its call may be read.
+  bool claim(int64_t share, int64_t loop) {
+    std::atomic<int64_t>& claimed = shares_[static_cast<size_t>(share)].claimed;
+    int64_t before = loop - 1;
+    return claimed.load(std::memory_order_acquire) == before &&
+           claimed.compare_exchange_strong(before, loop, std::memory_order_acq_rel);
   }
-  static void wait_for(const std::atomic<int64_t>& count, int64_t value);
+  void wait_for(int64_t share) const;  // begun by its thread
 
   const int64_t threads_;
   int64_t begun_ = 0;
   Loops loops_;
-  std::vector<Finished> finished_;
+  std::vector<Share> shares_;
 };
 
 }  // namespace eyrie

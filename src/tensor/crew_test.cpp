@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <atomic>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "tensor/exec.h"
@@ -34,6 +36,37 @@ TEST(Crew, EveryThreadRunsEveryLoopOnce) {
     });
     for (const int64_t sum : runs) EXPECT_EQ(sum, 300 * 299 / 2);
   }
+}
+
+// Nobody serves: the caller does every share. One who comes later gets none of the loops that are over.
+TEST(Crew, SharesThatNobodyBeginsAreTheCallers) {
+  Crew crew(3);
+  std::vector<int64_t> runs(3, 0);
+  for (int64_t loop = 1; loop <= 10; ++loop) crew.run([&](int64_t share) { runs[static_cast<size_t>(share)] += loop; });
+  EXPECT_EQ(runs, std::vector<int64_t>(3, 55));
+  std::thread late([&] { crew.serve(1); });
+  std::thread later([&] { crew.serve(2); });
+  crew.dismiss();
+  late.join(), later.join();
+  EXPECT_EQ(runs, std::vector<int64_t>(3, 55));
+}
+
+// Threads that come and go while loops run, each share once.
+TEST(Crew, ThreadsThatComeLateTakeNoShareTwice) {
+  constexpr int64_t kThreads = 4, kLoops = 20'000;
+  Crew crew(kThreads);
+  std::vector<std::thread> others;
+  std::atomic<int64_t> total{0};
+  for (int64_t loop = 0; loop < kLoops; ++loop) {
+    if (loop % (kLoops / 8) == 1 && std::ssize(others) + 1 < kThreads)
+      others.emplace_back([&crew, thread = std::ssize(others) + 1] { crew.serve(thread); });
+    std::atomic<int64_t> mask{0};
+    crew.run([&](int64_t share) { total += 1, mask.fetch_xor(int64_t{1} << share); });
+    ASSERT_EQ(mask, (1 << kThreads) - 1) << loop;
+  }
+  crew.dismiss();
+  for (std::thread& other : others) other.join();
+  EXPECT_EQ(total, kThreads * kLoops);
 }
 
 TEST(Crew, ALoopSeesWhatTheOneBeforeWrote) {

@@ -58,6 +58,7 @@ HWY_AFTER_NAMESPACE();
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/time.h"
 #include "tensor/buffer.h"
@@ -122,12 +123,21 @@ double read_bandwidth_bytes_per_second(int64_t footprint_bytes) {
 }
 
 double hand_over_seconds() {
-  constexpr int kLoops = 20'000;
+  constexpr int64_t kLoops = 20'000;
   Exec exec;
   double loops_per_second = 0;
   with_crew(exec, [&] {
     loops_per_second = best_rate([&] {
-      for (int loop = 0; exec.crew && loop < kLoops; ++loop) exec.crew->run([](int64_t) {});
+      if (!exec.crew) return double{kLoops};
+      std::atomic<int64_t> answers{0};
+      const int64_t others = exec.crew->threads() - 1;
+      // The caller waits for the answers: it would take shares that the others have not begun yet.
+      for (int64_t loop = 1; loop <= kLoops; ++loop)
+        exec.crew->run([&](int64_t share) {
+          if (share > 0) return void(answers.fetch_add(1, std::memory_order_release));
+          while (answers.load(std::memory_order_acquire) < loop * others) {
+          }
+        });
       return double{kLoops};
     });
   });

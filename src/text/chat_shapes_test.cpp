@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "io/atomic_dir.h"
+#include "testing/test_names.h"
 #include "text/jinja/jinja.h"
 
 namespace eyrie {
@@ -68,12 +69,7 @@ TEST_P(ChatShapes, RenderAsInPython) {
   EXPECT_GE(compared, 15);
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, ChatShapes, ::testing::ValuesIn(shapes()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, ChatShapes, ::testing::ValuesIn(shapes()), testing::word_name);
 
 }  // namespace
 }  // namespace eyrie

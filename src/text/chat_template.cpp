@@ -22,15 +22,23 @@ struct Found {
   std::optional<std::string> tool_text;
 };
 
+// A config file beside the template; nothing when there is none.
+std::optional<Json> read_config(const fs::path& path) {
+  if (!fs::exists(path)) return std::nullopt;
+  Json config = Json::parse_file(path.string());
+  if (!config.is_object())
+    throw Error(ErrorKind::file, path.string(), "expected an object, found " + config.dump().substr(0, 40));
+  return config;
+}
+
 // "chat_template": a text, or a list of {"name", "template"} of which `default` and `tool_use` are taken.
 std::optional<Found> in_json(const fs::path& path) {
-  if (!fs::exists(path)) return std::nullopt;
-  const Json config = Json::parse_file(path.string());
-  const Json* value = config.find("chat_template");
+  const auto config = read_config(path);
+  const Json* value = config ? config->find("chat_template") : nullptr;
   if (!value) return std::nullopt;
   if (value->is_text()) return Found{path.string(), value->as_text(), {}};
   std::optional<std::string> text, tool_text;
-  for (const Json& entry : value->as_array()) {
+  for (const Json& entry : config->array("chat_template")) {
     if (entry.text("name") == "default") text = entry.text("template");
     if (entry.text("name") == "tool_use") tool_text = entry.text("template");
   }
@@ -41,6 +49,8 @@ std::optional<Found> in_json(const fs::path& path) {
 std::optional<Found> in_directory(const fs::path& directory) {
   const fs::path jinja = directory / "chat_template.jinja";
   const fs::path tools = directory / "additional_chat_templates" / "tool_use.jinja";
+  if (fs::exists(fs::symlink_status(jinja)) && !fs::is_regular_file(jinja))
+    throw Error(ErrorKind::file, jinja.string(), "is no file");
   if (fs::exists(jinja))
     return Found{jinja.string(), read_file(jinja), fs::exists(tools) ? std::optional(read_file(tools)) : std::nullopt};
   if (auto found = in_json(directory / "chat_template.json")) return found;
@@ -59,13 +69,13 @@ Found named(const std::string& name) {
 Json read_special_tokens(const fs::path& directory) {
   Json tokens = Json::object({});
   for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    if (!fs::exists(directory / file)) continue;
-    const Json config = Json::parse_file((directory / file).string());
+    const auto config = read_config(directory / file);
+    if (!config) continue;
     for (const char* key :
          {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
-      const Json* value = config.find(key);
+      const Json* value = config->find(key);
       if (!value) continue;
-      tokens.set(key, value->is_object() ? value->text("content") : value->as_text());
+      tokens.set(key, value->is_object() ? value->text("content") : config->text(key));
     }
   }
   return tokens;
@@ -77,6 +87,8 @@ Json read_arguments(const std::vector<std::string>& words) {
     const size_t equals = word.find('=');
     if (equals == 0 || equals == word.npos)
       throw Error(ErrorKind::usage, "template-arg", fmt::format("expected KEY=VALUE, found \"{}\"", word));
+    if (ChatTemplate::is_reserved(word.substr(0, equals)))
+      throw Error(ErrorKind::usage, "template-arg", fmt::format("{} is not to be set", word.substr(0, equals)));
     const std::string value = word.substr(equals + 1);
     try {
       arguments.set(word.substr(0, equals), Json::parse(value, "template-arg"));
@@ -97,7 +109,8 @@ std::tm read_date(const std::string& text) {
   for (const char* form : {kDateForm, "%Y-%m-%d"}) {
     date = {};
     const char* end = strptime(text.c_str(), form, &date);
-    if (end && *end == 0) return date;
+    const std::tm said = date;
+    if (end && *end == 0 && std::mktime(&date) != -1 && date.tm_mday == said.tm_mday) return date;
   }
   throw Error(ErrorKind::usage, "template-date",
               fmt::format("expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, found \"{}\"", text));
@@ -123,14 +136,6 @@ bool write_arguments_out(Json::Array& messages) {
   return any;
 }
 
-// What a template that joins content to its text fails at: " (message 2: content is null)".
-std::string null_contents(const Json::Array& messages) {
-  std::string text;
-  for (size_t i = 0; i < messages.size(); ++i)
-    if (!messages[i].find("content")) text += fmt::format(" (message {}: content is null)", i + 1);
-  return text;
-}
-
 }  // namespace
 
 std::string date_text(std::time_t instant) {
@@ -148,7 +153,23 @@ std::optional<ChatTemplate> ChatTemplate::of_model(const std::string& directory,
   made.special_tokens_ = read_special_tokens(directory);
   made.arguments_ = read_arguments(options.template_args);
   made.now_ = read_date(options.template_date.empty() ? date_text(std::time(nullptr)) : options.template_date);
+  made.content_of_calls_ = made.find_content_of_calls();
   return made;
+}
+
+// Null, as servers hand it on, where the template writes the call then; some would fail, or write None: an empty text.
+Json ChatTemplate::find_content_of_calls() const {
+  const Json function = Json::object({{"name", "zebu"}, {"arguments", Json::object({})}});
+  const Json call = Json::object({{"id", "call12345"}, {"type", "function"}, {"function", function}});
+  Conversation probe = user_turn("amok");
+  probe.messages.push_back(
+      Json::object({{"role", "assistant"}, {"content", Json()}, {"tool_calls", Json::Array{call}}}));
+  try {
+    const std::string text = render(probe, probe.messages, false, std::nullopt).text;
+    if (text.find("zebu") != text.npos && text.find("None") == text.npos) return {};
+  } catch (const Error&) {
+  }
+  return "";
 }
 
 JinjaOutput ChatTemplate::render(const Conversation& conversation, const Json::Array& messages, bool generation_prompt,
@@ -156,26 +177,33 @@ JinjaOutput ChatTemplate::render(const Conversation& conversation, const Json::A
   Json variables = special_tokens_;
   // Templates call the reasoning of a message by one of three names.
   Json::Array named = messages;
-  for (Json& message : named)
+  for (Json& message : named) {
     for (const char* name : {"reasoning", "thinking"})
       if (message.find("reasoning_content") && mentions(name)) message.set(name, std::string(reasoning_of(message)));
+    if (message.find("tool_calls") && content_of(message).empty()) message.set("content", content_of_calls_);
+  }
   variables.set("tools", conversation.tools);
   variables.set("documents", conversation.documents);
   variables.set("add_generation_prompt", generation_prompt);
   for (const char* name : {"enable_thinking", "thinking"})
     if (thinking && mentions(name)) variables.set(name, *thinking);
   for (const Json* arguments : {&arguments_, &conversation.arguments})
-    for (const auto& [key, value] : arguments->as_members()) variables.set(key, value);
+    for (const auto& [key, value] : arguments->as_members())
+      if (!is_reserved(key)) variables.set(key, value);
   const JinjaTemplate& text = tool_text_ && !conversation.tools.is_null() ? *tool_text_ : text_;
   for (;;) {
     try {
       return text.render(variables.set("messages", named), now_);
-    } catch (const Error& error) {
+    } catch (const Error&) {
       // Some templates join the arguments of calls to their text as they come from a server: as JSON text.
-      if (write_arguments_out(named)) continue;
-      throw Error(error.kind(), "", error.what() + null_contents(messages));
+      if (!write_arguments_out(named)) throw;
     }
   }
+}
+
+bool ChatTemplate::is_reserved(std::string_view variable) {
+  return variable == "messages" || variable == "tools" || variable == "documents" ||
+         variable == "add_generation_prompt";
 }
 
 bool ChatTemplate::mentions(std::string_view name) const {

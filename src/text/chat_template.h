@@ -42,6 +42,7 @@ class ChatTemplate {
   JinjaOutput render(const Conversation& conversation, const Json::Array& messages, bool generation_prompt,
                      std::optional<bool> thinking) const;
 
+  static bool is_reserved(std::string_view variable);  // set by what is rendered alone
   bool mentions(std::string_view name) const;
   std::string_view special_token(std::string_view name) const;  // "eos_token"; empty: the model names none
 
@@ -50,12 +51,14 @@ class ChatTemplate {
   std::string date() const;                              // "2026-11-30 12:00:00"; empty: the template never asks
 
  private:
+  Json find_content_of_calls() const;
   explicit ChatTemplate(JinjaTemplate text) : text_(std::move(text)) {}
   JinjaTemplate text_;
   std::optional<JinjaTemplate> tool_text_;  // for conversations with tools
   std::string source_, hash_;
   Json special_tokens_ = Json::object({});
   Json arguments_ = Json::object({});
+  Json content_of_calls_;  // of a message that holds calls and no words
   std::tm now_ = {};
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "testing/temporary_directory.h"
+#include "testing/test_names.h"
 #include "text/chat_tokenizer.h"
 
 namespace eyrie {
@@ -99,12 +100,7 @@ TEST_P(BuiltInTemplates, SuperviseTheTurnsOfTheOfficialOnes) {
   EXPECT_GE(compared, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, BuiltInTemplates, ::testing::ValuesIn(names()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, BuiltInTemplates, ::testing::ValuesIn(names()), testing::word_name);
 
 TEST(ChatTemplate, EveryBuiltInOneHasVectors) {
   std::vector<std::string> known;
@@ -184,6 +180,8 @@ TEST_F(TemplateOfModel, ArgumentsAndDate) {
   EXPECT_EQ(text(told), "x=1 [1, True] True 30 Nov 2026 12:34");
   EXPECT_EQ(ChatTemplate::of_model(directory_.path(), told)->date(), "2026-11-30 12:34:56");
   EXPECT_NE(error({.template_args = {"a"}}).find("expected KEY=VALUE, found \"a\""), std::string::npos);
+  EXPECT_NE(error({.template_args = {"messages=[]"}}).find("messages is not to be set"), std::string::npos);
+  EXPECT_NE(error({.template_date = "2026-02-30"}).find("expected YYYY-MM-DD"), std::string::npos);
   EXPECT_NE(error({.template_date = "yesterday"}).find("expected YYYY-MM-DD"), std::string::npos);
   file("chat_template.jinja", "no date");
   EXPECT_EQ(ChatTemplate::of_model(directory_.path(), told)->date(), "");
@@ -192,6 +190,14 @@ TEST_F(TemplateOfModel, ArgumentsAndDate) {
 TEST_F(TemplateOfModel, ErrorsNameTheFile) {
   file("tokenizer_config.json", R"({"chat_template": [{"name": "rag", "template": "x"}]})");
   EXPECT_NE(error({}).find("tokenizer_config.json: chat_template: expected one named \"default\""), std::string::npos);
+  for (const char* wrong : {"[]", R"({"chat_template": 3})", R"({"chat_template": "x", "bos_token": 5})"}) {
+    file("tokenizer_config.json", wrong);
+    EXPECT_NE(error({}).find("tokenizer_config.json: "), std::string::npos) << error({});
+  }
+  std::filesystem::create_symlink("nowhere", directory_.file("chat_template.jinja"));
+  EXPECT_NE(error({}).find("chat_template.jinja: is no file"), std::string::npos) << error({});
+  std::filesystem::remove(directory_.file("chat_template.jinja"));
+  file("tokenizer_config.json", "{}");
   file("chat_template.jinja", "a\n{% nonsense %}");
   EXPECT_NE(error({}).find("chat_template.jinja:2"), std::string::npos) << error({});
 }

@@ -31,7 +31,25 @@ bool holds_content(std::string_view text, std::string_view content) {
   return true;
 }
 
+// How many of the message's calls, by their names, the text leaves out.
+int64_t lost_calls(const Json& message, const std::string& text, int64_t& calls) {
+  int64_t lost = 0;
+  calls = 0;
+  if (!message.find("tool_calls")) return 0;
+  for (const Json& call : message.array("tool_calls")) {
+    const Json& function = call.find("function") ? call.at("function") : call;
+    ++calls;
+    lost += function.find("name") && text.find(function.text("name")) == text.npos;
+  }
+  return lost;
+}
+
 }  // namespace
+
+struct ChatTokenizer::Context {
+  std::string text;
+  EncodedText tokens;
+};
 
 // The written part of a turn.
 struct ChatTokenizer::Written {
@@ -87,8 +105,26 @@ ChatTokenizer::Written ChatTokenizer::encode_written(const TurnWriter& writer, c
   return written;
 }
 
+// Tokens before an added token that is cut out of the text do not depend on what stands behind it: those that two
+// contexts share are kept.
+void ChatTokenizer::encode_context(const std::string& text, Context& context) const {
+  const auto shared = static_cast<size_t>(
+      std::mismatch(text.begin(), text.end(), context.text.begin(), context.text.end()).first - text.begin());
+  auto& [ids, begin] = context.tokens;
+  size_t kept = ids.size();
+  while (kept > 0 && !(kept < ids.size() && begin[kept] <= shared && tokenizer_.is_cut_out(ids[kept - 1]))) --kept;
+  kept -= kept > 0;  // the added token itself may be another now
+  const size_t from = kept > 0 ? begin[kept] : 0;
+  const EncodedText rest = tokenizer_.encode_with_offsets(std::string_view(text).substr(from));
+  ids.resize(kept), begin.resize(kept);
+  ids.insert(ids.end(), rest.ids.begin(), rest.ids.end());
+  for (const size_t at : rest.begin) begin.push_back(from + at);
+  context.text = text;
+}
+
 std::vector<ChatSequence> ChatTokenizer::encode(const Conversation& conversation, ChatCounts& counts) const {
   std::vector<ChatSequence> sequences;
+  Context context;         // of the turn before
   size_t before_stop = 0;  // ids of the latest sequence up to but without its last stop token
   for (size_t i = 0; i < conversation.messages.size(); ++i) {
     if (!is_answer(conversation, i)) {
@@ -97,7 +133,13 @@ std::vector<ChatSequence> ChatTokenizer::encode(const Conversation& conversation
     }
     const TurnWriter writer(template_, conversation, i);
     const ChatTurn turn = writer.write();
-    std::vector<int32_t> ids = tokenizer_.encode_with_offsets(turn.context).ids;
+    int64_t calls = 0;
+    if (const int64_t lost = lost_calls(conversation.messages[i], turn.written, calls); lost > 0) {
+      counts.unrendered["tool call"] += lost;
+      if (lost == calls && ++counts.context_turns) continue;  // what is left of it is no answer
+    }
+    encode_context(turn.context, context);
+    std::vector<int32_t> ids = context.tokens.ids;
     const Written written = encode_written(writer, turn);
     if (sequences.empty() || !goes_on(ids, sequences.back().ids, before_stop)) {
       if (!sequences.empty()) counts.repeated_tokens += static_cast<int64_t>(ids.size());
@@ -123,7 +165,7 @@ void ChatTokenizer::count_line(const Conversation& conversation, ChatCounts& cou
   if (!conversation.tools.is_null() && !template_.mentions("tools")) ++counts.unrendered["tools"];
   if (!conversation.documents.is_null() && !template_.mentions("documents")) ++counts.unrendered["documents"];
   for (const auto& [key, value] : conversation.arguments.as_members())
-    if (!template_.mentions(key)) ++counts.unrendered["chat_template_kwargs: " + key];
+    if (ChatTemplate::is_reserved(key) || !template_.mentions(key)) ++counts.unrendered["chat_template_kwargs: " + key];
 }
 
 // What the turn and the messages that it answers hold, and whether its text shows it.
@@ -132,6 +174,7 @@ void ChatTokenizer::count(const Conversation& conversation, size_t index, const 
   ++counts.turns[static_cast<size_t>(turn.rule)];
   counts.reasoning_turns += writer.reasons();
   counts.unopened_turns += turn.opened && !writer.reasons();
+  counts.added_blocks += !turn.opened && !writer.reasons() && trim_white_space(turn.written).starts_with("<think>");
   size_t first = index;
   while (first > 0 && !is_answer(conversation, first - 1)) --first;
   for (size_t i = first; i <= index; ++i) {

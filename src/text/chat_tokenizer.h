@@ -32,6 +32,7 @@ struct ChatCounts {
   int64_t context_turns = 0;                  // assistant's turns that nothing asks for: context alone
   int64_t reasoning_turns = 0;                // rendered as thinking; the others as not
   int64_t unopened_turns = 0;                 // without reasoning behind a prompt that always opens a block for it
+  int64_t added_blocks = 0;                   // begun by a block that neither prompt nor data holds
   int64_t empty_turns = 0;                    // nothing but a stop token
   int64_t repeated_tokens = 0;                // of contexts that stand once more, in a sequence of their own
   std::map<std::string, int64_t> unrendered;  // what the data holds and the text does not: "content of a user" …
@@ -41,7 +42,7 @@ struct ChatCounts {
 
 class ChatTokenizer {
  public:
-  // `config_stop_ids`: the eos_token_id of the model's config files. Error{file}: an eos_token that is no token.
+  // `config_stop_ids`: the eos_token_id of the model's config files.
   ChatTokenizer(Tokenizer tokenizer, ChatTemplate chat_template, std::vector<int32_t> config_stop_ids);
 
   // Every turn that can be supervised, in as few sequences as it takes; none without such a turn. Errors: Error{input}.
@@ -55,7 +56,9 @@ class ChatTokenizer {
   const std::vector<int32_t>& stop_ids() const { return stop_ids_; }
 
  private:
+  struct Context;
   struct Written;
+  void encode_context(const std::string& text, Context& context) const;
   Written encode_written(const TurnWriter& writer, const ChatTurn& turn) const;
   void add_stop(std::optional<int32_t> id);
   bool is_stop(int32_t id) const;

@@ -258,6 +258,74 @@ TEST(ChatTokenizer, ThinkingFollowsTheTurn) {
       head + "«<think></think>Yes.<|im_end|>»\n");
 }
 
+// Null where the template writes the call then, an empty text where it would fail or write None: whatever the data
+// says.
+TEST(ChatTokenizer, ContentOfCallsIsWhatTheTemplateTakes) {
+  const std::string
+      begin = "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\\n' }}",
+      end =
+          "{{ '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+  const std::string call = "{% for c in m.tool_calls or [] %}{{ '<tool_call>' ~ c.function.name }}{% endfor %}";
+  const std::string templates[] = {
+      begin + "{{ m.content + '' }}" + call + end, begin + "{{ m.content }}" + call + end,
+      begin + "{% if m.content is none %}" + call + "{% else %}{{ m.content }}{% endif %}" + end};
+  for (const std::string& text : templates) {
+    Model model(text);
+    for (const char* content : {"null", "\"\""})
+      EXPECT_EQ(model.only(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":)" +
+                           std::string(content) +
+                           R"(,"tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]}]})"),
+                "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n«<tool_call>f<|im_end|>»\n")
+          << text << content;
+  }
+}
+
+// A turn of calls that the text does not show is no answer: what is left of it would teach to say nothing.
+TEST(ChatTokenizer, TurnsWhoseCallsAreLostAreContext) {
+  Model model(kChatml);
+  EXPECT_EQ(model.only(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"tool_calls":
+      [{"name":"add","arguments":{}}]},{"role":"tool","content":"4"},{"role":"assistant","content":"Four."}]})"),
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<|im_end|>\n<|im_start|>tool\n4<|im_end|>\n"
+            "<|im_start|>assistant\n«Four.<|im_end|>»\n");
+  EXPECT_EQ(model.counts.unrendered.at("tool call"), 1);
+  EXPECT_EQ(model.counts.context_turns, 1);
+}
+
+// W goes on from a prompt that opens a block, and closes it at once: the thought would be lost.
+TEST(ChatTokenizer, AThoughtThatTheTemplateDropsIsWritten) {
+  Model model(
+      "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\n' }}"
+      "{% if m.role == 'assistant' %}{{ '<think></think>' }}{% endif %}{{ m.content ~ '<|im_end|>\n' }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>' }}{% endif %}");
+  const std::string head = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>";
+  EXPECT_EQ(
+      model.only(
+          R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes.","thinking":"Hm."}]})"),
+      head + "«Hm.\n</think>\n\nYes.<|im_end|>»\n");
+  EXPECT_EQ(model.only(kOne), head + "«</think>Yes.<|im_end|>»\n");
+  EXPECT_EQ(model.counts.unopened_turns, 1);
+}
+
+TEST(ChatTokenizer, BlocksThatOnlyTheTemplateWritesAreCounted) {
+  Model model(
+      "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\n' }}"
+      "{% if m.role == 'assistant' %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{{ m.content ~ '<|im_end|>\n' }}{% "
+      "endfor %}"
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}");
+  model.only(kOne);
+  EXPECT_EQ(model.counts.added_blocks, 1);
+  EXPECT_EQ(model.counts.turns[0], 1);
+}
+
+TEST(ChatTokenizer, ALineCannotAskForAnotherPrompt) {
+  Model model(kChatml);
+  const std::string plain = model.only(kOne);
+  EXPECT_EQ(model.only(R"({"chat_template_kwargs":{"add_generation_prompt":true,"messages":[]},"messages":[
+      {"role":"user","content":"Hi"},{"role":"assistant","content":"Yes."}]})"),
+            plain);
+  EXPECT_EQ(model.counts.unrendered.size(), 2u);
+}
+
 TEST(ChatTokenizer, StopTokensAreAUnion) {
   EXPECT_EQ(Model(kChatml, "qwen2", {5, 778}, R"({"eos_token": "<|endoftext|>"})").chat->stop_ids(),
             (std::vector<int32_t>{5, 778, 780}));

@@ -44,13 +44,13 @@ std::string_view without_opening(std::string_view content, std::string_view prom
   return content.starts_with(spaces) ? content.substr(spaces.size()) : content;
 }
 
-// Thought that is not blank, in a field or before the content's </think>.
-bool holds_reasoning(const Json& turn) {
-  std::string_view inside = content_of(turn);
-  const size_t end = inside.find(kThinkEnd);
-  inside = end == inside.npos ? "" : inside.substr(0, end);
+// In a field or before the content's </think>; empty: none, or a blank one.
+std::string_view thought_of(const Json& turn) {
+  if (const std::string_view field = trim_white_space(reasoning_of(turn)); !field.empty()) return field;
+  const size_t end = content_of(turn).find(kThinkEnd);
+  std::string_view inside = end == std::string_view::npos ? "" : content_of(turn).substr(0, end);
   if (const size_t begin = inside.rfind("<think>"); begin != inside.npos) inside.remove_prefix(begin + 7);
-  return !trim_white_space(reasoning_of(turn)).empty() || !trim_white_space(inside).empty();
+  return trim_white_space(inside);
 }
 
 }  // namespace
@@ -66,7 +66,8 @@ TurnWriter::TurnWriter(const ChatTemplate& chat_template, const Conversation& co
       conversation_(conversation),
       index_(index),
       turn_(conversation.messages[index]),
-      reasons_(holds_reasoning(turn_)),
+      thought_(thought_of(turn_)),
+      reasons_(!thought_.empty()),
       before_(conversation.messages.begin(), conversation.messages.begin() + static_cast<std::ptrdiff_t>(index)) {}
 
 bool TurnWriter::empty() const { return content_of(turn_).empty() && !turn_.find("tool_calls") && !reasons_; }
@@ -122,8 +123,7 @@ std::optional<std::string> TurnWriter::open_block(const std::string& context, co
   const std::string end = fmt::format("</{}>", tag);
   if (content.find(end) != content.npos)
     return std::string(without_opening(content, context, tag)) + behind_answer(whole);
-  const std::string_view thought = trim_white_space(reasoning);
-  if (!thought.empty() && whole.find(thought, shared_begin(whole)) == whole.npos)
+  if (!trim_white_space(reasoning).empty() && whole.find(thought_, shared_begin(whole)) == whole.npos)
     return fmt::format("{}\n{}\n\n{}{}", reasoning, end, content, behind_answer(whole));
   return std::nullopt;
 }
@@ -137,12 +137,17 @@ ChatTurn TurnWriter::write() const {
   turn.context = context();
   turn.opened = !open_tag(turn.context).empty();
   turn.whole = whole.text;
-  if (!whole.text.starts_with(turn.context)) {
+  const bool goes_on = whole.text.starts_with(turn.context);
+  // A prompt that opens a block, and a turn that closes it without the thought: the model would have written that.
+  const bool loses_thought = turn.opened && whole.text.find(thought_, turn.context.size()) == whole.text.npos;
+  if (!goes_on || loses_thought) {
     if (auto written = open_block(turn.context, whole.text)) {
       turn.rule = SpanRule::open_block;
       turn.written = std::move(*written);
       return turn;
     }
+  }
+  if (!goes_on) {
     turn.rule = SpanRule::common;
     turn.context = whole.text.substr(0, shared_begin(whole.text));
   }

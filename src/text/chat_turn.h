@@ -3,7 +3,8 @@
 //   C = the messages before the turn with a generation prompt, W = those up to the turn without one
 //   a  W begins with C                                          context C, written: the rest of W
 //   b  C ends in a tag that opens a block (<think>), and the    context C, written: the turn as the model wrote it,
-//      turn holds that block though W does not                  its block included, then the tail
+//      turn holds that block though W does not (also where      its block included, then the tail
+//      W begins with C: it would lose the thought)
 //   c  else                                                     context: what W shares with the same turn of other
 //                                                               words; written: the rest of W
 //   tail = what the template writes behind any content: the common suffix of the turn with two different words
@@ -55,6 +56,7 @@ class TurnWriter {
   const Conversation& conversation_;
   const size_t index_;
   const Json& turn_;
+  std::string_view thought_;
   bool reasons_;
   Json::Array before_;
 };

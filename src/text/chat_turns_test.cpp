@@ -9,6 +9,7 @@
 
 #include "io/atomic_dir.h"
 #include "testing/temporary_directory.h"
+#include "testing/test_names.h"
 #include "text/chat_tokenizer.h"
 
 namespace eyrie {
@@ -161,6 +162,10 @@ TEST_P(ChatTurns, SpansAndSequencesAreAsReadApart) {
       EXPECT_EQ(runs[run].sequence, sequence) << row.dump();
       EXPECT_EQ(runs[run].before, turn.text("context")) << row.dump();
       EXPECT_TRUE(turn.text("span").starts_with(runs[run].text)) << runs[run].text << "\n" << row.dump();
+      // Tokens that contexts share are kept from turn to turn: they are those of the whole text.
+      const std::vector<int32_t> whole = tokenizer_.encode_with_offsets(turn.text("context")).ids;
+      const std::vector<int32_t>& found_ids = sequences[runs[run].sequence].ids;
+      EXPECT_TRUE(std::equal(whole.begin(), whole.end(), found_ids.begin())) << row.dump();
       const bool goes_on = run + 1 < runs.size() && runs[run + 1].sequence == sequence;
       EXPECT_TRUE(goes_on || runs[run].text + runs[run].last == turn.text("span")) << row.dump();
       ++run;
@@ -169,12 +174,7 @@ TEST_P(ChatTurns, SpansAndSequencesAreAsReadApart) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, ChatTurns, ::testing::ValuesIn(shapes()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, ChatTurns, ::testing::ValuesIn(shapes()), testing::word_name);
 
 }  // namespace
 }  // namespace eyrie

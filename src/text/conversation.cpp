@@ -92,7 +92,10 @@ Json read_content(const Json& message) {
 }
 
 Json read_message(const Json& message) {
-  const std::string& name = message.find("role") ? message.text("role") : message.text("from");
+  const Json* found = message.find("role") ? message.find("role") : message.find("from");
+  if (!found || !found->is_text())
+    throw unfit(fmt::format("role: expected text, found {}", found ? found->dump().substr(0, 40) : "null"));
+  const std::string& name = found->as_text();
   const Role* role = find_named(kRoles, name);
   if (!role) throw unfit(fmt::format("role \"{}\": expected one of {}", name, names_of(kRoles)));
   Json read = Json::object({{"role", std::string(role->role)}, {"content", read_content(message)}});

@@ -86,6 +86,7 @@ TEST(Conversation, ContentIsTextOrPartsOfText) {
   EXPECT_EQ(error_of(R"({"messages":[{"role":"user","content":7}]})"), "message 1: content: expected text, found 7");
   EXPECT_EQ(error_of(R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null}]})"),
             "message 2: content: expected text, found null");
+  EXPECT_EQ(error_of(R"({"messages":[{"role":null,"content":"x"}]})"), "message 1: role: expected text, found null");
   EXPECT_EQ(error_of(R"({"messages":[]})"), "the conversation is empty");
 }
 

@@ -127,6 +127,11 @@ std::string_view Tokenizer::token_text(int32_t id) const {
 
 bool Tokenizer::is_added(int32_t id) const { return parts_->added.find(id); }
 
+bool Tokenizer::is_cut_out(int32_t id) const {
+  const AddedToken* added = parts_->added.find(id);
+  return added && !(added->normalized || added->single_word || added->lstrip || added->rstrip);
+}
+
 bool Tokenizer::is_special(int32_t id) const {
   const AddedToken* added = parts_->added.find(id);
   return added && added->special;

@@ -46,6 +46,7 @@ class Tokenizer {
   std::optional<int32_t> token_id(std::string_view token) const;
   std::string_view token_text(int32_t id) const;  // as the file spells it ("Ġthe"); empty for an id without a token
   bool is_added(int32_t id) const;                // cut out of the text before anything else
+  bool is_cut_out(int32_t id) const;              // added, and nothing around it matters to where it is cut
   bool is_special(int32_t id) const;              // an added token that skip_special_tokens leaves out
 
   std::string hash() const;  // 16 hexadecimal digits over the bytes of tokenizer.json

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "io/json.h"
+#include "testing/test_names.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
@@ -48,7 +49,7 @@ std::string streamed(const Tokenizer& tokenizer, const std::vector<int32_t>& ids
   return text + decoder.finish();
 }
 
-class TokenizerVectors : public testing::TestWithParam<std::string> {
+class TokenizerVectors : public ::testing::TestWithParam<std::string> {
  protected:
   std::filesystem::path directory_ = vectors_directory() / GetParam();
   Tokenizer tokenizer_ = Tokenizer::from_directory(directory_.string());
@@ -89,12 +90,7 @@ TEST_P(TokenizerVectors, OffsetsAscendAndLieOnCharacters) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, testing::ValuesIn(tokenizer_names()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, ::testing::ValuesIn(tokenizer_names()), testing::word_name);
 
 }  // namespace
 }  // namespace eyrie

@@ -51,22 +51,22 @@ int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
 RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs, int64_t steps) {
   const OptimizerOptions& o = options.optimizer;
   RunSettings settings = {{"target", inputs.info.target_fingerprint},
-          {"draft config", write_draft_config(inputs.draft.config, "").dump()},
-          {"draft vocabulary", vocabulary_hash(inputs.draft.vocabulary)},
-          {"data", data_hash(*inputs.train)},
-          {"token-budget", std::to_string(options.token_budget)},
-          {"accumulate", std::to_string(options.accumulate)},
-          {"seed", std::to_string(options.seed)},
-          {"steps", std::to_string(steps)},
-          {"ttt-steps", std::to_string(options.ttt_steps)},
-          {"loss-decay", fmt::format("{}", options.loss_decay)},
-          {"normalize", options.normalize},
-          {"attention", options.attention},
-          {"chain", std::to_string(options.chain)},
-          {"learning-rate", fmt::format("{}", o.learning_rate)},
-          {"warmup-share", fmt::format("{}", o.warmup_share)},
-          {"adam", fmt::format("{} {} {} {}", o.beta1, o.beta2, o.epsilon, o.weight_decay)},
-          {"clip", fmt::format("{}", o.clip)}};
+                          {"draft config", write_draft_config(inputs.draft.config, "").dump()},
+                          {"draft vocabulary", vocabulary_hash(inputs.draft.vocabulary)},
+                          {"data", data_hash(*inputs.train)},
+                          {"token-budget", std::to_string(options.token_budget)},
+                          {"accumulate", std::to_string(options.accumulate)},
+                          {"seed", std::to_string(options.seed)},
+                          {"steps", std::to_string(steps)},
+                          {"ttt-steps", std::to_string(options.ttt_steps)},
+                          {"loss-decay", fmt::format("{}", options.loss_decay)},
+                          {"normalize", options.normalize},
+                          {"attention", options.attention},
+                          {"chain", std::to_string(options.chain)},
+                          {"learning-rate", fmt::format("{}", o.learning_rate)},
+                          {"warmup-share", fmt::format("{}", o.warmup_share)},
+                          {"adam", fmt::format("{} {} {} {}", o.beta1, o.beta2, o.epsilon, o.weight_decay)},
+                          {"clip", fmt::format("{}", o.clip)}};
   // In front: another date makes other data, whose hash would name no cause.
   if (const std::string& date = inputs.info.template_date; !date.empty())
     settings.emplace(settings.begin(), "template-date", date);

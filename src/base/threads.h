@@ -1,0 +1,16 @@
+// base/threads.h: how many threads loops run on.
+#pragma once
+#include <cstdint>
+
+namespace eyrie {
+
+inline constexpr int64_t kMostThreads = 1024;
+
+// As many as are asked for; 0: OMP_NUM_THREADS, or else one for each processor that affinity mask and cgroup leave this
+// process. Error{usage} when that is more than kMostThreads.
+void set_thread_count(int64_t asked);
+
+// What a cgroup's cpu.max says ("200000 100000": two), rounded up; 0: no limit.
+int64_t processors_of_quota(const char* cpu_max);
+
+}  // namespace eyrie
