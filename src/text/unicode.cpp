@@ -154,8 +154,6 @@ bool is_letter(uint32_t code_point) {
   return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
 }
 
-bool is_decimal(uint32_t code_point) { return utf8proc_category(signed_point(code_point)) == UTF8PROC_CATEGORY_ND; }
-
 bool is_title_case(uint32_t code_point) { return utf8proc_category(signed_point(code_point)) == UTF8PROC_CATEGORY_LT; }
 
 bool is_upper_case(uint32_t code_point) {
@@ -163,18 +161,6 @@ bool is_upper_case(uint32_t code_point) {
   static constexpr Range kOthers[] = {
       {0x2160, 0x216F}, {0x24B6, 0x24CF}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
   return utf8proc_category(signed_point(code_point)) == UTF8PROC_CATEGORY_LU ||
-         in_ranges(std::begin(kOthers), std::end(kOthers), code_point);
-}
-
-bool is_lower_case(uint32_t code_point) {
-  // Other_Lowercase: ordinals, modifier letters, Roman numerals, letters in circles.
-  static constexpr Range kOthers[] = {{0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},
-                                      {0x2E0, 0x2E4},     {0x345, 0x345},     {0x37A, 0x37A},     {0x1D2C, 0x1D6A},
-                                      {0x1D78, 0x1D78},   {0x1D9B, 0x1DBF},   {0x2071, 0x2071},   {0x207F, 0x207F},
-                                      {0x2090, 0x209C},   {0x2170, 0x217F},   {0x24D0, 0x24E9},   {0x2C7C, 0x2C7D},
-                                      {0xA69C, 0xA69D},   {0xA770, 0xA770},   {0xA7F8, 0xA7F9},   {0xAB5C, 0xAB5F},
-                                      {0x10780, 0x10780}, {0x10783, 0x10785}, {0x10787, 0x107B0}, {0x107B2, 0x107BA}};
-  return utf8proc_category(signed_point(code_point)) == UTF8PROC_CATEGORY_LL ||
          in_ranges(std::begin(kOthers), std::end(kOthers), code_point);
 }
 

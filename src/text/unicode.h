@@ -28,9 +28,7 @@ bool is_numeric(uint32_t code_point);           // categories Nd, Nl, No
 bool is_word(uint32_t code_point);              // \w: letters, marks, digits, connectors, joiners
 bool is_mark(uint32_t code_point);              // categories Mn, Mc, Me
 bool is_letter(uint32_t code_point);            // categories L*
-bool is_decimal(uint32_t code_point);           // category Nd
 bool is_upper_case(uint32_t code_point);        // Uppercase
-bool is_lower_case(uint32_t code_point);        // Lowercase
 bool is_title_case(uint32_t code_point);        // category Lt
 bool is_printable(uint32_t code_point);         // no control, format, surrogate, unassigned; of separators the space
 uint32_t lower_case(uint32_t code_point);       // of one character, as one character
