@@ -64,6 +64,7 @@ Value pairs_of(const Call& call) {
 }
 
 Value dictionary_sort(const Call& call) {
+  call.self.check_defined();
   return make_sequence(call.context, sorted(call.context, pairs_of(call).items(), int64_t{0}, false, false));
 }
 
