@@ -1,4 +1,4 @@
-// Methods of texts, dicts and lists, Python's that change nothing; and the functions beside a template's variables.
+// Methods of texts and dicts, Python's that change nothing; and the functions beside a template's variables.
 #include <fmt/core.h>
 
 #include <algorithm>
