@@ -51,7 +51,7 @@ TEST_F(DataCommand, TheTableSaysWhatTrainingWillSee) {
 lines       6, 1 unfit
             {}:2: the conversation is empty
 sequences   3 of 5 lines; 1 cut, 2 left out (nothing supervised)
-tokens      57, 66.7 % supervised, 7.89 % of those outside the 3 most frequent
+tokens      57, 66.7 % supervised, 7.89 % of them not in the 3 usual
 lengths     least 3, median 24, nine tenths up to 30, most 30
 turns       3 supervised: 3 go on from their prompt (a), 0 in a block that it
             opens (b), 0 behind what any answer shares (c); 0 with reasoning,

@@ -161,7 +161,7 @@ TEST_F(Data, OtherFormsAreNamedByEveryCommand) {
     std::string bytes, form, conversion;
   } forms[] = {{"array.json", "[" + row + ", " + row + "]", array, jq},
                {"pretty.json", "[\n  " + row + ",\n  " + row + "\n]\n", array, jq},
-               {"data.parquet", "PAR1 and so on", "Parquet", "read_parquet('"},
+               {"data.parquet", "PAR1 and so on", "Parquet", "lines=True)\" "},
                {"data.jsonl.zst", "\x28\xb5\x2f\xfd and so on", "zstd", "zstd -dc "},
                {"data.jsonl.gz", "\x1f\x8b\x08 and so on", "gzip", "zcat "}};
   for (const auto& [name, bytes, form, conversion] : forms) {

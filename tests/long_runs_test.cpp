@@ -109,7 +109,8 @@ TEST_F(Training, CaptureAndGenerateEndWhenTheirTerminalDoes) {
 TEST_F(Training, OneTrainingADirectory) {
   Running first(train_on_data("run", {"--steps", "2000", "--checkpoint-every", "5"}));
   ASSERT_TRUE(first.wait_until([&] { return checkpoints_in(path("run")).size() >= 2; }));
-  const std::string process = read_bytes(path("run/lock")).substr(0, read_bytes(path("run/lock")).find(' '));
+  const std::string process =
+      read_bytes(path("run/.eyrie-lock")).substr(0, read_bytes(path("run/.eyrie-lock")).find(' '));
   EXPECT_EQ(fs::read_symlink("/proc/" + process + "/exe"), fs::path(EYRIE_PROGRAM));
   const std::string told = path("run") + ": another training (process " + process + ") writes here";
   EXPECT_EQ(unlike_failure(eyrie(train_on_data("run", {"--seed", "5"})), 1, told), "");
@@ -117,7 +118,7 @@ TEST_F(Training, OneTrainingADirectory) {
   EXPECT_EQ(eyrie({"train", "--output", path("run"), "--resume", "--plan"}).status, 0) << "a plan changes nothing";
   first.signal(SIGINT);
   EXPECT_EQ(unlike_failure(first.wait(), 130, "stopped after step "), "");
-  EXPECT_FALSE(fs::exists(path("run/lock")));
+  EXPECT_FALSE(fs::exists(path("run/.eyrie-lock")));
   losses_of(path("run"));  // every step once
 }
 

@@ -164,10 +164,18 @@ TEST_F(Outputs, ADemoRemovesOnlyWhatADemoMade) {
     demo.wait();
   };
   trains();
+  const Arguments again{"demo", "--target", kFledgling, "--output", path("demo")};
   write_bytes(path("demo/run/metrics.jsonl"), "");
-  write_bytes(path("demo/run/of the last demo"), "");
+  write_bytes(path("demo/run/mine"), "precious");
+  EXPECT_EQ(unlike_failure(eyrie(again), 2, path("demo/run") + ": holds mine, which no demo wrote"), "");
+  EXPECT_EQ(read_bytes(path("demo/run/mine")), "precious");
+  fs::remove(path("demo/run/mine"));
+  fs::create_directory(path("demo/run/checkpoint-000007"));
   trains();
-  EXPECT_FALSE(fs::exists(path("demo/run/of the last demo")));
+  EXPECT_FALSE(fs::exists(path("demo/run/checkpoint-000007")));
+  Running first(again);
+  ASSERT_TRUE(first.wait_until([&] { return first.error_so_far().find("step 1/") != std::string::npos; }));
+  EXPECT_EQ(unlike_failure(eyrie(again), 1, path("demo") + ": another demo (process "), "");
 }
 
 // One prompt that does not fit costs the others nothing.

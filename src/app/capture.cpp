@@ -45,8 +45,11 @@ void run_capture(const CaptureOptions& options) {
   reader.bad_lines = options.bad_lines;
   log_template(reader);
   reader.max_tokens = std::min(options.max_tokens, target.config.decoder.max_positions);
-  if (reader.chat) log_info(fmt::format("chat template: {}", reader.chat->chat_template().source()));
   const Conversations data = read_conversations(options.input, reader);
+  if (data.sequences.empty())
+    throw Error(ErrorKind::input, options.input,
+                fmt::format("nothing is supervised, of {} sequences ({} cut at {} tokens)", data.unsupervised, data.cut,
+                            reader.max_tokens));
   FeatureInfo info = reader.info(target.fingerprint, options.tap_ids);
   if (info.tap_ids.empty()) info.tap_ids = default_tap_ids(target.config.layers);
 

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "app/commands.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "data/conversations.h"
 #include "data/vocabulary.h"
+#include "model/config.h"
 
 namespace eyrie {
 namespace {
@@ -92,9 +94,9 @@ void print_table(const ConversationReader& reader, const Conversations& data, co
   for (const std::string& line : data.lines.first) fmt::print("            {}\n", line);
   fmt::print("sequences   {} of {} lines; {} cut, {} left out (nothing supervised)\n", data.sequences.size(),
              data.lines.lines - data.lines.unfit, data.cut, data.unsupervised);
-  fmt::print("tokens      {}, {:.1f} % supervised, {:.2f} % of those outside the {} most frequent\n", data.tokens,
+  fmt::print("tokens      {}, {:.1f} % supervised, {:.2f} % of them not in the {} usual\n", data.tokens,
              100 * share(data.supervised_tokens, data.tokens), 100 * figures.oov_share, figures.draft_vocabulary);
-  if (chat.repeated_tokens > 0)
+  if (chat.repeated_tokens > 0 && data.tokens > chat.repeated_tokens)
     fmt::print("repeated    {} tokens of contexts that begin a sequence of their own (+{:.1f} %)\n",
                chat.repeated_tokens, 100 * share(chat.repeated_tokens, data.tokens - chat.repeated_tokens));
   fmt::print("lengths     least {}, median {}, nine tenths up to {}, most {}\n", figures.length_at(0),
@@ -146,12 +148,22 @@ Json to_json(const ConversationReader& reader, const Conversations& data, const 
   });
 }
 
+// As `train` cuts; of a model of an unknown family, or without a config, nothing is known.
+int64_t positions_of(const std::string& model) {
+  const std::string path = model + "/config.json";
+  if (!std::filesystem::exists(path)) return INT64_MAX;
+  const Json config = Json::parse_file(path);
+  const Json* type = config.is_object() ? config.find("model_type") : nullptr;
+  return type && type->is_text() && is_supported(type->as_text()) ? read_target_config(model).decoder.max_positions
+                                                                  : INT64_MAX;
+}
+
 }  // namespace
 
 void run_data(const DataCommand& command) {
   ConversationReader reader = ConversationReader::of_model(command.model, command.chat);
   if (!reader.tokenizer) reader.vocabulary = INT32_MAX;  // any token, of lines that hold tokens
-  reader.max_tokens = command.max_tokens;
+  reader.max_tokens = std::min(command.max_tokens, positions_of(command.model));
   const Conversations data = survey_conversations(command.file, reader);
   const Figures figures = measure(command, reader, data);
   if (command.json) {

@@ -15,6 +15,7 @@
 #include "eval/accept_length.h"
 #include "eval/tasks.h"
 #include "io/atomic_dir.h"
+#include "io/directory_lock.h"
 
 namespace eyrie {
 namespace fs = std::filesystem;
@@ -31,6 +32,15 @@ struct Demo {
   std::string path(const char* name) const { return command.output + "/" + name; }
 };
 
+// The names in a run directory (train/trainer.h), and the mark.
+bool written_by_run(const std::string& name) {
+  for (const std::string_view numbered : {"checkpoint-", "dump-"})
+    if (name.starts_with(numbered)) return name.find_first_not_of("0123456789.", numbered.size()) == name.npos;
+  for (const char* own : {".eyrie-demo", ".eyrie-lock", "metrics.jsonl", "best.json", "run.toml"})
+    if (name == own) return true;
+  return false;
+}
+
 // What stands under the names that a demo writes goes only when a demo made it: the run of each is marked.
 void clear_last_demo(const Demo& demo) {
   const fs::path run = demo.path("run"), mark = run / ".eyrie-demo";
@@ -40,6 +50,10 @@ void clear_last_demo(const Demo& demo) {
         throw Error(ErrorKind::usage, demo.path(name), "is there already, and no demo made it: name another --output");
   fs::create_directories(run);
   if (!fs::exists(mark)) write_file_atomically(mark, "");
+  recover_all(run);  // what a demo left that was killed
+  for (const fs::directory_entry& entry : fs::directory_iterator(run))
+    if (const std::string name = entry.path().filename(); !written_by_run(name))
+      throw Error(ErrorKind::usage, run, "holds " + name + ", which no demo wrote: name another --output");
   for (const fs::directory_entry& entry : fs::directory_iterator(run))
     if (entry.path() != mark) fs::remove_all(entry.path());
 }
@@ -85,7 +99,8 @@ void train_draft(Demo& demo) {
 // Adds one step to a curve whose points are means over kStepsPerPoint steps.
 void add_to_curve(std::vector<CurvePoint>& curve, int64_t step, const Json::Array& depths, const char* key) {
   constexpr int64_t kStepsPerPoint = 8;
-  if ((step - 1) % kStepsPerPoint == 0) curve.push_back({step, std::vector<double>(depths.size(), 0.0)});
+  if (curve.empty() || (step - 1) % kStepsPerPoint == 0)
+    curve.push_back({step, std::vector<double>(depths.size(), 0.0)});
   CurvePoint& point = curve.back();
   const auto before = static_cast<double>((step - 1) % kStepsPerPoint);
   for (size_t k = 0; k < depths.size(); ++k)
@@ -168,6 +183,7 @@ void run_demo(const DemoCommand& command) {
   stop_requested();
   Demo demo{command};
   expect_not_an_input(command.output, {command.target});
+  const DirectoryLock lock(command.output, "demo");
   clear_last_demo(demo);
   write_demo_config(demo, load_target(command.target));
   train_draft(demo);

@@ -39,6 +39,7 @@ void print_differences(const std::vector<ReplayRun>& runs) {
 void run_replay(const ReplayCommand& command) {
   const std::string& dump = command.replay.directory;
   expect_not_an_input(command.output, {dump, dump + "/draft", command.replay.model});
+  expect_replay_result(command.output);
   expect_writable(command.output);
   Exec exec;
   ReplayOptions options = command.replay;

@@ -29,8 +29,7 @@ Draft load_served_draft(const std::string& directory, const Target& target, cons
 
 ServedModels load_served_models(const std::string& model_directory, const std::string& draft_directory,
                                 const ChatOptions& chat, const std::vector<int64_t>& tap_ids) {
-  ServedModels models{load_target(model_directory), std::nullopt,
-                      ConversationReader::of_model(model_directory, chat)};
+  ServedModels models{load_target(model_directory), std::nullopt, ConversationReader::of_model(model_directory, chat)};
   models.reader.vocabulary = models.target.config.vocabulary;
   models.target.config.stop_ids = models.reader.stop_ids;
   log_template(models.reader);

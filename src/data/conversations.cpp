@@ -35,7 +35,10 @@ std::vector<TokenSequence> read_sequences(const Json& line, const ConversationRe
     for (ChatSequence& one : reader.expect_chat().encode(*conversation, counts))
       sequences.push_back({"", std::move(one.ids), std::move(one.loss_mask)});
   } else {
-    throw Error(ErrorKind::file, "", "expected \"conversations\", \"messages\" or \"input_ids\"");
+    const bool asks = line.find("prompt") || line.find("question") || line.find("turns");
+    throw Error(ErrorKind::file, "",
+                std::string("expected \"conversations\", \"messages\" or \"input_ids\"") +
+                    (asks ? ", found a prompt without an answer" : ""));
   }
   if (const Json* id = line.find("id"))
     for (TokenSequence& one : sequences) one.id = id->is_text() ? id->as_text() : id->dump();
@@ -135,7 +138,7 @@ std::vector<std::string> warnings_of(const Conversations& data) {
   if (chat.added_blocks > 0)
     lines.push_back(
         fmt::format("{} turns begin with a block of reasoning that only the template writes", chat.added_blocks));
-  if (2 * chat.repeated_tokens > data.tokens)
+  if (2 * chat.repeated_tokens > data.tokens && data.tokens > 0)
     lines.push_back(
         fmt::format("{:.0f} % of the tokens are contexts written once more: the template writes earlier turns "
                     "otherwise than they were given",

@@ -134,7 +134,7 @@ TEST(Conversations, OtherFormsAreNamed) {
                                                             {"\x1f\x8b\x08rest", "gzip"},
                                                             {"\x28\xb5\x2f\xfdrest", "zstd"},
                                                             {"PAR1rest", "Parquet"}};
-  const char* conversions[] = {"jq -c '.[]' ", "zcat ", "zstd -dc ", "read_parquet('"};
+  const char* conversions[] = {"jq -c '.[]' ", "zcat ", "zstd -dc ", "lines=True)\" "};
   for (size_t i = 0; i < 4; ++i) {
     const Lines lines(forms[i].first);
     try {

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 
@@ -23,7 +25,8 @@ constexpr OtherForm kOtherForms[] = {
     {"\x1f\x8b", "gzip", "zcat {0} > {1}"},
     {"\x28\xb5\x2f\xfd", "zstd", "zstd -dc {0} > {1}"},
     {"PAR1", "Parquet",
-     "python3 -c \"import pandas; pandas.read_parquet('{0}').to_json('{1}', orient='records', lines=True)\""},
+     "python3 -c \"import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient='records', "
+     "lines=True)\" {0} {1}"},
     {"[", "a JSON array", "jq -c '.[]' {0} > {1}"},
 };
 
@@ -35,13 +38,23 @@ std::string converted_name(const std::string& path) {
   return name == path ? path + ".jsonl" : name.string();
 }
 
+// As a shell takes it.
+std::string quoted(const std::string& path) {
+  constexpr std::string_view kPlain = "/._-+=,:@%";
+  const auto is_plain = [&](char c) { return std::isalnum(static_cast<uint8_t>(c)) || kPlain.find(c) != kPlain.npos; };
+  if (std::all_of(path.begin(), path.end(), is_plain)) return path;
+  std::string text = "'";
+  for (const char c : path) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
 void expect_json_line(std::string_view first, const std::string& path) {
   first.remove_prefix(first.find_first_not_of(" \t\r"));
   for (const OtherForm& form : kOtherForms)
     if (first.starts_with(form.begins))
       throw Error(ErrorKind::usage, path,
                   fmt::format("is {}, expected JSONL (one object a line): {}", form.name,
-                              fmt::format(fmt::runtime(form.conversion), path, converted_name(path))));
+                              fmt::format(fmt::runtime(form.conversion), quoted(path), quoted(converted_name(path)))));
 }
 
 // `each` gets the number of a line and its text.

@@ -40,7 +40,7 @@ bool has_its_name(const Descriptor& file, const std::string& path) {
 
 DirectoryLock::DirectoryLock(std::string directory, const std::string& work)
     : directory_(std::move(directory)),
-      path_(directory_ + "/lock"),
+      path_(directory_ + "/.eyrie-lock"),
       made_(std::filesystem::create_directories(directory_)) {
   do {
     file_.emplace(path_, O_RDWR | O_CREAT);

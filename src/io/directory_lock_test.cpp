@@ -45,7 +45,7 @@ TEST(DirectoryLock, WhatIsInTheDirectoryStays) {
     testing::write_bytes(directory.file("run/notes"), "mine");
   }
   EXPECT_EQ(testing::read_bytes(directory.file("run/notes")), "mine");
-  EXPECT_FALSE(fs::exists(directory.file("run/lock")));
+  EXPECT_FALSE(fs::exists(directory.file("run/.eyrie-lock")));
   fs::create_directory(directory.file("empty"));
   EXPECT_EQ(error_of_locking(directory.file("empty")), "");
   EXPECT_TRUE(fs::exists(directory.file("empty"))) << "it was there before";
@@ -59,14 +59,14 @@ TEST(DirectoryLock, AProcessThatDiesHoldsNothing) {
     raise(SIGKILL);
   }
   waitpid(child, nullptr, 0);
-  EXPECT_EQ(testing::read_bytes(directory.file("lock")).find(std::to_string(child) + " "), 0u);
+  EXPECT_EQ(testing::read_bytes(directory.file(".eyrie-lock")).find(std::to_string(child) + " "), 0u);
   EXPECT_EQ(error_of_locking(directory.path()), "");
 }
 
 TEST(DirectoryLock, AHolderOnAnotherHostIsNamedWithIt) {
   const testing::TemporaryDirectory directory;
-  testing::write_bytes(directory.file("lock"), "77 elsewhere\n");
-  const Descriptor other(directory.file("lock"), O_RDONLY);
+  testing::write_bytes(directory.file(".eyrie-lock"), "77 elsewhere\n");
+  const Descriptor other(directory.file(".eyrie-lock"), O_RDONLY);
   ASSERT_EQ(flock(other.number(), LOCK_EX), 0);
   EXPECT_EQ(error_of_locking(directory.path()),
             directory.path() + ": another training (process 77 on host elsewhere) writes here");

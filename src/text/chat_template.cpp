@@ -2,9 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/named.h"
 #include "base/random.h"
 #include "io/atomic_dir.h"
@@ -81,6 +83,8 @@ Json read_special_tokens(const fs::path& directory) {
   return tokens;
 }
 
+constexpr std::string_view kPython[][2] = {{"True", "true"}, {"False", "false"}, {"None", "null"}};
+
 Json read_arguments(const std::vector<std::string>& words) {
   Json arguments = Json::object({});
   for (const std::string& word : words) {
@@ -90,8 +94,11 @@ Json read_arguments(const std::vector<std::string>& words) {
     if (ChatTemplate::is_reserved(word.substr(0, equals)))
       throw Error(ErrorKind::usage, "template-arg", fmt::format("{} is not to be set", word.substr(0, equals)));
     const std::string value = word.substr(equals + 1);
+    const auto python =
+        std::find_if(std::begin(kPython), std::end(kPython), [&](const auto& one) { return one[0] == value; });
     try {
-      arguments.set(word.substr(0, equals), Json::parse(value, "template-arg"));
+      const std::string json = python == std::end(kPython) ? value : std::string((*python)[1]);
+      arguments.set(word.substr(0, equals), Json::parse(json, "template-arg"));
     } catch (const Error&) {
       arguments.set(word.substr(0, equals), value);
     }
@@ -152,6 +159,8 @@ std::optional<ChatTemplate> ChatTemplate::of_model(const std::string& directory,
   made.hash_ = fmt::format("{:016x}", hash_name(found->text + found->tool_text.value_or("")));
   made.special_tokens_ = read_special_tokens(directory);
   made.arguments_ = read_arguments(options.template_args);
+  for (const auto& [key, value] : made.arguments_.as_members())
+    if (!made.mentions(key)) log_warning(fmt::format("template-arg: {} never asks for {}", made.source_, key));
   made.now_ = read_date(options.template_date.empty() ? date_text(std::time(nullptr)) : options.template_date);
   made.content_of_calls_ = made.find_content_of_calls();
   return made;

@@ -31,7 +31,7 @@ bool holds_content(std::string_view text, std::string_view content) {
   return true;
 }
 
-// How many of the message's calls, by their names, the text leaves out.
+// How many of the message's calls the text leaves out: it shows one by its name or its id.
 int64_t lost_calls(const Json& message, const std::string& text, int64_t& calls) {
   int64_t lost = 0;
   calls = 0;
@@ -39,7 +39,8 @@ int64_t lost_calls(const Json& message, const std::string& text, int64_t& calls)
   for (const Json& call : message.array("tool_calls")) {
     const Json& function = call.find("function") ? call.at("function") : call;
     ++calls;
-    lost += function.find("name") && text.find(function.text("name")) == text.npos;
+    const bool has_name = function.find("name") && text.find(function.text("name")) != text.npos;
+    lost += !has_name && !(call.find("id") && text.find(call.text("id")) != text.npos);
   }
   return lost;
 }

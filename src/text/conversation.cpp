@@ -144,6 +144,7 @@ std::optional<Conversation> read_conversation(const Json& line) {
   if (!list) return std::nullopt;
   Conversation conversation;
   const Json messages = parsed("messages", *list);
+  if (!messages.is_array()) throw unfit("messages: expected a list, found " + messages.dump().substr(0, 40));
   for (const Json& message : messages.as_array()) {
     try {
       conversation.messages.push_back(read_message(message));

@@ -94,6 +94,7 @@ class FeatureSource : public BatchSource {
                     fmt::format("{}: expected {} as in {}, found {}", what, expected, first.file.path(), found));
     };
     differs("target fingerprint", first.info.target_fingerprint, other.info.target_fingerprint);
+    differs("chat template", first.info.template_hash, other.info.template_hash);
     differs("aux_hidden_states width", std::to_string(first.taps.dim(1)), std::to_string(other.taps.dim(1)));
     if (first.info.tap_ids != other.info.tap_ids)
       throw Error(ErrorKind::file, other.file.path(), "tap ids differ from those of " + first.file.path());

@@ -69,6 +69,9 @@ void check_numbers(const TrainOptions& o) {
 void check_options(const TrainOptions& options) {
   find_backend(options.attention);
   find_normalize(options.normalize);
+  if (options.resume && options.data.empty() && options.features.empty())
+    usage("output",
+          fmt::format("{} holds no run that says what it was begun with: expected its flags", options.output));
   if (options.data.empty() == options.features.empty()) usage("data", "expected either data or features, and not both");
   if (!options.data.empty() && options.model.empty()) usage("model", "conversations need the target itself");
   if (options.model.empty() && options.target_weights.empty())

@@ -23,6 +23,16 @@ constexpr int64_t kUsualDraftVocabulary = 32000;
   throw Error(ErrorKind::usage, option, message);
 }
 
+// A run that begins replaces nothing that no run wrote, and no dumps.
+void expect_free(const std::string& directory) {
+  for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    const bool foreign = name == "run.toml" && !read_file(entry.path()).starts_with(kRunFlagsHead);
+    if (foreign || name.starts_with("dump-"))
+      throw Error(ErrorKind::usage, directory, "holds " + name + ", which would be lost: name another output");
+  }
+}
+
 void open_run(const TrainOptions& options, TrainInputs& inputs) {
   if (options.output.empty() || options.plan) return;
   inputs.lock.emplace(options.output, "training");
@@ -30,6 +40,7 @@ void open_run(const TrainOptions& options, TrainInputs& inputs) {
   const bool holds_run = !list_checkpoints(options.output).empty();
   if (holds_run && !options.resume)
     throw Error(ErrorKind::usage, options.output, "holds a run already: resume it, or name another output");
+  if (!holds_run && !options.resume) expect_free(options.output);
   if (!holds_run && options.resume)
     log_info(fmt::format("{} holds no checkpoint to resume from: the run starts afresh", options.output));
 }
@@ -62,6 +73,7 @@ void expect_alike(const TrainOptions& options, const FeatureInfo& train, const F
                   fmt::format("{}: expected {} as in {}, found {}", what, expected, options.features, found));
   };
   differs("target fingerprint", train.target_fingerprint, held_out.target_fingerprint);
+  differs("chat template", train.template_hash, held_out.template_hash);
   differs("tap ids", fmt::format("[{}]", fmt::join(train.tap_ids, ", ")),
           fmt::format("[{}]", fmt::join(held_out.tap_ids, ", ")));
 }

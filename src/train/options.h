@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/target.h"
@@ -9,6 +10,9 @@
 #include "train/optimizer.h"
 
 namespace eyrie {
+
+// The first line of run.toml, by which a run knows its own.
+inline constexpr std::string_view kRunFlagsHead = "# the flags of this run, as eyrie train --resume takes them";
 
 struct TrainOptions {
   // What is trained for what. Conversations run through the target in this process; or features captured from any

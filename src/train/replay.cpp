@@ -131,6 +131,16 @@ Replay replay(Exec& exec, const ReplayOptions& options) {
   return result;
 }
 
+void expect_replay_result(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) return;  // absent, or a stream
+  try {
+    const SafetensorsFile file = SafetensorsFile::open(path);
+    if (file.tensors().contains("step_loss") && file.tensors().contains("grad_norm")) return;
+  } catch (const Error&) {  // no safetensors at all
+  }
+  throw Error(ErrorKind::usage, path, "is there already, and no result of replay: name another");
+}
+
 void write_replay(const std::string& path, const Replay& result) {
   const ReplayRun& first = result.runs.front();
   const float loss = static_cast<float>(first.loss), grad_norm = static_cast<float>(first.grad_norm);

@@ -49,6 +49,8 @@ Replay replay(Exec&, const ReplayOptions&);
 
 // loss [1], step_loss [K], step_accuracy [K], grad_norm [1] and grad.<tensor>, all f32, of the first run. Tensors are
 // named as our own draft files name them: midlayer.* whatever the dump's draft says.
+// Error{usage} when something other than a result of replay stands there.
+void expect_replay_result(const std::string& path);
 void write_replay(const std::string& path, const Replay& result);
 
 }  // namespace eyrie

@@ -102,7 +102,8 @@ class Trainer {
 void Trainer::begin() {
   if (inputs_.saved) go_on_from(*inputs_.saved);
   metrics_.emplace(options_.output + "/metrics.jsonl", position_.step);
-  if (!options_.flags.empty()) write_file_atomically(options_.output + "/run.toml", options_.flags);
+  if (!options_.flags.empty())
+    write_file_atomically(options_.output + "/run.toml", fmt::format("{}\n{}", kRunFlagsHead, options_.flags));
   // The run ended between a checkpoint and the evaluation behind it.
   if (inputs_.saved && !metrics_->evaluated() && (last() || due(options_.evaluate_every))) evaluate_now();
 }

@@ -337,6 +337,14 @@ TEST_F(FeatureRun, ARunThatAppliesNoStepFailsAndLeavesNoCheckpoint) {
       << error;
   EXPECT_TRUE(list_checkpoints(o.output).empty());
   EXPECT_FALSE(fs::exists(o.output + "/best.json"));
+  // Its dumps are looked at: another run does not replace them, nor what somebody else has for a run.toml.
+  EXPECT_EQ(error_of([&] { run(o); }), o.output + ": holds dump-000000, which would be lost: name another output");
+  o.output = directory / "mine";
+  fs::create_directory(o.output);
+  testing::write_bytes(o.output + "/run.toml", "mine = true\n");
+  EXPECT_EQ(error_of([&] { run(o); }), o.output + ": holds run.toml, which would be lost: name another output");
+  EXPECT_EQ(testing::read_bytes(o.output + "/run.toml"), "mine = true\n");
+  o.output = directory / "stopped";
   const std::atomic<bool> stop = true;
   error = error_of([&] { run(o, {.progress = {}, .generate = {}, .stop = &stop}); });
   EXPECT_EQ(error, o.output + ": stopped after step 1 of 3; none was applied yet, so nothing is saved");
