@@ -44,6 +44,18 @@ const Arguments kFlags{"--max-tokens", "30", "--draft-vocabulary", "3", "--bad-l
 
 // 2 + 29 tokens of the lines of tokens and 7 of the answers ("/", then "." and <|end|> twice each are the three most
 // frequent) are supervised, of 24 + 3 + 30.
+// Cut where `train` cuts.
+TEST_F(DataCommand, SequencesEndAtTheTargetsPositions) {
+  const std::string lines = file("data.jsonl", kHi), target = model("target", kTurns);
+  std::string config = read_bytes(target + "/config.json");
+  const std::string key = "\"max_position_embeddings\": ";
+  config.replace(config.find(key), key.size() + 4, key + "8");
+  fs::remove(target + "/config.json");
+  file("target/config.json", config);
+  const Json found = Json::parse(data(lines, {"--json"}, target).out, "data");
+  EXPECT_EQ(found.integer("cut"), 1);
+}
+
 TEST_F(DataCommand, TheTableSaysWhatTrainingWillSee) {
   const std::string lines = file("data.jsonl", lines_of_all_kinds()), target = model("target", kTurns);
   const Outcome outcome = data(lines, kFlags + Arguments{"--show", "2"}, target);

@@ -122,6 +122,7 @@ TEST_F(Outputs, AnInputIsRefused) {
       {ask, path("link/config.json"), is_file + path("draft")},
       {{"replay", dump, "--model", model}, weights, is_file + model},
       {{"replay", dump}, dump + "/batch.safetensors", is_file + dump},
+      {{"replay", dump}, weights, "is there already, and no result of replay"},
       {{"replay", dump}, dump + "/draft/model.safetensors", is_file + dump + "/draft"},
       {{"export", "--checkpoint", path("draft")}, path("draft"), is_input},
       {{"export", "--checkpoint", path("draft")}, path("link"), is_input},

@@ -179,6 +179,10 @@ TEST_F(TemplateOfModel, ArgumentsAndDate) {
   told.template_date = "2026-11-30 12:34:56";
   EXPECT_EQ(text(told), "x=1 [1, True] True 30 Nov 2026 12:34");
   EXPECT_EQ(ChatTemplate::of_model(directory_.path(), told)->date(), "2026-11-30 12:34:56");
+  file("chat_template.jinja", "{{ a }} {{ b }} {{ c }}");
+  EXPECT_EQ(text({.template_args = {"a=True", "b=False", "c=None"}}), "True False None");
+  file("chat_template.jinja", "{{ 'False' if a else 'right' }}");
+  EXPECT_EQ(text({.template_args = {"a=False"}}), "right");
   EXPECT_NE(error({.template_args = {"a"}}).find("expected KEY=VALUE, found \"a\""), std::string::npos);
   EXPECT_NE(error({.template_args = {"messages=[]"}}).find("messages is not to be set"), std::string::npos);
   EXPECT_NE(error({.template_date = "2026-02-30"}).find("expected YYYY-MM-DD"), std::string::npos);

@@ -288,6 +288,13 @@ TEST(ChatTokenizer, TurnsWhoseCallsAreLostAreContext) {
             "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<|im_end|>\n<|im_start|>tool\n4<|im_end|>\n"
             "<|im_start|>assistant\n«Four.<|im_end|>»\n");
   EXPECT_EQ(model.counts.unrendered.at("tool call"), 1);
+  Model by_id(
+      "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\n' ~ (m.content or '') }}"
+      "{% for c in m.tool_calls or [] %}{{ '<tool_call>' ~ c.id }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}");
+  by_id.only(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"tool_calls":
+      [{"id":"x7","function":{"name":"add","arguments":{}}}]}]})");
+  EXPECT_TRUE(by_id.counts.unrendered.empty());
   EXPECT_EQ(model.counts.context_turns, 1);
 }
 

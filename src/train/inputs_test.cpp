@@ -197,6 +197,10 @@ TEST_F(FeatureRun, FilesThatDoNotFitAreNamed) {
   EXPECT_NE(error_after("held", [](PackedBatch&, FeatureInfo& info) { info.target_fingerprint = "x"; })
                 .find("target fingerprint: "),
             std::string::npos);
+  for (const char* where : {"features", "held"})
+    EXPECT_NE(error_after(where, [](PackedBatch&, FeatureInfo& info) { info.template_hash = "x"; })
+                  .find("chat template: expected "),
+              std::string::npos);
 }
 
 TEST_F(FeatureRun, FeaturesOfAnotherTargetGiveOneWarning) {
