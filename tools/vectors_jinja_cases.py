@@ -415,6 +415,12 @@ MACROS = each(
 
 METHODS = each(
     [
+        "{{ ', '.join(['a', 'é', '']) }}|{{ '-'.join([]) }}|{{ ''.join('xyz') }}|{{ '+'.join({'k': 1}) }}",
+        "{{ ','.join([1]) }}",
+        "{{ u.find('中') }} {{ u.find('nowhere') }} {{ 'abc'.find('') }} {{ 'abcabc'.find('c') }} {{ ''.find('a') }}",
+        "{{ p.count(',') }} {{ 'aaaa'.count('aa') }} {{ 'abc'.count('x') }} {{ ''.count('a') }}",
+        "{{ lines.splitlines() }} {{ ''.splitlines() }} {{ 'a\n'.splitlines() }} {{ 'a\rb\r\nc'.splitlines() }} {{ '\n'.splitlines() }}",
+        "{{ 'abc'.removeprefix('ab') }} {{ 'abc'.removesuffix('bc') }} {{ 'abc'.removeprefix('b') }} {{ 'abc'.removesuffix('') }} {{ 'aa'.removeprefix('a') }}",
         "[{{ s.strip() }}][{{ s.lstrip() }}][{{ s.rstrip() }}][{{ s.strip(' \\n') }}][{{ 'xxaxx'.strip('x') }}][{{ 'abcab'.lstrip('ab') }}][{{ 'abcab'.rstrip('ab') }}][{{ ' a '.strip(none) }}][{{ 'ééaé'.strip('é') }}]",
         "{{ p.split(',') }} {{ p.split(',', 1) }} {{ p.rsplit(',', 1) }} {{ s.split() }} {{ ' a  b c '.split(none, 1) }} {{ 'a b'.split(' ', maxsplit=1) }} {{ p.split(sep=',') }} {{ ''.split() }} {{ ''.split(',') }} {{ 'abc'.split('') if false else 1 }}",
         "{{ 'abc'.split('') }}",

@@ -42,13 +42,67 @@ Value get(const Call& call) {
   return found ? *found : call.value(1, Value::none());
 }
 
+Value join_items(const Call& call) {
+  TextBuilder out(call.context);
+  bool is_first = true;
+  for (const Value& item : items_of(call.context, call[0])) {
+    if (!item.is_text()) fail("join: expected texts alone");
+    if (!std::exchange(is_first, false)) out << call.self.text();
+    out << item.text();
+  }
+  return out.take();
+}
+
+// By code point; -1: nowhere.
+Value find(const Call& call) {
+  const size_t at = find_first(call.self.text(), call.text(0));
+  return at == std::string::npos ? int64_t{-1} : character_count(std::string_view(call.self.text()).substr(0, at));
+}
+
+Value count_parts(const Call& call) {
+  if (call.text(0).empty()) fail("count: expected a text that is not empty");
+  return std::ssize(split_at(call.self.text(), call.text(0))) - 1;
+}
+
+// At \n, \r\n and \r.
+Value split_lines(const Call& call) {
+  std::string text = replaced(call.context, call.self.text(), "\r\n", "\n", -1);
+  std::replace(text.begin(), text.end(), '\r', '\n');
+  if (text.ends_with('\n')) text.pop_back();
+  Values lines;
+  if (!call.self.text().empty())
+    for (const auto line : split_at(text, "\n")) lines.emplace_back(std::string(line));
+  return make_sequence(call.context, std::move(lines));
+}
+
+template <bool at_end>
+Value without_affix(const Call& call) {
+  std::string_view text = call.self.text();
+  const std::string affix = call.text(0);
+  if (at_end && text.ends_with(affix)) text.remove_suffix(affix.size());
+  if (!at_end && text.starts_with(affix)) text.remove_prefix(affix.size());
+  return make_text(call.context, text);
+}
+
 constexpr Builtin kTextMethods[] = {
-    {"capitalize", "", 0, mapped<capitalized>}, {"endswith", "-", 1, has_affix<true>},
-    {"lower", "", 0, mapped<lower_cased>},      {"lstrip", "-", 0, strip<true, false>},
-    {"replace", "- - -", 2, replace},           {"rsplit", "sep maxsplit", 0, split<true>},
-    {"rstrip", "-", 0, strip<false, true>},     {"split", "sep maxsplit", 0, split<false>},
-    {"startswith", "-", 1, has_affix<false>},   {"strip", "-", 0, strip<true, true>},
-    {"title", "", 0, mapped<titled>},           {"upper", "", 0, mapped<upper_cased>},
+    {"count", "-", 1, count_parts},
+    {"find", "-", 1, find},
+    {"join", "-", 1, join_items},
+    {"splitlines", "", 0, split_lines},
+    {"removeprefix", "-", 1, without_affix<false>},
+    {"removesuffix", "-", 1, without_affix<true>},
+    {"capitalize", "", 0, mapped<capitalized>},
+    {"endswith", "-", 1, has_affix<true>},
+    {"lower", "", 0, mapped<lower_cased>},
+    {"lstrip", "-", 0, strip<true, false>},
+    {"replace", "- - -", 2, replace},
+    {"rsplit", "sep maxsplit", 0, split<true>},
+    {"rstrip", "-", 0, strip<false, true>},
+    {"split", "sep maxsplit", 0, split<false>},
+    {"startswith", "-", 1, has_affix<false>},
+    {"strip", "-", 0, strip<true, true>},
+    {"title", "", 0, mapped<titled>},
+    {"upper", "", 0, mapped<upper_cased>},
 };
 
 constexpr Builtin kDictionaryMethods[] = {
