@@ -91,14 +91,20 @@ class Interpreter {
     return flow;
   }
 
-  Flow execute(const Statement& statement) {
+  // One step, at its line. An error keeps the line that it happened at.
+  template <typename Step>
+  auto at_line(int line, const Step& step) {
     context_.spend();
-    const int outer = std::exchange(line_, statement.line);
+    const int outer = std::exchange(line_, line);
     if (++nesting_ > kMostNesting) fail(fmt::format("nested deeper than {} when rendered", kMostNesting));
-    const Flow flow = flow_of(statement);
+    auto result = step();
     --nesting_;
     line_ = outer;
-    return flow;
+    return result;
+  }
+
+  Flow execute(const Statement& statement) {
+    return at_line(statement.line, [&] { return flow_of(statement); });
   }
 
   Flow flow_of(const Statement& statement) {
@@ -233,13 +239,7 @@ class Interpreter {
   }
 
   Value evaluate(const Expression& expression) {
-    context_.spend();
-    const int outer = std::exchange(line_, expression.line);
-    if (++nesting_ > kMostNesting) fail(fmt::format("nested deeper than {} when rendered", kMostNesting));
-    Value value = value_of(expression);
-    --nesting_;
-    line_ = outer;
-    return value;
+    return at_line(expression.line, [&] { return value_of(expression); });
   }
 
   Value value_of(const Expression& expression) {
