@@ -16,8 +16,6 @@
 namespace eyrie {
 namespace {
 
-constexpr int64_t kUsualDraftVocabulary = 32000;
-
 struct Marks {
   const char *begin, *end;
 };

@@ -31,11 +31,8 @@ Prompts generation_prompts(const TrainCommand& command, const TrainInputs& input
   const bool named = !command.prompts.empty();
   const std::string& path = named ? command.prompts : command.train.held_out;
   if (path.empty() || !inputs.target) return {};
-  ConversationReader reader = ConversationReader::of_model(command.train.model, command.train.chat);
-  reader.vocabulary = inputs.target->config.vocabulary;
-  reader.bad_lines = command.train.bad_lines;
   const int64_t positions = positions_of(*inputs.target, inputs.draft);
-  std::vector<Prompt> read = named ? read_prompts(path, reader) : read_all_prompts(path, reader);
+  std::vector<Prompt> read = named ? read_prompts(path, *inputs.reader) : read_all_prompts(path, *inputs.reader);
   Prompts prompts;
   std::string first;
   for (size_t i = 0; i < read.size(); ++i) {

@@ -41,7 +41,7 @@ std::vector<TokenSequence> read_sequences(const Json& line, const ConversationRe
                     (asks ? ", found a prompt without an answer" : ""));
   }
   if (const Json* id = line.find("id"))
-    for (TokenSequence& one : sequences) one.id = id->is_text() ? id->as_text() : id->dump();
+    for (TokenSequence& one : sequences) one.id = text_or_json(*id);
   return sequences;
 }
 

@@ -88,6 +88,8 @@ std::ifstream opened(const std::string& path) {
 
 }  // namespace
 
+std::string text_or_json(const Json& value) { return value.is_text() ? value.as_text() : value.dump(); }
+
 void for_each_json_line(std::istream& lines, const std::string& place, const std::function<void(const Json&)>& visit) {
   for_each_line(lines, place, [&](int64_t line, const std::string& text) { visit_line(place, line, text, visit); });
 }

@@ -14,6 +14,9 @@ namespace eyrie {
 void for_each_json_line(std::istream& lines, const std::string& place, const std::function<void(const Json&)>& visit);
 void for_each_json_line(const std::string& path, const std::function<void(const Json&)>& visit);
 
+// A text as it is, any other value as JSON writes it: ids and answers may be numbers.
+std::string text_or_json(const Json& value);
+
 // Lines that cannot be read, or that `visit` refused with Error{input} or Error{file}.
 struct UnfitLines {
   int64_t lines = 0;               // in all, blank ones apart

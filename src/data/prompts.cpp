@@ -54,7 +54,7 @@ Prompt read_prompt(const Json& line, const ConversationReader& reader) {
     prompt = prompt_of(reader, *read_conversation(with_messages(line)));
   }
   if (prompt.ids.empty()) prompt.error = "holds no turn to answer";
-  if (const Json* answer = line.find("answer")) prompt.answer = answer->is_text() ? answer->as_text() : answer->dump();
+  if (const Json* answer = line.find("answer")) prompt.answer = text_or_json(*answer);
   return prompt;
 }
 
@@ -66,7 +66,7 @@ std::vector<Prompt> read_lines(const std::string& path, const ConversationReader
       path,
       [&](const Json& line) {
         const Json* found = line.find("id") ? line.find("id") : line.find("question_id");  // MT-bench's
-        id = !found ? "" : found->is_text() ? found->as_text() : found->dump();
+        id = found ? text_or_json(*found) : "";
         Prompt prompt = read_prompt(line, reader);
         prompt.id = std::exchange(id, "");
         prompts.push_back(std::move(prompt));

@@ -4,6 +4,9 @@
 
 namespace eyrie {
 
+// Vd where nothing says otherwise, if the target has as many tokens.
+inline constexpr int64_t kUsualDraftVocabulary = 32000;
+
 // How often each target token occurs with loss_mask = 1; ids must lie below `vocabulary`. [V]
 std::vector<int64_t> count_supervised_tokens(const std::vector<TokenSequence>& sequences, int64_t vocabulary);
 

@@ -17,8 +17,6 @@
 namespace eyrie {
 namespace {
 
-constexpr int64_t kUsualDraftVocabulary = 32000;
-
 [[noreturn]] void usage(const std::string& option, const std::string& message) {
   throw Error(ErrorKind::usage, option, message);
 }
@@ -62,7 +60,7 @@ void load_data(const TrainOptions& options, int64_t max_tokens, TrainInputs& inp
   inputs.data = read_conversations(options.data, reader);
   if (!options.held_out.empty()) inputs.held_out_data = read_conversations(options.held_out, reader);
   inputs.info = reader.info(inputs.target->fingerprint, {});
-  if (reader.chat) inputs.chat_template = reader.chat->chat_template().source();
+  inputs.reader = std::move(reader);
 }
 
 // What is evaluated on must come from the same target, the same layers.

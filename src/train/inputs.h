@@ -17,8 +17,8 @@ struct TrainInputs {
   std::optional<SavedRun> saved;  // what a resumed run goes on from; its draft and weights have moved to those below
   std::optional<Target> target;   // when conversations run through it
   TargetHeads heads;
-  FeatureInfo info;           // of the target's states
-  std::string chat_template;  // where it came from; empty: none was read
+  FeatureInfo info;                          // of the target's states
+  std::optional<ConversationReader> reader;  // of the conversations and prompts of `target`
   Conversations data, held_out_data;
   std::unique_ptr<BatchSource> train, held_out;  // held_out may be null
   Draft draft;                                   // its tensors view `weights`

@@ -93,7 +93,8 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
                   plan.memory.parameters, layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
                   layer.intermediate, config.draft_vocabulary, config.vocabulary);
   text += fmt::format("taps       leave layers {}\n", fmt::join(config.tap_ids, ", "));
-  if (!inputs.chat_template.empty()) text += fmt::format("template   {}\n", inputs.chat_template);
+  if (inputs.reader && inputs.reader->chat)
+    text += fmt::format("template   {}\n", inputs.reader->chat->chat_template().source());
   text += fmt::format(
       "data       {} sequences ({} cut{}), {} tokens, {:.1f} % supervised, {:.2f} % of those out of vocabulary\n",
       inputs.sequences, inputs.cut, what_else(inputs.data), inputs.tokens, 100 * plan.supervised_share,
