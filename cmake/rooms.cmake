@@ -26,7 +26,7 @@ function(eyrie_room name)
     set(scope INTERFACE)
   endif()
   target_include_directories(eyrie_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(eyrie_${name} ${scope} ${after} OpenMP::OpenMP_CXX fmt::fmt)
+  target_link_libraries(eyrie_${name} ${scope} ${after} Threads::Threads fmt::fmt)
 
   if(cases)
     add_library(eyrie_${name}_cases STATIC ${cases})
@@ -39,8 +39,7 @@ function(eyrie_room name)
       target_link_libraries(${name}_test PRIVATE eyrie_${name}_cases)
     endif()
     target_compile_definitions(${name}_test PRIVATE EYRIE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    # Passive: several tests run side by side, and a thread that spins while it waits would hold up the others.
-    set(properties TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=PASSIVE)
+    set(properties TIMEOUT 600)
     gtest_discover_tests(${name}_test TEST_FILTER -*Gpu* DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
     # What needs a device stands in suites named Gpu...; they skip themselves where there is none.
     gtest_discover_tests(${name}_test TEST_FILTER *Gpu* DISCOVERY_TIMEOUT 60
@@ -93,12 +92,12 @@ function(eyrie_room_uses name)
   endif()
 endfunction()
 eyrie_room_uses(base spdlog::spdlog)
-eyrie_room_uses(testing PkgConfig::libhwy PkgConfig::openblas)
+eyrie_room_uses(testing PkgConfig::libhwy)
 if(EYRIE_CUDA)
   eyrie_room_uses(testing CUDA::cublasLt)  # what figures are held against
 endif()
-eyrie_room_uses(ops PkgConfig::openblas PkgConfig::libhwy)
-eyrie_room_uses(attention PkgConfig::openblas PkgConfig::libhwy)
+eyrie_room_uses(ops PkgConfig::libhwy)
+eyrie_room_uses(attention PkgConfig::libhwy)
 eyrie_room_uses(app PkgConfig::libpng)
 if(TARGET app_test)
   target_link_libraries(app_test PRIVATE PkgConfig::libpng)
@@ -140,5 +139,6 @@ endif()
 
 # Leaf loops keep their sums in arrays of vectors: -O2 would leave those in memory, -O3 unrolls them into registers.
 set_source_files_properties(
-  src/attention/tiles/tile_loops.cpp src/attention/paged/attend_block.cpp
+  src/attention/tiles/tile_loops.cpp src/attention/paged/attend_block.cpp src/ops/linear_many_rows.cpp
+  src/ops/linear_gradients.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

@@ -1,7 +1,6 @@
 #include "attention/paged_attention.h"
 
 #include <fmt/core.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <limits>
@@ -228,7 +227,7 @@ void forward(Exec& exec, const PagedAttention& problem, const Tensor& o) {
   Run* runs = reinterpret_cast<Run*>(exec.scratch.take(DType::i64, {rows, 2}).as<int64_t>());
   int64_t run_count = 0;
   for (int64_t row = 0; row < rows; row += runs[run_count++].rows) runs[run_count] = work.next_run(row);
-  const Tensor memory = exec.scratch.take(DType::f32, {omp_get_max_threads(), work.floats()});
+  const Tensor memory = exec.scratch.take(DType::f32, {thread_count(), work.floats()});
   // In turn: later runs of a prefill see more keys.
   for_each_thread(exec, multiply_adds(work), [&](int64_t thread, int64_t threads) {
     for (int64_t i = thread; i < run_count * work.kv_heads; i += threads)

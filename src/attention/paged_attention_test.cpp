@@ -1,9 +1,9 @@
 #include "attention/paged_attention.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include "attention/paged_problem.h"
+#include "testing/threads.h"
 
 namespace eyrie {
 namespace {
@@ -40,14 +40,12 @@ TEST(PagedAttention, RowsDoNotDependOnTheRowsBesideThem) {
 TEST(PagedAttention, PageSizeAndThreadsDoNotMatter) {
   PagedProblem first("pages", kMixed);
   const Tensor expected = run(first, first.problem, first.rows());
-  const int threads = omp_get_max_threads();
   for (const int page_size : {1, 7, 64, 512}) {
     PagedShape shape = kMixed;
     shape.page_size = page_size;
     PagedProblem made("pages", shape);
-    omp_set_num_threads(page_size == 7 ? 1 : 3);
+    const testing::Threads threads(page_size == 7 ? 1 : 3);
     const Comparison same = compare_bits("o", run(made, made.problem, made.rows()), expected);
-    omp_set_num_threads(threads);
     EXPECT_TRUE(same.passed()) << page_size << ": " << same.text();
   }
 }

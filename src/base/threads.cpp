@@ -1,9 +1,12 @@
 #include "base/threads.h"
 
-#include <omp.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <atomic>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -29,6 +32,23 @@ int64_t processors_of_cgroup() {
   }
 }
 
+// Those of the affinity mask, as far as the cgroup's quota goes.
+int64_t processors() {
+  cpu_set_t mask;
+  const int64_t count = sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : kMostThreads;
+  const int64_t quota = processors_of_cgroup();
+  return quota ? std::min(count, quota) : count;
+}
+
+int64_t threads_of_environment() {  // 0: it does not say
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  int64_t count = 0;
+  if (text) std::from_chars(text, text + std::strlen(text), count);
+  return std::max<int64_t>(count, 0);
+}
+
+std::atomic<int64_t> threads{0};  // 0: not known yet
+
 }  // namespace
 
 int64_t processors_of_quota(const char* cpu_max) {
@@ -38,13 +58,17 @@ int64_t processors_of_quota(const char* cpu_max) {
 }
 
 void set_thread_count(int64_t asked) {
-  int64_t count = asked ? asked : omp_get_max_threads();  // OpenMP knows its variable and the affinity mask
+  const int64_t by_variable = asked ? 0 : threads_of_environment();
+  const int64_t count = asked ? asked : by_variable ? by_variable : processors();
   if (count > kMostThreads)
     throw Error(ErrorKind::usage, asked ? "threads" : "OMP_NUM_THREADS",
                 "expected at most " + std::to_string(kMostThreads) + " threads, found " + std::to_string(count));
-  if (!asked && !std::getenv("OMP_NUM_THREADS"))
-    if (const int64_t quota = processors_of_cgroup()) count = std::min(count, quota);
-  omp_set_num_threads(static_cast<int>(count));
+  threads = count;
+}
+
+int64_t thread_count() {
+  if (threads == 0) set_thread_count(0);
+  return threads;
 }
 
 }  // namespace eyrie

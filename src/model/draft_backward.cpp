@@ -3,16 +3,18 @@
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/parallel.h"
 
 namespace eyrie {
 namespace {
 
-void add_rows(const ConstTensor& from, const Tensor& to) {
+void add_rows(Exec& exec, const ConstTensor& from, const Tensor& to) {
   const auto source = from.view<float, 2>();
   const auto target = to.view<float, 2>();
-#pragma omp parallel for schedule(static)
-  for (int64_t row = 0; row < target.dims[0]; ++row)
-    for (int64_t i = 0; i < target.dims[1]; ++i) target(row, i) += source(row, i);
+  for_each_range(exec, target.dims[0], 1, to.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t i = 0; i < target.dims[1]; ++i) target(row, i) += source(row, i);
+  });
 }
 
 }  // namespace
@@ -59,7 +61,7 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
   }
   const Tensor d_normed = d_e;  // the embedding is frozen: its gradient is not wanted
   copy(in.d_residual, d_normed);
-  add_rows(d_right, d_normed);
+  add_rows(exec, d_right, d_normed);
   rms_norm_backward(exec, in.h, tensors.hidden_norm, eps, d_normed, in.d_h, Into::overwrite, gradients.hidden_norm);
 }
 

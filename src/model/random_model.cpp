@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "model/rope_frequencies.h"
+#include "ops/parallel.h"
 
 namespace eyrie {
 namespace {
@@ -21,20 +22,21 @@ Range range_of(const std::string& name, const Shape& shape) {
 }
 
 template <typename T>
-void fill(T* values, int64_t count, uint64_t key, Range range) {
+void fill(Exec& exec, T* values, int64_t count, uint64_t key, Range range) {
   constexpr int64_t kWords = 4;
-#pragma omp parallel for schedule(static)
-  for (int64_t block = 0; block < (count + kWords - 1) / kWords; ++block) {
-    const auto words = philox(key, static_cast<uint64_t>(block));
-    for (int64_t i = block * kWords, end = std::min(count, i + kWords); i < end; ++i) {
-      const float symmetric = static_cast<float>(words[static_cast<size_t>(i % kWords)]) * 0x1p-31f - 1;
-      const float value = range.center + range.radius * symmetric;
-      if constexpr (std::is_same_v<T, bf16>)
-        values[i] = to_bf16(value);
-      else
-        values[i] = value;
+  for_each_range(exec, count, kWords, 16 * count, [&](int64_t first, int64_t end) {
+    for (int64_t block = first / kWords; block * kWords < end; ++block) {
+      const auto words = philox(key, static_cast<uint64_t>(block));
+      for (int64_t i = block * kWords; i < std::min(end, (block + 1) * kWords); ++i) {
+        const float symmetric = static_cast<float>(words[static_cast<size_t>(i % kWords)]) * 0x1p-31f - 1;
+        const float value = range.center + range.radius * symmetric;
+        if constexpr (std::is_same_v<T, bf16>)
+          values[i] = to_bf16(value);
+        else
+          values[i] = value;
+      }
     }
-  }
+  });
 }
 
 // Keeps every tensor that it makes.
@@ -43,14 +45,15 @@ struct RandomWeights {
   DType matrix_dtype;
   std::shared_ptr<const WeightStorage> borrowed;
   std::deque<Buffer> memory;
+  Exec exec = {};
 
   ConstTensor make(const std::string& name, const Shape& shape) {
     const Tensor made = memory.emplace_back(shape.rank == 1 ? DType::f32 : matrix_dtype, shape);
     const uint64_t key = seed ^ hash_name(name);
     if (made.dtype == DType::bf16)
-      fill(made.as<bf16>(), made.elements(), key, range_of(name, shape));
+      fill(exec, made.as<bf16>(), made.elements(), key, range_of(name, shape));
     else
-      fill(made.as<float>(), made.elements(), key, range_of(name, shape));
+      fill(exec, made.as<float>(), made.elements(), key, range_of(name, shape));
     return made;
   }
   auto visitor() {

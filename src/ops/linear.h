@@ -1,9 +1,8 @@
 // ops/linear.h: y = added + x Wᵀ + b. x [rows, in] f32, W [out, in] f32 | bf16 | f16, b [out] f32, added and y
 // [rows, out] f32; b and added may be undefined, added may be y.
 //
-// Up to kGemvRows rows go through one kernel that reads W as it is stored: a row's result is bitwise the same whatever
-// the other rows are and however many (spec §10). More rows: W is widened by panels and multiplied by OpenBLAS,
-// whose bits depend on its threads: not inside a crew (tensor/crew.h), neither they nor the backward functions.
+// A row's result is bitwise the same whatever the other rows are, however many, and on however many threads (spec §10).
+// The gradients do not depend on the threads either; a row of d_x not on the other rows.
 // All tensors: last dimension contiguous. Errors: Error{input} naming the argument.
 #pragma once
 #include <span>
@@ -12,8 +11,6 @@
 #include "tensor/exec.h"
 
 namespace eyrie {
-
-inline constexpr int64_t kGemvRows = 16;
 
 struct LinearLayer {
   ConstTensor weight, bias = {};

@@ -114,7 +114,7 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
 std::vector<Problem> checked_problems() {
   std::vector<Problem> problems;
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
-    for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 11, 16, 17, 40}) {
+    for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 11, 17, 40, 41, 200}) {
       const bool odd = rows % 2 != 0;
       const Into into = rows % 3 == 0 ? Into::accumulate : Into::overwrite;
       problems.push_back({rows, 1, 1, dtype, odd, !odd, into});
@@ -123,7 +123,7 @@ std::vector<Problem> checked_problems() {
       problems.push_back({rows, 255, 1001, dtype, false, odd});
       problems.push_back({rows, 33, 8, dtype});
     }
-  problems.push_back({20, 700, 1001, DType::bf16, true});  // more than one panel
+  problems.push_back({50, 700, 1001, DType::bf16, true});  // more than one block of depth
   return problems;
 }
 
@@ -185,14 +185,11 @@ Workload decode_work(const DecoderShape& shape, DType dtype, int64_t rows) {
 
 Workload training_work(int64_t rows, int64_t in, int64_t out) {  // forward and both gradients
   const auto tensors = std::make_shared<Tensors>(Problem{rows, in, out});
-  return {.flops = 6.0 * static_cast<double>(rows * in * out),
-          .call =
-              [=](Exec& exec) {
-                linear(exec, tensors->x, {.weight = tensors->weight, .y = tensors->y});
-                linear_backward_input(exec, tensors->d_y, tensors->weight, tensors->d_x, Into::overwrite);
-                linear_backward_weight(exec, tensors->d_y, tensors->x, tensors->d_weight, {});
-              },
-          .matrix_product = true};
+  return {.flops = 6.0 * static_cast<double>(rows * in * out), .call = [=](Exec& exec) {
+            linear(exec, tensors->x, {.weight = tensors->weight, .y = tensors->y});
+            linear_backward_input(exec, tensors->d_y, tensors->weight, tensors->d_x, Into::overwrite);
+            linear_backward_weight(exec, tensors->d_y, tensors->x, tensors->d_weight, {});
+          }};
 }
 
 void add_benches(CaseList& cases) {

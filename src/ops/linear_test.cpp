@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <functional>
+#include <string>
 
+#include "hwy/highway.h"
 #include "ops/activation.h"
 #include "testing/poison.h"
 #include "testing/threads.h"
@@ -19,47 +21,90 @@ using testing::compare_bits;
 struct Sizes {
   int64_t in, out;
 };
-class FewRows : public ::testing::TestWithParam<Sizes> {};
+class Rows : public ::testing::TestWithParam<Sizes> {};
 
-// Row r of any batch of up to kGemvRows rows, on any number of threads, has the bits of row r alone.
-TEST_P(FewRows, ARowDoesNotDependOnTheOthers) {
-  const auto [in, out] = GetParam();
-  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
-    CaseMemory memory("few rows");
-    const Tensor x = memory.normal("x", {kGemvRows, in}), weight = memory.normal("weight", {out, in}, 1.0, dtype);
-    const Tensor bias = memory.normal("bias", {out});
-    Exec exec;
-    const Tensor alone = memory.output("alone", {kGemvRows, out});
-    for (int64_t r = 0; r < kGemvRows; ++r) linear(exec, x.slice(r, r + 1), {weight, bias, alone.slice(r, r + 1)});
-    for (int64_t rows = 1; rows <= kGemvRows; ++rows) {
-      const testing::Threads threads(1 + static_cast<int>(rows % 3));
-      const int64_t first = kGemvRows - rows;
-      const Tensor y = memory.output("y", {rows, out});
-      linear(exec, x.slice(first, kGemvRows), {weight, bias, y});
-      const auto result = compare_bits("y", y, alone.slice(first, kGemvRows));
-      ASSERT_TRUE(result.passed()) << rows << " rows, " << name(dtype) << ": " << result.text();
-    }
+// Runs body() once for each instruction set that there are kernels for on this machine.
+void with_each_instruction_set(const std::function<void(const std::string&)>& body) {
+  const int64_t supported = hwy::SupportedTargets();
+  for (const int64_t target : {HWY_AVX2, HWY_AVX3}) {
+    if (!(supported & target)) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    body(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(0);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, FewRows,
-                         ::testing::Values(Sizes{1, 1}, Sizes{7, 3}, Sizes{255, 1001}, Sizes{640, 1001}, Sizes{640, 3},
-                                           Sizes{31, 6}, Sizes{2048, 65}, Sizes{2101, 67}));
-
-// Training: the same bits again at the same number of threads.
-TEST(Linear, ManyRowsRepeat) {
-  CaseMemory memory("repeat");
-  const Tensor x = memory.normal("x", {100, 65}), weight = memory.normal("weight", {130, 65}, 1.0, DType::bf16);
-  const Tensor first = memory.output("first", {100, 130}), second = memory.output("second", {100, 130});
-  Exec exec;
-  linear(exec, x, {.weight = weight, .y = first});
-  linear(exec, x, {.weight = weight, .y = second});
-  EXPECT_TRUE(compare_bits("y", second, first).passed());
+// Row r of any batch, on any number of threads, has the bits of row r alone, with W as it lies there and copied.
+TEST_P(Rows, ARowDoesNotDependOnTheOthers) {
+  constexpr int64_t kMost = 513;
+  const auto [in, out] = GetParam();
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    CaseMemory memory("rows");
+    const Tensor x = memory.normal("x", {kMost, in}), weight = memory.normal("weight", {out, in}, 1.0, dtype);
+    const Tensor bias = memory.normal("bias", {out}), alone = memory.output("alone", {kMost, out});
+    Exec exec;
+    with_each_instruction_set([&](const std::string& set) {
+      for (int64_t r = 0; r < kMost; ++r) linear(exec, x.slice(r, r + 1), {weight, bias, alone.slice(r, r + 1)});
+      for (const int64_t rows : {2, 3, 4, 5, 6, 7, 8, 11, 16, 17, 40, 41, 43, 200, 513}) {
+        const testing::Threads threads(1 + rows % 4);
+        const int64_t first = kMost - rows;
+        const Tensor y = memory.output("y", {rows, out});
+        linear(exec, x.slice(first, kMost), {weight, bias, y});
+        const auto result = compare_bits("y", y, alone.slice(first, kMost));
+        ASSERT_TRUE(result.passed()) << set << ", " << rows << " rows, " << name(dtype) << ": " << result.text();
+      }
+    });
+  }
 }
 
-// A weight of several panels: widened part by part, it gives what its f32 copy gives in one product.
-TEST(Linear, PanelsOfAWidenedWeight) {
-  CaseMemory memory("panels");
+INSTANTIATE_TEST_SUITE_P(Sizes, Rows,
+                         ::testing::Values(Sizes{1, 1}, Sizes{7, 3}, Sizes{255, 130}, Sizes{640, 67}, Sizes{640, 3},
+                                           Sizes{31, 6}, Sizes{512, 64}, Sizes{2048, 65}, Sizes{2101, 67}));
+
+// The matrix of rows, threads and instruction sets that a server meets.
+TEST(Linear, RowsTimesThreadsTimesInstructionSets) {
+  CaseMemory memory("rows, threads");
+  const Tensor x = memory.normal("x", {513, 520}), weight = memory.normal("weight", {70, 520}, 1.0, DType::bf16);
+  const Tensor alone = memory.output("alone", {513, 70}), y = memory.output("y", {513, 70});
+  Exec exec;
+  with_each_instruction_set([&](const std::string& set) {
+    for (int64_t r = 0; r < 513; ++r) linear(exec, x.slice(r, r + 1), {.weight = weight, .y = alone.slice(r, r + 1)});
+    for (const int64_t count : {1, 2, 3, 4}) {
+      const testing::Threads threads(count);
+      for (const int64_t rows : {1, 2, 16, 17, 40, 200, 513}) {
+        linear(exec, x.slice(0, rows), {.weight = weight, .y = y.slice(0, rows)});
+        const auto result = compare_bits("y", y.slice(0, rows), alone.slice(0, rows));
+        ASSERT_TRUE(result.passed()) << set << ", " << count << " threads, " << rows << ": " << result.text();
+      }
+    }
+  });
+}
+
+// Gradients of any number of threads.
+TEST(Linear, GradientsDoNotDependOnTheThreads) {
+  CaseMemory memory("gradients");
+  const Tensor x = memory.normal("x", {301, 130}), weight = memory.normal("weight", {210, 130});
+  const Tensor d_y = memory.normal("d_y", {301, 210});
+  Exec exec;
+  const auto run = [&](const std::string& name, int64_t count) {
+    const testing::Threads threads(count);
+    const Tensor d_x = memory.output(name + " d_x", {301, 130}), d_weight = memory.output(name + " d_w", {210, 130});
+    fill_zero(d_weight);
+    linear_backward_input(exec, d_y, weight, d_x, Into::overwrite);
+    linear_backward_weight(exec, d_y, x, d_weight, {});
+    return std::pair(d_x, d_weight);
+  };
+  const auto alone = run("alone", 1);
+  for (const int64_t count : {2, 3, 4}) {
+    const auto found = run(fmt::format("{} threads", count), count);
+    EXPECT_TRUE(compare_bits("d_x", found.first, alone.first).passed()) << count;
+    EXPECT_TRUE(compare_bits("d_weight", found.second, alone.second).passed()) << count;
+  }
+}
+
+// A bf16 weight gives what its f32 copy gives.
+TEST(Linear, GradientOfANarrowWeight) {
+  CaseMemory memory("narrow");
   const Tensor weight = memory.normal("weight", {1001, 700}, 1.0, DType::bf16), d_y = memory.normal("d_y", {20, 1001});
   const Tensor d_x = memory.normal("d_x", {20, 700}), expected = memory.output("expected", {20, 700});
   for (const Into into : {Into::overwrite, Into::accumulate}) {
@@ -67,19 +112,14 @@ TEST(Linear, PanelsOfAWidenedWeight) {
     Exec exec;
     linear_backward_input(exec, d_y, Buffer::copy_of(weight, DType::f32), expected, into);
     linear_backward_input(exec, d_y, weight, d_x, into);
-    const auto result = testing::compare("d_x", d_x, expected);
+    const auto result = compare_bits("d_x", d_x, expected);
     EXPECT_TRUE(result.passed()) << result.text();
   }
 }
 
-void with_crew_for(Exec& exec, int64_t rows, const std::function<void()>& body) {
-  if (rows > kGemvRows) return body();
-  with_crew(exec, body);
-}
-
-// A few rows with a crew and without, and many: a layer gives the same bits beside others as by itself.
+// A layer gives the same bits beside others as by itself.
 TEST(Linear, LayersOfOneInputAsEachByItself) {
-  for (const int64_t rows : {1, 5, 20}) {
+  for (const int64_t rows : {1, 5, 20, 50}) {
     CaseMemory memory(fmt::format("layers of one input, {} rows", rows));
     const Tensor x = memory.normal("x", {rows, 77}), added = memory.normal("added", {rows, 40});
     const Tensor bias = memory.normal("bias", {66});
@@ -97,30 +137,13 @@ TEST(Linear, LayersOfOneInputAsEachByItself) {
     alone[1].bias = together[1].bias = bias;
     Exec exec;
     for (const LinearLayer& layer : alone) linear(exec, x, layer);
-    with_crew_for(exec, rows, [&] { linear(exec, x, together); });
+    linear(exec, x, together);
     for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(compare_bits("y", together[i].y, alone[i].y).passed()) << rows << i;
   }
 }
 
-// OpenBLAS would have one thread there, and with it other bits.
-TEST(Linear, ManyRowsAreRefusedInsideACrew) {
-  const testing::Threads threads(2);
-  const int64_t rows = kGemvRows + 1;
-  const Buffer x = Buffer::zeros(DType::f32, {rows, 4}), y = Buffer::zeros(DType::f32, {rows, 3});
-  const Buffer weight = Buffer::zeros(DType::f32, {3, 4});
-  Exec exec;
-  const auto refused = [&](const std::function<void()>& product) {
-    product();
-    EXPECT_THROW(with_crew(exec, product), Error);
-  };
-  refused([&] { linear(exec, x, {.weight = weight, .y = y}); });
-  refused([&] { linear_backward_input(exec, y, weight, x, Into::overwrite); });
-  refused([&] { linear_backward_weight(exec, y, x, weight, {}); });
-  with_crew(exec, [&] { linear(exec, x.tensor().slice(1, rows), {.weight = weight, .y = y.tensor().slice(1, rows)}); });
-}
-
 TEST(Linear, GatedAsItsParts) {
-  for (const int64_t rows : {1, 5, 20}) {
+  for (const int64_t rows : {1, 5, 20, 50}) {
     CaseMemory memory(fmt::format("gated, {} rows", rows));
     const Tensor x = memory.normal("x", {rows, 64});
     const Tensor gate = memory.normal("gate", {301, 64}, 0.1, DType::bf16);
@@ -129,7 +152,7 @@ TEST(Linear, GatedAsItsParts) {
     const LinearLayer gates{.weight = gate, .y = output("g")}, ups{.weight = up, .y = output("u")};
     const Tensor product = output("product"), expected = output("expected");
     Exec exec;
-    with_crew_for(exec, rows, [&] { linear_gated(exec, x, gates, ups, product); });
+    linear_gated(exec, x, gates, ups, product);
     silu_multiply(exec, gates.y, ups.y, expected);
     EXPECT_TRUE(compare_bits("product", product, expected).passed()) << rows;
   }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "ops/linear.h"
+#include "ops/parallel.h"
 #include "ops/soft_cross_entropy_rows.h"
 
 namespace eyrie {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int64_t kMaxPositions = 128, kMinPositions = 8;  // of one chunk
 constexpr int64_t kChunkBytes = int64_t{64} << 20;         // of a chunk's logits over the draft vocabulary
+constexpr int64_t kOperationsAnElement = 16;               // of its exponentials
 constexpr int64_t kPanel = 2048;                           // columns of V at a time
 
 struct Sizes {
@@ -153,17 +155,17 @@ void read_teacher(Exec& exec, const SoftCrossEntropy& problem, int64_t count, co
     linear(exec, teacher.hidden.slice(0, count),
            {.weight = problem.target_lm_head.slice(first, first + width), .y = panel});
     const DraftColumns columns(problem, first, width);
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; ++i) {
+    for_each_item(exec, count, kOperationsAnElement * panel.elements(), [&](int64_t, int64_t i) {
       const float* logits = panel.as<float>() + i * width;
       join_panel(logits, first, width, best[i], sum[i], argmax[i]);
       if (probabilities) columns.copy(logits, first, teacher.probability.view<float, 2>().row(i));
-    }
+    });
   }
   if (!probabilities) return;
   const auto probability = teacher.probability.view<float, 2>();
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < count; ++i) kept[i] = normalise(probability.row(i), probability.dims[1], best[i], sum[i]);
+  for_each_item(exec, count, kOperationsAnElement * count * probability.dims[1], [&](int64_t, int64_t i) {
+    kept[i] = normalise(probability.row(i), probability.dims[1], best[i], sum[i]);
+  });
 }
 
 // The rows of all depths that one chunk of positions teaches. Those that learn come first, so that the backward
@@ -264,8 +266,8 @@ class LossPass {
   }
 
   void compare_rows() {
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < rows_.count; ++i) compare_row(i, rows_.logits.view<float, 2>().row(i));
+    for_each_item(exec_, rows_.count, kOperationsAnElement * rows_.count * sizes_.draft_vocabulary,
+                  [&](int64_t, int64_t i) { compare_row(i, rows_.logits.view<float, 2>().row(i)); });
   }
 
   void compare_row(int64_t i, float* z) {

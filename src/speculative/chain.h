@@ -12,6 +12,8 @@
 
 namespace eyrie {
 
+inline constexpr int64_t kMostDrafts = 15;  // of one verify
+
 struct IndexRange {
   int64_t begin = 0, end = 0;  // begin .. end-1
   int64_t count() const { return end - begin; }

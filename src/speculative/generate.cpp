@@ -103,9 +103,7 @@ class Request {
 
   GenerateResult run() {
     bool more = prefill() && output_.known() <= positions_;
-    with_crew(exec_, [&] {
-      while (more) more = cycle() && output_.known() <= positions_;
-    });
+    while (more) more = cycle() && output_.known() <= positions_;
     output_.finish();
     return std::move(result_);
   }
@@ -193,9 +191,9 @@ class Request {
 };
 
 void check(std::span<const int32_t> prompt, const GenerateOptions& options, const Target& target) {
-  if (options.chain < 0 || options.chain >= kGemvRows)
+  if (options.chain < 0 || options.chain > kMostDrafts)
     throw Error(ErrorKind::usage, "chain",
-                fmt::format("expected 0..{} drafts per verify, found {}", kGemvRows - 1, options.chain));
+                fmt::format("expected 0..{} drafts per verify, found {}", kMostDrafts, options.chain));
   if (options.max_new_tokens < 1)
     throw Error(ErrorKind::usage, "max-new-tokens",
                 fmt::format("expected at least 1, found {}", options.max_new_tokens));

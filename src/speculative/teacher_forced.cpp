@@ -30,7 +30,7 @@ int32_t count_right(CachedDraft& draft, const KnownText& text, int64_t row) {
 
 std::vector<int32_t> right_depths(Exec& exec, const Target& target, const Draft& draft, const KnownText& text) {
   const auto tokens = static_cast<int64_t>(text.ids.size());
-  const int64_t max_rows = std::max(text.prefill_chunk, kGemvRows);
+  const int64_t max_rows = text.prefill_chunk;
   PagePool pool(cache_layers(target.config, &draft.config), kPageSize, (tokens + text.depths) / kPageSize + 1);
   PagedSequence sequence(pool);
   sequence.reserve(tokens + text.depths);
@@ -54,11 +54,9 @@ std::vector<int32_t> right_depths(Exec& exec, const Target& target, const Draft&
       right.push_back(count_right(cached_draft, text, row));
     }
   };
-  with_crew(exec, [&] {
-    if (text.first_row < tokens - 2) right.push_back(count_right(cached_draft, text, text.first_row));
-    for (int64_t begin = text.first_row + 1; begin < tokens - 2; begin += kGemvRows)
-      walk({begin, std::min(begin + kGemvRows, tokens - 2)});
-  });
+  if (text.first_row < tokens - 2) right.push_back(count_right(cached_draft, text, text.first_row));
+  for (int64_t begin = text.first_row + 1; begin < tokens - 2; begin += max_rows)
+    walk({begin, std::min(begin + max_rows, tokens - 2)});
   return right;
 }
 

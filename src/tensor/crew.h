@@ -1,6 +1,5 @@
-// tensor/crew.h: threads that stay awake between short loops. Opening an OpenMP region takes longer than a small linear
-// layer does, so a decode step opens one around all of its loops: one thread runs the step, the others wait for its
-// loops, spinning. (An OpenMP region inside runs on one thread; so does OpenBLAS: large products belong outside.)
+// tensor/crew.h: the threads of loops. They stay awake for a while after a loop, since starting a thread or waking one
+// takes longer than a small linear layer does; then they sleep until the next.
 //
 // A loop has one share for each thread. A share that its thread has not begun when the caller is done with its own is
 // the caller's: on a busy machine, where a thread may not run for milliseconds, nobody waits for it. What a share
@@ -8,25 +7,28 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 namespace eyrie {
 
 class Crew {
  public:
-  explicit Crew(int64_t threads) : threads_(threads), shares_(static_cast<size_t>(threads)) {}
+  explicit Crew(int64_t threads);  // with the calling thread; where one cannot be started there are fewer
+  ~Crew();
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  int64_t threads() const { return threads_; }
+  int64_t threads() const { return std::ssize(shares_); }
+  bool awake() const { return sleeping_.load(std::memory_order_relaxed) == 0; }
 
   // work(share) once for each of 0 .. threads - 1, the first on the calling thread; returns when all are done. It must
-  // not throw.
+  // not throw, nor run a loop of its own. One caller at a time.
   template <typename Work>
   void run(const Work& work) {
-    begin([](const void* of, int64_t thread) { (*static_cast<const Work*>(of))(thread); }, &work);
+    begin([](const void* of, int64_t share) { (*static_cast<const Work*>(of))(share); }, &work);
     work(int64_t{0});
-    for (int64_t share = 1; share < threads_; ++share) {
+    for (int64_t share = 1; share < threads(); ++share) {
       if (claim(share, begun_))
         work(share);
       else
@@ -34,11 +36,8 @@ class Crew {
     }
   }
 
-  void serve(int64_t thread);  // until dismissed
-  void dismiss() { begin(nullptr, nullptr); }
-
  private:
-  using Call = void (*)(const void* work, int64_t thread);
+  using Call = void (*)(const void* work, int64_t share);
   // A hand-over costs one cache line each way, and the calling thread does not wait for the first: what it writes
   // stands in one line, what each other thread writes in a line of its own, which the caller only reads as long as its
   // thread is there.
@@ -51,10 +50,9 @@ class Crew {
     std::atomic<int64_t> claimed{0}, finished{0};  // the last loop of which it was; claimed by others, finished stays
   };
 
-  void begin(Call call, const void* work) {
-    loops_.call = call, loops_.work = work;
-    loops_.begun.store(++begun_, std::memory_order_release);
-  }
+  void serve(int64_t share);  // until there is no call
+  int64_t next_loop(int64_t seen);
+  void begin(Call call, const void* work);
   // Whether the share of this loop is now the calling thread's to do: at most one thread hears yes. Behind a yes the
   // loop cannot end, so its call may be read.
   bool claim(int64_t share, int64_t loop) {
@@ -65,10 +63,11 @@ class Crew {
   }
   void wait_for(int64_t share) const;  // begun by its thread
 
-  const int64_t threads_;
   int64_t begun_ = 0;
   Loops loops_;
   std::vector<Share> shares_;
+  std::atomic<int64_t> sleeping_{0};
+  std::vector<std::thread> others_;
 };
 
 }  // namespace eyrie

@@ -1,6 +1,7 @@
-// tensor/exec.h: where and with what an operation runs; the first argument of every operation. Nothing is ambient.
+// tensor/exec.h: where and with what an operation runs; the first argument of every operation. Nothing is ambient but
+// the number of threads (base/threads.h).
 #pragma once
-#include <functional>
+#include <memory>
 
 #include "cuda/handles.h"
 #include "tensor/buffer.h"
@@ -12,13 +13,14 @@ struct Exec {
   Exec() = default;
   explicit Exec(Device device);  // on a GPU: a stream of its own. Error{device} when there is none
 
-  Device device = Device::cpu;
-  Scratch scratch;       // there
-  cuda::Stream stream;   // on a GPU
-  Crew* crew = nullptr;  // inside with_crew
-};
+  Crew& crew();  // of thread_count() threads, started by the first loop
 
-// body() with a crew for its loops; inside another one, or with one thread, just body().
-void with_crew(Exec& exec, const std::function<void()>& body);
+  Device device = Device::cpu;
+  Scratch scratch;      // there
+  cuda::Stream stream;  // on a GPU
+
+ private:
+  std::unique_ptr<Crew> crew_;
+};
 
 }  // namespace eyrie

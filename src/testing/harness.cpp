@@ -15,7 +15,7 @@ double limit_of(const Workload& work) {
   constexpr double kFarBeyondCaches = 512 << 20;
   if (work.bytes > 0)
     return read_bandwidth_bytes_per_second(static_cast<int64_t>(std::min(work.bytes, kFarBeyondCaches)));
-  return work.matrix_product ? sgemm_flops() : fma_peak_flops();
+  return fma_peak_flops();
 }
 
 double median(std::vector<double> values) {

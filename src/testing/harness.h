@@ -16,7 +16,6 @@ struct Workload {
   double flops = 0;
   double bytes = 0;  // 0: not a matter of reading
   std::function<void(Exec&)> call = {};
-  bool matrix_product = false;  // its limit is OpenBLAS's sgemm, not the FMA peak
 };
 
 struct Case {
@@ -38,7 +37,7 @@ std::string failures(const Case& one, Mode mode);
 double median_ms(const std::function<void()>& call, double at_least_seconds = 0.5);
 
 // Work per second beside the limit: what reads, reading as many bytes again and again (from memory or the cache that
-// holds them); else the FMA peak or sgemm. The two are measured in turn, so that a slow moment of the machine meets
+// holds them); else the FMA peak. The two are measured in turn, so that a slow moment of the machine meets
 // both, and `share` is the median of the rounds' own.
 struct Measurement {
   double median_ms = 0;

@@ -55,11 +55,10 @@ float sum_of(const float* values, int64_t count, int streams) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 
+#include "base/threads.h"
 #include "base/time.h"
 #include "tensor/buffer.h"
 #include "tensor/exec.h"
@@ -87,13 +86,15 @@ double best_rate(const Work& work) {  // work() returns how much it did
 
 double fma_peak_flops() {
   constexpr int64_t kRounds = 2'000'000;
-  volatile float kept = 0;
+  Exec exec;
+  std::atomic<float> kept{0};
   return best_rate([&] {
-    int64_t multiply_adds = 0;
-    float sink = 0;
-#pragma omp parallel reduction(+ : multiply_adds, sink)
-    multiply_adds = HWY_DYNAMIC_DISPATCH(multiply_add_chains)(kRounds, &sink);
-    kept = kept + sink;
+    std::atomic<int64_t> multiply_adds{0};
+    exec.crew().run([&](int64_t) {
+      float sink = 0;
+      multiply_adds += HWY_DYNAMIC_DISPATCH(multiply_add_chains)(kRounds, &sink);
+      kept = sink;
+    });
     return 2.0 * static_cast<double>(multiply_adds);
   });
 }
@@ -102,21 +103,22 @@ double read_bandwidth_bytes_per_second() { return read_bandwidth_bytes_per_secon
 
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes) {
   constexpr int64_t kStep = 4 * 64, kReadBytes = int64_t{512} << 20;  // floats a loop round takes; bytes per repeat
-  const int64_t per_thread = std::max<int64_t>(footprint_bytes / 4 / omp_get_max_threads() / kStep, 1) * kStep;
-  const int64_t floats = per_thread * omp_get_max_threads();
+  const int64_t per_thread = std::max<int64_t>(footprint_bytes / 4 / thread_count() / kStep, 1) * kStep;
+  const int64_t floats = per_thread * thread_count();
   const Buffer memory = Buffer::zeros(DType::f32, {floats});
   const float* values = memory.tensor().as<float>();
   const int64_t passes = std::max<int64_t>(kReadBytes / (4 * floats), 1);
-  volatile float kept = 0;
+  Exec exec;
+  std::atomic<float> kept{0};
   double best = 0;
   for (const int streams : {1, 2, 4})  // caches like one, memory likes several
     best = std::max(best, best_rate([&] {
-                      float sink = 0;
-#pragma omp parallel reduction(+ : sink)
-                      for (int64_t pass = 0; pass < passes; ++pass)
-                        sink += HWY_DYNAMIC_DISPATCH(sum_of)(values + omp_get_thread_num() * per_thread, per_thread,
-                                                             streams);
-                      kept = kept + sink;
+                      exec.crew().run([&](int64_t thread) {
+                        float sink = 0;
+                        for (int64_t pass = 0; pass < passes; ++pass)
+                          sink += HWY_DYNAMIC_DISPATCH(sum_of)(values + thread * per_thread, per_thread, streams);
+                        kept = sink;
+                      });
                       return 4.0 * static_cast<double>(floats * passes);
                     }));
   return best;
@@ -125,23 +127,19 @@ double read_bandwidth_bytes_per_second(int64_t footprint_bytes) {
 double hand_over_seconds() {
   constexpr int64_t kLoops = 20'000;
   Exec exec;
-  double loops_per_second = 0;
-  with_crew(exec, [&] {
-    loops_per_second = best_rate([&] {
-      if (!exec.crew) return double{kLoops};
-      std::atomic<int64_t> answers{0};
-      const int64_t others = exec.crew->threads() - 1;
-      // The caller waits for the answers: it would take shares that the others have not begun yet.
-      for (int64_t loop = 1; loop <= kLoops; ++loop)
-        exec.crew->run([&](int64_t share) {
-          if (share > 0) return void(answers.fetch_add(1, std::memory_order_release));
-          while (answers.load(std::memory_order_acquire) < loop * others) {
-          }
-        });
-      return double{kLoops};
-    });
-  });
-  return 1 / loops_per_second;
+  Crew& crew = exec.crew();
+  const int64_t others = crew.threads() - 1;
+  return 1 / best_rate([&] {
+           std::atomic<int64_t> answers{0};
+           // The caller waits for the answers: it would take shares that the others have not begun yet.
+           for (int64_t loop = 1; loop <= kLoops; ++loop)
+             crew.run([&](int64_t share) {
+               if (share > 0) return void(answers.fetch_add(1, std::memory_order_release));
+               while (answers.load(std::memory_order_acquire) < loop * others) {
+               }
+             });
+           return double{kLoops};
+         });
 }
 
 }  // namespace eyrie::testing

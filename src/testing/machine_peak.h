@@ -1,4 +1,4 @@
-// testing/machine_peak.h: what this machine can do, measured in this process with all OpenMP threads. Takes a fraction
+// testing/machine_peak.h: what this machine can do, measured in this process with all threads. Takes a fraction
 // of a second each; not cached, so that a ratio uses a figure of the same moment.
 #pragma once
 #include <cstdint>
@@ -6,7 +6,6 @@
 namespace eyrie::testing {
 
 double fma_peak_flops();                   // fp32 multiply-adds from registers, 2 FLOPs each
-double sgemm_flops();                      // OpenBLAS, square matrices far beyond the caches
 double read_bandwidth_bytes_per_second();  // from memory: a footprint far beyond the caches
 // Reading `footprint_bytes` in all (split over the threads) again and again: the rate of the cache that holds them.
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes);

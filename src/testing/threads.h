@@ -1,18 +1,18 @@
-// testing/threads.h: another number of OpenMP threads for the life of an object.
+// testing/threads.h: another number of threads for the life of an object.
 #pragma once
-#include <omp.h>
+#include "base/threads.h"
 
 namespace eyrie::testing {
 
 class Threads {
  public:
-  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(before_); }
+  explicit Threads(int64_t count) : before_(thread_count()) { set_thread_count(count); }
+  ~Threads() { set_thread_count(before_); }
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 
  private:
-  int before_;
+  int64_t before_;
 };
 
 }  // namespace eyrie::testing

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "attention/suffix_attention.h"
-#include "ops/linear.h"
+#include "speculative/chain.h"
 #include "train/loss.h"
 #include "train/ttt_step.h"
 
@@ -34,7 +34,7 @@ void check_counts(const TrainOptions& o) {
       {"generate-every", o.generate_every, 0, INT32_MAX},
       {"checkpoint-every", o.checkpoint_every, 0, INT32_MAX},
       {"keep", o.keep, 1, INT32_MAX},
-      {"chain", o.chain, 1, kGemvRows - 1},  // a verify's rows go through one kernel
+      {"chain", o.chain, 1, kMostDrafts},
   };
   for (const auto& [option, value, least, most] : table)
     if (value < least || value > most)

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "ops/parallel.h"
 
 namespace eyrie {
 namespace {
@@ -14,13 +15,14 @@ void fill_ones(const Tensor& tensor) {
   for (int64_t i = 0; i < tensor.elements(); ++i) x[i] = 1;
 }
 
-void fill_uniform(const std::string& name, uint64_t seed, const Tensor& tensor) {
+void fill_uniform(Exec& exec, const std::string& name, uint64_t seed, const Tensor& tensor) {
   const double bound = 1 / std::sqrt(static_cast<double>(tensor.dim(-1)));
   const uint64_t key = hash_name(name) ^ philox(seed, 0)[0];
   float* x = tensor.as<float>();
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < tensor.elements(); ++i)
-    x[i] = static_cast<float>(bound * (2 * philox_uniform(key, static_cast<uint64_t>(i)) - 1));
+  for_each_range(exec, tensor.elements(), 1, 64 * tensor.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      x[i] = static_cast<float>(bound * (2 * philox_uniform(key, static_cast<uint64_t>(i)) - 1));
+  });
 }
 
 void copy_head(const InitialDraft& initial, DraftTensors<Buffer>& draft) {
@@ -39,8 +41,9 @@ InitialHead find_initial_head(std::string_view name) {
 
 DraftTensors<Buffer> initial_draft(const InitialDraft& initial) {
   DraftTensors<Buffer> draft = make_draft_tensors(initial.config);
+  Exec exec;
   for_each_tensor(initial.config, draft, [&](const std::string& name, const Shape& shape, Buffer& tensor) {
-    if (shape.rank == 2) return fill_uniform(name, initial.seed, tensor);
+    if (shape.rank == 2) return fill_uniform(exec, name, initial.seed, tensor);
     return name.ends_with(".bias") ? fill_zero(tensor) : fill_ones(tensor);
   });
   if (initial.head == InitialHead::target && initial.config.decoder.hidden == initial.config.target_hidden)

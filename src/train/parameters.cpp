@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/parallel.h"
+
 namespace eyrie {
 namespace {
 
@@ -14,13 +16,14 @@ double sum_of_squares(const float* x, int64_t n) {
   return sum;
 }
 
-double sum_of_squares(const Tensor& tensor) {
+double sum_of_squares(Exec& exec, const Tensor& tensor) {
   const int64_t blocks = (tensor.elements() + kBlock - 1) / kBlock;
   std::vector<double> part(static_cast<size_t>(blocks));
   const float* x = tensor.as<float>();
-#pragma omp parallel for schedule(static)
-  for (int64_t b = 0; b < blocks; ++b)
-    part[static_cast<size_t>(b)] = sum_of_squares(x + b * kBlock, std::min(kBlock, tensor.elements() - b * kBlock));
+  for_each_range(exec, blocks, 1, tensor.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b)
+      part[static_cast<size_t>(b)] = sum_of_squares(x + b * kBlock, std::min(kBlock, tensor.elements() - b * kBlock));
+  });
   double sum = 0;
   for (const double one : part) sum += one;
   return sum;
@@ -59,9 +62,9 @@ void fill_zero(const std::vector<Parameter>& tensors) {
   for (const Parameter& one : tensors) fill_zero(one.tensor);
 }
 
-double l2_norm(const std::vector<Parameter>& tensors) {
+double l2_norm(Exec& exec, const std::vector<Parameter>& tensors) {
   double sum = 0;
-  for (const Parameter& one : tensors) sum += sum_of_squares(one.tensor);
+  for (const Parameter& one : tensors) sum += sum_of_squares(exec, one.tensor);
   return std::sqrt(sum);
 }
 

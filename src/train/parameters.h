@@ -3,6 +3,7 @@
 #pragma once
 #include "io/safetensors.h"
 #include "model/tensors.h"
+#include "tensor/exec.h"
 
 namespace eyrie {
 
@@ -21,6 +22,6 @@ DraftTensors<Buffer> copy_parameters(const DraftConfig& config, DraftTensors<Con
 
 void fill_zero(const std::vector<Parameter>& tensors);
 // The square root of the sum of all squares, summed in an order that does not depend on the thread count.
-double l2_norm(const std::vector<Parameter>& tensors);
+double l2_norm(Exec& exec, const std::vector<Parameter>& tensors);
 
 }  // namespace eyrie

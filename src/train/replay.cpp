@@ -121,7 +121,7 @@ Replay replay(Exec& exec, const ReplayOptions& options) {
     TttOutcome outcome = ttt_step(exec, {dump.draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients);
     const std::vector<Parameter> list = parameters(result.config, gradients);
     const std::string label = fmt::format("{}{}", name(outcome.attention), device == Device::cuda ? " on cuda" : "");
-    ReplayRun run{label, outcome.loss, l2_norm(list), std::move(outcome.figures), {}};
+    ReplayRun run{label, outcome.loss, l2_norm(exec, list), std::move(outcome.figures), {}};
     if (result.runs.empty())
       result.gradients = std::move(gradients);
     else

@@ -153,7 +153,7 @@ void Trainer::run_batch(const MicroBatch& batch, StepRecord& record) {
 
 void Trainer::update(StepRecord& record) {
   Stopwatch watch;
-  record.grad_norm = l2_norm(parameters(inputs_.draft.config, gradients_));
+  record.grad_norm = l2_norm(exec_, parameters(inputs_.draft.config, gradients_));
   record.learning_rate = learning_rate_at(options_.optimizer, position_.step, steps_);
   const StepVerdict verdict = optimizer_.judge(record.outcome.loss, record.grad_norm);
   record.applied = verdict != StepVerdict::not_finite &&

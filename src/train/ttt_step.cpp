@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "ops/norm.h"
+#include "ops/parallel.h"
 #include "train/step_attention.h"
 
 namespace eyrie {
@@ -26,31 +27,34 @@ Tensor take_zeros(Scratch& scratch, const Shape& shape) {
 }
 
 // to[i] = from[index[i]], rows of f32.
-void gather(const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
+void gather(Exec& exec, const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
   const auto source = from.view<float, 2>();
   const auto target = to.view<float, 2>();
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < target.dims[0]; ++i)
-    std::memcpy(target.row(i), source.row(index[static_cast<size_t>(i)]),
-                static_cast<size_t>(target.dims[1]) * sizeof(float));
+  for_each_range(exec, target.dims[0], 1, to.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(target.row(i), source.row(index[static_cast<size_t>(i)]),
+                  static_cast<size_t>(target.dims[1]) * sizeof(float));
+  });
 }
 
 // to = 0 but to[index[i]] = from[i].
-void scatter(const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
+void scatter(Exec& exec, const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
   fill_zero(to);
   const auto source = from.view<float, 2>();
   const auto target = to.view<float, 2>();
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < source.dims[0]; ++i)
-    std::memcpy(target.row(index[static_cast<size_t>(i)]), source.row(i),
-                static_cast<size_t>(target.dims[1]) * sizeof(float));
+  for_each_range(exec, source.dims[0], 1, from.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(target.row(index[static_cast<size_t>(i)]), source.row(i),
+                  static_cast<size_t>(target.dims[1]) * sizeof(float));
+  });
 }
 
-void add(const ConstTensor& from, const Tensor& to) {
+void add(Exec& exec, const ConstTensor& from, const Tensor& to) {
   const float* source = from.as<float>();
   float* target = to.as<float>();
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < to.elements(); ++i) target[i] += source[i];
+  for_each_range(exec, to.elements(), 1, to.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) target[i] += source[i];
+  });
 }
 
 // Depth 0 before its attention, for every token up to the last row of its sequence.
@@ -167,7 +171,7 @@ void TttPass::forward_prefix() {
     p.positions.as<int32_t>()[i] = static_cast<int32_t>(i) - rule_.prefix_start[index(i)];
   }
   p.taps = take({prefix_rows_, batch_.taps.dim(1)});
-  gather(batch_.taps, rule_.prefix_token, p.taps);
+  gather(exec_, batch_.taps, rule_.prefix_token, p.taps);
   lap(Work::other);
   p.fc = take_fc(scratch_, config_, prefix_rows_);
   p.h = take({prefix_rows_, layer_.hidden});
@@ -196,8 +200,8 @@ void TttPass::begin_depth(int64_t k, Depth& depth) {
   Tensor own_k, own_v;
   if (k == 0) {
     depth.residual = take({rows_, layer_.hidden});
-    gather(prefix_.x, rule_.row_prefix, depth.x);
-    gather(prefix_.residual.defined() ? prefix_.residual : prefix_.h, rule_.row_prefix, depth.residual);
+    gather(exec_, prefix_.x, rule_.row_prefix, depth.x);
+    gather(exec_, prefix_.residual.defined() ? prefix_.residual : prefix_.h, rule_.row_prefix, depth.residual);
   } else {
     depth.h = state_after(k - 1);
     if (config_.norm_before_residual) depth.residual = take({rows_, layer_.hidden});
@@ -307,7 +311,7 @@ void TttPass::backward_depth(int64_t k, DraftTensors<Buffer>& gradients) {
   const Depth& depth = depth_[index(k)];
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
   Tensor d_h2 = d_state_;
-  if (config_.norm_output) add(d_state_, d_normed_[k]), d_h2 = take(d_state_.shape);
+  if (config_.norm_output) add(exec_, d_state_, d_normed_[k]), d_h2 = take(d_state_.shape);
   rms_norm_backward(exec_, depth.h2, weights.norm, layer_.norm_eps, d_normed_[k], d_h2,
                     config_.norm_output ? Into::overwrite : Into::accumulate, gradients.norm);
   const Tensor d_residual = take({rows_, layer_.hidden}), d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
@@ -333,8 +337,8 @@ void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_
                               DraftTensors<Buffer>& gradients) {
   const Prefix& p = prefix_;
   const Tensor d_x = take(p.x.shape), d_residual = take(p.h.shape), d_h = take(p.h.shape);
-  scatter(d_x_rows, rule_.row_prefix, d_x);
-  scatter(d_residual_rows, rule_.row_prefix, d_residual);
+  scatter(exec_, d_x_rows, rule_.row_prefix, d_x);
+  scatter(exec_, d_residual_rows, rule_.row_prefix, d_residual);
   before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
                             {p.x, p.positions, {}, d_prefix_k_, d_prefix_v_, d_x}, gradients.layer);
   depth_input_backward(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, d_x, d_residual, d_h},

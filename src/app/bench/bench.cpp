@@ -27,7 +27,7 @@ constexpr Part kParts[] = {
     {"attention", "suffix attention of training, paged attention of serving", nothing_else, add_attention_cases},
     {"decode", "a 1B-shaped random target, bf16: weights read per token", bench_decode},
     {"speculation", "a target's rows and a draft's steps: what a cycle costs", bench_speculation},
-    {"training", "a step of training: each kind of work beside sgemm", bench_training},
+    {"training", "a step of training: each kind of work beside the FMA peak", bench_training},
 };
 
 bool wanted(const Part& part, const BenchOptions& options) {

@@ -6,8 +6,8 @@
 namespace eyrie {
 namespace {
 
-constexpr int64_t kPromptTokens = 128, kMostRows = 16, kPageSize = 16;
-constexpr int64_t kPositions = kPromptTokens + 2 * kMostRows;
+constexpr int64_t kPromptTokens = 128, kMostRows = 512, kMostLogits = 16, kPageSize = 16;
+constexpr int64_t kPositions = kPromptTokens + kMostRows + kMostLogits;
 
 std::vector<int64_t> taps_of(const Draft* draft) { return draft ? draft->config.tap_ids : std::vector<int64_t>(); }
 
@@ -32,61 +32,57 @@ DecodingBench::DecodingBench(const Target& target, const Draft* draft)
     : target_(target),
       pool_(cache_layers(target.config, draft ? &draft->config : nullptr), kPageSize, kPositions / kPageSize),
       sequence_(pool_),
-      cached_target_(exec_, target, sequence_, taps_of(draft), kMostRows, kMostRows) {
+      cached_target_(exec_, target, sequence_, taps_of(draft), kMostRows, kMostLogits) {
   sequence_.reserve(kPositions);
   if (draft) cached_draft_.emplace(exec_, *draft, sequence_, kMostRows);
   for (int64_t i = 0; i < kMostRows; ++i) tokens_.push_back(static_cast<int32_t>(i * 97 % target.config.vocabulary));
-  for (int64_t first = 0; first < kPromptTokens; first += kMostRows) {
-    cached_target_.run(tokens_, first);
-    if (draft) cached_draft_->extend(cached_target_.taps(), tokens_, first);
-  }
+  const auto prompt = std::span(tokens_).first(kPromptTokens);
+  cached_target_.run(prompt, 0);
+  if (draft) cached_draft_->extend(cached_target_.taps().slice(0, kPromptTokens), prompt, 0);
 }
 
 void DecodingBench::verify(int64_t rows) {
-  with_crew(exec_, [&] {
-    cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
-    const Tensor logits = cached_target_.logits(0, rows);
-    for (int64_t row = 0; row < rows; ++row)
-      chosen_ = argmax({logits[row].as<float>(), static_cast<size_t>(logits.dim(1))});
-  });
+  cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
+  const Tensor logits = cached_target_.logits(0, rows);
+  for (int64_t row = 0; row < rows; ++row)
+    chosen_ = argmax({logits[row].as<float>(), static_cast<size_t>(logits.dim(1))});
 }
 
 void DecodingBench::extend(int64_t rows) {
-  with_crew(exec_, [&] {
-    const auto taken = std::span(tokens_).first(static_cast<size_t>(rows));
-    cached_draft_->extend(cached_target_.taps().slice(0, rows), taken, kPromptTokens);
-    cached_draft_->best();
-  });
+  const auto taken = std::span(tokens_).first(static_cast<size_t>(rows));
+  cached_draft_->extend(cached_target_.taps().slice(0, rows), taken, kPromptTokens);
+  cached_draft_->best();
 }
 
 void DecodingBench::step() {
-  with_crew(exec_, [&] {
-    cached_draft_->step(tokens_.front(), kPromptTokens);
-    cached_draft_->best();
-  });
+  cached_draft_->step(tokens_.front(), kPromptTokens);
+  cached_draft_->best();
+}
+
+void DecodingBench::prefill(int64_t rows) {
+  cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
+  cached_target_.logits(rows - 1, rows);
 }
 
 // On zeros, in the groups and the order of a forward.
-void DecodingBench::linear_layers(int64_t rows) {
+void DecodingBench::linear_layers(int64_t rows, int64_t logit_rows) {
   const DecoderConfig& config = target_.config.decoder;
   const ScratchScope scope(exec_.scratch);
   const auto take = [&](int64_t width) { return exec_.scratch.take(DType::f32, {rows, width}); };
   const Tensor x = take(config.hidden), q = take(config.q_heads * config.head_dim), gate = take(config.intermediate);
   const Tensor k = take(config.kv_heads * config.head_dim), v = take(config.kv_heads * config.head_dim);
   const Tensor h = take(config.hidden), up = take(config.intermediate), product = take(config.intermediate);
-  const Tensor logits = take(target_.config.vocabulary);
+  const Tensor logits = exec_.scratch.take(DType::f32, {logit_rows, target_.config.vocabulary});
   fill_zero(x);
-  with_crew(exec_, [&] {
-    for (const DecoderTensors<ConstTensor>& layer : target_.tensors.layers) {
-      const LinearLayer projections[] = {
-          {.weight = layer.q.weight, .y = q}, {.weight = layer.k.weight, .y = k}, {.weight = layer.v.weight, .y = v}};
-      linear(exec_, x, projections);
-      linear(exec_, q, {.weight = layer.o.weight, .y = h, .added = x});
-      linear_gated(exec_, h, {.weight = layer.gate.weight, .y = gate}, {.weight = layer.up.weight, .y = up}, product);
-      linear(exec_, product, {.weight = layer.down.weight, .y = x, .added = h});
-    }
-    linear(exec_, x, {.weight = target_.tensors.lm_head, .y = logits});
-  });
+  for (const DecoderTensors<ConstTensor>& layer : target_.tensors.layers) {
+    const LinearLayer projections[] = {
+        {.weight = layer.q.weight, .y = q}, {.weight = layer.k.weight, .y = k}, {.weight = layer.v.weight, .y = v}};
+    linear(exec_, x, projections);
+    linear(exec_, q, {.weight = layer.o.weight, .y = h, .added = x});
+    linear_gated(exec_, h, {.weight = layer.gate.weight, .y = gate}, {.weight = layer.up.weight, .y = up}, product);
+    linear(exec_, product, {.weight = layer.down.weight, .y = x, .added = h});
+  }
+  linear(exec_, x.slice(rows - logit_rows, rows), {.weight = target_.tensors.lm_head, .y = logits});
 }
 
 }  // namespace eyrie

@@ -1,10 +1,10 @@
 #include <fmt/core.h>
-#include <omp.h>
 
 #include <fstream>
 #include <string>
 
 #include "app/bench/parts.h"
+#include "base/threads.h"
 #include "testing/machine_peak.h"
 
 namespace eyrie {
@@ -21,9 +21,8 @@ std::string processor_name() {
 
 void bench_machine(const BenchOptions&) {
   constexpr int64_t kMiB = int64_t{1} << 20;
-  fmt::print("\n{}, {} threads\n", processor_name(), omp_get_max_threads());
+  fmt::print("\n{}, {} threads\n", processor_name(), thread_count());
   fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "fp32 multiply-adds in registers", testing::fma_peak_flops() * 1e-9);
-  fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "OpenBLAS sgemm", testing::sgemm_flops() * 1e-9);
   fmt::print("{:<36}{:>8.2f} us\n", "a loop to the other threads and back", testing::hand_over_seconds() * 1e6);
   for (const int64_t mib : {1, 4, 12, 512})
     fmt::print("{:<36}{:>8.1f} GB/s\n", fmt::format("reading {} MiB again and again", mib),

@@ -66,8 +66,8 @@ void bench_speculation(const BenchOptions& options) {
   };
   const std::string name = std::filesystem::path(options.model).filename();
   testing::print_measurement_head(fmt::format("{}, {:.1f} MB of weights", name, bytes * 1e-6));
-  print("linear layers, 1 row", [&] { bench.linear_layers(1); });
-  print("linear layers, 5 rows", [&] { bench.linear_layers(kChain + 1); });
+  print("linear layers, 1 row", [&] { bench.linear_layers(1, 1); });
+  print("linear layers, 5 rows", [&] { bench.linear_layers(kChain + 1, kChain + 1); });
   print("decode, 1 row", [&] { bench.verify(1); });
   std::vector<Cost> costs = {{"plain step: 1 row", [&] { bench.verify(1); }},
                              {"verify: 5 rows", [&] { bench.verify(kChain + 1); }},

@@ -1,11 +1,10 @@
 // The plain backend: a row's scores stand in one explicit array, sums are fp64. It has no tiles and no order of its own
 // to get wrong, and serves as the oracle of the others (itself proven by suffix_attention_reference.h).
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "attention/backend.h"
+#include "ops/parallel.h"
 
 namespace eyrie::dense {
 namespace {
@@ -59,19 +58,19 @@ struct Numbered {
 };
 
 // Takes room for every thread's scores [tokens + depth] or sums [count].
-Tensor take_per_thread(Exec& exec, int64_t bytes) {
-  return exec.scratch.take(DType::u8, {omp_get_max_threads(), bytes});
-}
+Tensor take_per_thread(Exec& exec, int64_t bytes) { return exec.scratch.take(DType::u8, {thread_count(), bytes}); }
 
 int64_t forward_bytes(const AttentionSizes& sizes) { return 8 * (sizes.tokens + sizes.depth + sizes.value_dim); }
 
-double* of_this_thread(const Tensor& room) { return reinterpret_cast<double*>(room[omp_get_thread_num()].data); }
+double* doubles(const Tensor& room) { return reinterpret_cast<double*>(room.data); }
+
+int64_t multiply_adds(const AttentionSizes& sizes) { return sizes.rows * sizes.q_heads * sizes.tokens * sizes.dim; }
 
 std::string why_not(const SuffixAttention&, Arguments) { return ""; }
 
 int64_t scratch_bytes(const SuffixAttention& problem) {
   const AttentionSizes sizes(problem);
-  return omp_get_max_threads() * std::max(forward_bytes(sizes), 8 * sizes.dim);
+  return thread_count() * std::max(forward_bytes(sizes), 8 * sizes.dim);
 }
 
 void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
@@ -83,23 +82,22 @@ void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const 
   const auto out_lse = lse.view<float, 2>();
   const ScratchScope scope(exec.scratch);
   const Tensor room = take_per_thread(exec, forward_bytes(sizes));
-#pragma omp parallel for collapse(2)
-  for (int64_t row = 0; row < sizes.rows; ++row)
-    for (int64_t head = 0; head < sizes.q_heads; ++head) {
-      const int64_t kv_head = head / sizes.group, count = keys.count(row);
-      double *sum_v = of_this_thread(room), *score = sum_v + sizes.value_dim, highest = -INFINITY, sum = 0;
-      for (int64_t key = 0; key < count; ++key) {
-        score[key] = problem.scale * dot(q.row(row, head), k(row, kv_head, key), sizes.dim);
-        highest = std::max(highest, score[key]);
-      }
-      for (int64_t key = 0; key < count; ++key) sum += std::exp(score[key] - highest);
-      const double merged = highest + std::log(sum);
-      std::fill_n(sum_v, sizes.value_dim, 0.0);
-      for (int64_t key = 0; key < count; ++key)
-        add(std::exp(score[key] - merged), v(row, kv_head, key), sum_v, sizes.value_dim);
-      round_to(sum_v, out.row(row, head), sizes.value_dim);
-      out_lse(row, head) = static_cast<float>(merged);
+  for_each_item(exec, sizes.rows * sizes.q_heads, multiply_adds(sizes), [&](int64_t thread, int64_t item) {
+    const int64_t row = item / sizes.q_heads, head = item % sizes.q_heads;
+    const int64_t kv_head = head / sizes.group, count = keys.count(row);
+    double *sum_v = doubles(room[thread]), *score = sum_v + sizes.value_dim, highest = -INFINITY, sum = 0;
+    for (int64_t key = 0; key < count; ++key) {
+      score[key] = problem.scale * dot(q.row(row, head), k(row, kv_head, key), sizes.dim);
+      highest = std::max(highest, score[key]);
     }
+    for (int64_t key = 0; key < count; ++key) sum += std::exp(score[key] - highest);
+    const double merged = highest + std::log(sum);
+    std::fill_n(sum_v, sizes.value_dim, 0.0);
+    for (int64_t key = 0; key < count; ++key)
+      add(std::exp(score[key] - merged), v(row, kv_head, key), sum_v, sizes.value_dim);
+    round_to(sum_v, out.row(row, head), sizes.value_dim);
+    out_lse(row, head) = static_cast<float>(merged);
+  });
 }
 
 // A thread owns whole key-value heads: its sums have one order, and no two threads add into one place.
@@ -113,11 +111,10 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
   const auto lse = grad.lse.view<float, 2>();
   const ScratchScope scope(exec.scratch);
   const Tensor room = take_per_thread(exec, 8 * sizes.dim);
-#pragma omp parallel for
-  for (int64_t kv_head = 0; kv_head < sizes.kv_heads; ++kv_head)
+  for_each_item(exec, sizes.kv_heads, 4 * multiply_adds(sizes), [&](int64_t thread, int64_t kv_head) {
+    double* sum_q = doubles(room[thread]);
     for (int64_t row = 0; row < sizes.rows; ++row)
       for (int64_t head = kv_head * sizes.group; head < (kv_head + 1) * sizes.group; ++head) {
-        double* sum_q = of_this_thread(room);
         std::fill_n(sum_q, sizes.dim, 0.0);
         const double delta = dot(d_o.row(row, head), o.row(row, head), sizes.value_dim);
         for (int64_t key = 0; key < keys.count(row); ++key) {
@@ -131,6 +128,7 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
         }
         round_to(sum_q, d_q.row(row, head), sizes.dim);
       }
+  });
 }
 
 }  // namespace

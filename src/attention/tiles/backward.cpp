@@ -1,12 +1,11 @@
 // The backward loop: weights are recomputed from the merged lse, tile by tile. A unit is a key-value head
 // and every `parts`-th lane tile of each sequence; it takes its tiles in order and owns where it adds, so every sum has
 // one order. Part 0 adds into the gradients themselves, the others into memory of their own that is added at the end.
-#include <omp.h>
-
 #include <algorithm>
 #include <numbers>
 
 #include "attention/tiles/loop.h"
+#include "ops/parallel.h"
 
 namespace eyrie::tiles {
 namespace {
@@ -115,7 +114,7 @@ class BackwardTile {
 // Two units a thread even out what the heads alone would leave uneven. Depends on nothing but heads and threads: sums
 // keep their order whatever the batch.
 int64_t part_count(const TileSizes& sizes) {
-  return std::max<int64_t>((2 * omp_get_max_threads() + sizes.kv_heads - 1) / sizes.kv_heads, 1);
+  return std::max<int64_t>((2 * thread_count() + sizes.kv_heads - 1) / sizes.kv_heads, 1);
 }
 
 int64_t part_floats(const TileSizes& sizes) { return sizes.kv_heads * sizes.tokens * (sizes.dim + sizes.value_dim); }
@@ -149,15 +148,17 @@ void add_row(const Matrix& from, const Matrix& to, int64_t row) {
   for (int64_t i = 0; i < to.columns; ++i) to.row(row)[i] += from.row(row)[i];
 }
 
-void add_parts(const Parts& parts, int64_t used) {
-#pragma omp parallel for collapse(2)
-  for (int64_t kv_head = 0; kv_head < parts.sizes.kv_heads; ++kv_head)
-    for (int64_t token = 0; token < parts.sizes.tokens; ++token)
-      for (int64_t part = 1; part < used; ++part) {
-        const KeyGradients from = parts.of(part, kv_head), to = parts.of(0, kv_head);
-        add_row(from.d_prefix_k, to.d_prefix_k, token);
-        add_row(from.d_prefix_v, to.d_prefix_v, token);
-      }
+void add_parts(Exec& exec, const Parts& parts, int64_t used) {
+  const int64_t tokens = parts.sizes.tokens;
+  for_each_range(exec, parts.sizes.kv_heads * tokens, 1, used * part_floats(parts.sizes),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i)
+                     for (int64_t part = 1; part < used; ++part) {
+                       const KeyGradients from = parts.of(part, i / tokens), to = parts.of(0, i / tokens);
+                       add_row(from.d_prefix_k, to.d_prefix_k, i % tokens);
+                       add_row(from.d_prefix_v, to.d_prefix_v, i % tokens);
+                     }
+                 });
 }
 
 int64_t thread_floats(const KeyWalk& walk) { return BackwardTile::floats(walk.sizes()) + walk.floats(); }
@@ -166,7 +167,7 @@ int64_t thread_floats(const KeyWalk& walk) { return BackwardTile::floats(walk.si
 
 int64_t backward_bytes(const KeyWalk& walk) {
   const TileSizes& sizes = walk.sizes();
-  return walk.lane_tiles_bytes() + 4 * omp_get_max_threads() * thread_floats(walk) +
+  return walk.lane_tiles_bytes() + 4 * thread_count() * thread_floats(walk) +
          4 * (part_count(sizes) - 1) * part_floats(sizes) + 3 * kScratchAlignment;
 }
 
@@ -177,12 +178,11 @@ void backward(Exec& exec, const Pass& pass, const SuffixAttentionBackward& grad)
   const int64_t used = std::min(part_count(sizes), list.largest_index + 1), own = pass.keys ? used - 1 : 0;
   const Tensor part_memory = exec.scratch.take(DType::f32, {own * part_floats(sizes)});
   const Parts parts = {sizes, grad, part_count(sizes), part_memory.as<float>()};
-  const Tensor memory = exec.scratch.take(DType::f32, {omp_get_max_threads(), thread_floats(pass.walk)});
-#pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int64_t kv_head = 0; kv_head < sizes.kv_heads; ++kv_head)
-    for (int64_t part = 0; part < used; ++part)
-      run_unit(pass, parts, list, part, kv_head, memory[omp_get_thread_num()].as<float>());
-  if (own > 0) add_parts(parts, used);
+  const Tensor memory = exec.scratch.take(DType::f32, {thread_count(), thread_floats(pass.walk)});
+  for_each_item(exec, sizes.kv_heads * used, least_operations(sizes, list), [&](int64_t thread, int64_t unit) {
+    run_unit(pass, parts, list, unit % used, unit / used, memory[thread].as<float>());
+  });
+  if (own > 0) add_parts(exec, parts, used);
 }
 
 }  // namespace eyrie::tiles

@@ -1,14 +1,13 @@
 // The forward loop. Per tile of 64 lanes an online softmax: the lanes' state starts empty, from the outputs or from
 // their suffix, then tiles of 64 keys pass by. A tile of keys, its scores and its sums stay in the first two caches
 // (D = 64: 16 KiB each).
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
 #include "attention/tiles/loop.h"
+#include "ops/parallel.h"
 
 namespace eyrie::tiles {
 namespace {
@@ -110,21 +109,20 @@ int64_t thread_floats(const KeyWalk& walk) { return ForwardTile::floats(walk.siz
 }  // namespace
 
 int64_t forward_bytes(const KeyWalk& walk) {
-  return walk.lane_tiles_bytes() + 4 * omp_get_max_threads() * thread_floats(walk) + 2 * kScratchAlignment;
+  return walk.lane_tiles_bytes() + 4 * thread_count() * thread_floats(walk) + 2 * kScratchAlignment;
 }
 
 void forward(Exec& exec, const Pass& pass, const Tensor& o, const Tensor& lse) {
   const TileSizes& sizes = pass.walk.sizes();
   const ScratchScope scope(exec.scratch);
   const LaneTiles list = pass.walk.lane_tiles(exec);
-  const Tensor memory = exec.scratch.take(DType::f32, {omp_get_max_threads(), thread_floats(pass.walk)});
+  const Tensor memory = exec.scratch.take(DType::f32, {thread_count(), thread_floats(pass.walk)});
   // The last tiles of a sequence are the longest: they go first. Which thread takes a tile does not change it.
-#pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int64_t last = 0; last < list.count; ++last)
-    for (int64_t kv_head = 0; kv_head < sizes.kv_heads; ++kv_head) {
-      const TileView view = {pass.walk.problem(), sizes, list.tiles[list.count - 1 - last], kv_head};
-      ForwardTile(view, memory[omp_get_thread_num()].as<float>()).run(pass, o, lse);
-    }
+  for_each_item(exec, list.count * sizes.kv_heads, least_operations(sizes, list), [&](int64_t thread, int64_t item) {
+    const LaneTile& tile = list.tiles[list.count - 1 - item / sizes.kv_heads];
+    const TileView view = {pass.walk.problem(), sizes, tile, item % sizes.kv_heads};
+    ForwardTile(view, memory[thread].as<float>()).run(pass, o, lse);
+  });
 }
 
 }  // namespace eyrie::tiles

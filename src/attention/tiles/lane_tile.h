@@ -27,6 +27,11 @@ struct TileSizes : AttentionSizes {
   explicit TileSizes(const SuffixAttention& problem, int64_t least_rows = 1);
 };
 
+// Multiply-adds of one product of the whole list, were each tile to meet one tile of keys.
+inline int64_t least_operations(const TileSizes& sizes, const LaneTiles& list) {
+  return list.count * sizes.kv_heads * sizes.lanes * kTileKeys * sizes.dim;
+}
+
 // Hands out parts of one thread's memory.
 class FloatRoom {
  public:

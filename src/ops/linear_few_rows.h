@@ -1,6 +1,7 @@
-// ops/linear_kernels.h: the leaf loops of ops/linear, compiled once per instruction set. Private to the room: linear
-// checks, these trust. Each call is one thread's share.
+// ops/linear_few_rows.h: the leaf loop of ops/linear for few rows, which reads W as it lies there. Private to the room:
+// linear checks, this trusts. Each call is one thread's share.
 #pragma once
+#include "ops/linear_output.h"
 #include "tensor/dtype.h"
 
 namespace eyrie {
@@ -13,9 +14,7 @@ struct FewRows {
   const void* weight;   // [out, in]
   DType dtype;
   int64_t in, out, weight_stride, packed_stride;
-  const float *bias, *added;  // null: none
-  float* y;
-  int64_t added_stride, y_stride;
+  LinearOutput to;
   int rows;
   const void* next;  // weights that this thread reads afterwards; null: not known
 
@@ -23,11 +22,8 @@ struct FewRows {
     return static_cast<const char*>(weight) + output * weight_stride * size_bytes(dtype);
   }
 };
-constexpr int64_t packed_width(int64_t in) { return (in + 31) / 32 * 32; }  // of one row, a multiple of any step
 // Copies a row into the order in which multiply_few_rows meets the elements of W, with zeros behind its end.
 void pack_row(const float* x, int64_t in, DType weight_dtype, float* packed);
 void multiply_few_rows(const FewRows& problem, int64_t first_output, int64_t end_output);
-
-void widen(const void* from, DType dtype, int64_t count, float* to);  // from bf16 or f16
 
 }  // namespace eyrie

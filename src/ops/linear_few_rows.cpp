@@ -1,84 +1,20 @@
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/linear_kernels.cpp"
+#define HWY_TARGET_INCLUDE "ops/linear_few_rows.cpp"
 #include "hwy/foreach_target.h"
 // foreach_target.h comes before highway.h
 #include <algorithm>
 #include <cstring>
 
-#include "hwy/highway.h"
-#include "ops/linear_kernels.h"
+#include "ops/linear_few_rows.h"
+#include "ops/linear_sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace eyrie::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-using Floats = hn::CappedTag<float, 16>;
-using Vector = hn::Vec<Floats>;
-using Four = hn::CappedTag<float, 4>;
-
-constexpr int64_t kLanes = hn::MaxLanes(Floats());
-constexpr int64_t kStep = 2 * kLanes;            // elements of W that one round takes
-constexpr int kOutputs = 4;                      // outputs computed together: their sums make one vector
 constexpr int64_t kLine = 64, kPage = 4096;      // bytes
 constexpr int kMostRows = kLanes == 16 ? 5 : 3;  // rows computed together: what the registers hold
-
-struct Pair {
-  Vector first, second;
-};
-
-// What both halves of a step come from. GCC would rather load it once for each: this kernel waits for its loads.
-template <class V>
-HWY_INLINE V loaded_once(V vector) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
-  asm("" : "+v"(vector.raw));
-#endif
-  return vector;
-}
-
-// kStep elements of W as f32. A bf16 is the upper half of an f32, so a pair of them in 32 bits needs no shuffle: the
-// even elements come first, the odd ones second, and pack_row puts x into the same order.
-HWY_INLINE Pair load_step(const bf16* w) {
-  const hn::RebindToUnsigned<Floats> bits;
-  const auto both = loaded_once(hn::LoadU(bits, reinterpret_cast<const uint32_t*>(w)));
-  return {hn::BitCast(Floats(), hn::ShiftLeft<16>(both)),
-          hn::BitCast(Floats(), hn::And(both, hn::Set(bits, 0xffff0000u)))};
-}
-HWY_INLINE Pair load_step(const f16* w) {
-  const hn::Rebind<hwy::float16_t, Floats> narrow;
-  const auto* from = reinterpret_cast<const hwy::float16_t*>(w);
-  return {hn::PromoteTo(Floats(), hn::LoadU(narrow, from)), hn::PromoteTo(Floats(), hn::LoadU(narrow, from + kLanes))};
-}
-HWY_INLINE Pair load_step(const float* w) { return {hn::LoadU(Floats(), w), hn::LoadU(Floats(), w + kLanes)}; }
-
-#if HWY_TARGET == HWY_SCALAR
-HWY_INLINE void store_sums(const Vector* sums, float* to) {
-  for (int o = 0; o < kOutputs; ++o) to[o] = hn::GetLane(sums[o]);
-}
-#else
-// The vector's blocks of four lanes added up, halves first.
-template <class D>
-HWY_INLINE hn::Vec<Four> fold(D, hn::Vec<D> blocks) {
-  if constexpr (hn::MaxLanes(D()) == 4) {
-    return blocks;
-  } else {
-    const hn::Half<D> half;
-    return fold(half, hn::Add(hn::LowerHalf(half, blocks), hn::UpperHalf(half, blocks)));
-  }
-}
-
-// Adds up the lanes of four vectors at once: a, b, c, d side by side in every block of four lanes, then the blocks.
-HWY_INLINE void store_sums(const Vector* sums, float* to) {
-  const Floats d;
-  const hn::RepartitionToWide<Floats> wide;
-  const auto ab = hn::Add(hn::InterleaveLower(d, sums[0], sums[1]), hn::InterleaveUpper(d, sums[0], sums[1]));
-  const auto cd = hn::Add(hn::InterleaveLower(d, sums[2], sums[3]), hn::InterleaveUpper(d, sums[2], sums[3]));
-  const auto low = hn::InterleaveLower(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd));
-  const auto high = hn::InterleaveUpper(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd));
-  hn::StoreU(fold(d, hn::Add(hn::BitCast(d, low), hn::BitCast(d, high))), Four(), to);
-}
-#endif
 
 // Asks for the W rows that come next while a block is computed. Short rows, which caches hold: line after line as they
 // lie in memory, the order that the processor's own prefetching knows. Rows of a page and more: all of them side by
@@ -141,37 +77,6 @@ struct Tails {
   const W* rows[kCount];
 };
 
-// Stores Lanes(d) totals of one row.
-template <class D>
-HWY_INLINE void finish_lanes(D d, const FewRows& p, int row, int64_t output, const float* totals) {
-  auto y = hn::LoadU(d, totals);
-  if (p.bias) y = hn::Add(y, hn::LoadU(d, p.bias + output));
-  if (p.added) y = hn::Add(hn::LoadU(d, p.added + row * p.added_stride + output), y);
-  hn::StoreU(y, d, p.y + row * p.y_stride + output);
-}
-HWY_INLINE void finish(const FewRows& p, int row, int64_t output, int count, const float* totals) {
-  constexpr int kFour = hn::MaxLanes(Four());
-  int o = 0;
-  for (; o + kFour <= count; o += kFour) finish_lanes(Four(), p, row, output + o, totals + o);
-  for (; o < count; ++o) finish_lanes(hn::CappedTag<float, 1>(), p, row, output + o, totals + o);
-}
-
-// What the sums of a block come to: stored, with what is added to them.
-template <int kRows, int kCount>
-HWY_INLINE void store_block(const FewRows& p, int row, int64_t output, int64_t end_output,
-                            const Vector (&sums)[kRows][kCount]) {
-  const auto count = static_cast<int>(std::min<int64_t>(end_output - output, kCount));
-  const bool plain = count == kCount && !p.bias && !p.added;
-  HWY_UNROLL(8)
-  for (int r = 0; r < kRows; ++r) {
-    float totals[kCount];
-    float* to = plain ? p.y + (row + r) * p.y_stride + output : totals;
-    HWY_UNROLL(2)
-    for (int o = 0; o < kCount; o += kOutputs) store_sums(&sums[r][o], to + o);
-    if (!plain) finish(p, row + r, output, count, totals);
-  }
-}
-
 // kRows rows from `row` times the W rows from `output`. Past the last output the last one is computed again, so that
 // nothing else is read.
 template <int kRows, int kCount, typename W>
@@ -196,7 +101,7 @@ HWY_INLINE void multiply_block(const FewRows& p, int row, int64_t output, int64_
     const Tails<kCount, W> tails(w, whole, p.in);
     add_step(tails.rows, 0, x + whole, p.packed_stride, sums);
   }
-  store_block(p, row, output, end_output, sums);
+  store_block(p.to, row, output, end_output, sums);
 }
 
 // One row of x times kOutputs W rows of a page and more, which come from memory: one after another as they lie there,
@@ -221,7 +126,7 @@ HWY_INLINE void multiply_rows_in_order(const FewRows& p, int64_t output, int64_t
     }
     sums[0][o] = sum[0][0];
   }
-  store_block(p, 0, output, end_output, sums);
+  store_block(p.to, 0, output, end_output, sums);
 }
 
 // `rows` <= kMostRows rows from `row`.
@@ -286,23 +191,6 @@ void pack_row(const float* x, int64_t in, DType weight_dtype, float* packed) {
   for (int64_t i = whole; i < in; ++i) packed[whole + (i - whole) % 2 * kLanes + (i - whole) / 2] = x[i];
 }
 
-void widen(const void* from, DType dtype, int64_t count, float* to) {
-  const int64_t whole = count / kLanes * kLanes;
-  if (dtype == DType::bf16) {
-    const hn::Rebind<hwy::bfloat16_t, Floats> narrow;
-    const auto* x = static_cast<const hwy::bfloat16_t*>(from);
-    for (int64_t i = 0; i < whole; i += kLanes)
-      hn::StoreU(hn::PromoteTo(Floats(), hn::LoadU(narrow, x + i)), Floats(), to + i);
-    for (int64_t i = whole; i < count; ++i) to[i] = to_float(static_cast<const bf16*>(from)[i]);
-  } else {
-    const hn::Rebind<hwy::float16_t, Floats> narrow;
-    const auto* x = static_cast<const hwy::float16_t*>(from);
-    for (int64_t i = 0; i < whole; i += kLanes)
-      hn::StoreU(hn::PromoteTo(Floats(), hn::LoadU(narrow, x + i)), Floats(), to + i);
-    for (int64_t i = whole; i < count; ++i) to[i] = to_float(static_cast<const f16*>(from)[i]);
-  }
-}
-
 }  // namespace eyrie::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -310,16 +198,12 @@ HWY_AFTER_NAMESPACE();
 namespace eyrie {
 HWY_EXPORT(multiply_few_rows);
 HWY_EXPORT(pack_row);
-HWY_EXPORT(widen);
 
 void multiply_few_rows(const FewRows& problem, int64_t first_output, int64_t end_output) {
   HWY_DYNAMIC_DISPATCH(multiply_few_rows)(problem, first_output, end_output);
 }
 void pack_row(const float* x, int64_t in, DType weight_dtype, float* packed) {
   HWY_DYNAMIC_DISPATCH(pack_row)(x, in, weight_dtype, packed);
-}
-void widen(const void* from, DType dtype, int64_t count, float* to) {
-  HWY_DYNAMIC_DISPATCH(widen)(from, dtype, count, to);
 }
 
 }  // namespace eyrie
