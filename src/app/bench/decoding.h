@@ -21,8 +21,10 @@ class DecodingBench {
   // The draft's slots of `rows` target rows, and its best token.
   void extend(int64_t rows);
   void step();  // one chain step with its best token
-  // Every linear layer alone, head included.
-  void linear_layers(int64_t rows);
+  // The same without drafts behind them: the logits of the last one alone.
+  void prefill(int64_t rows);
+  // Every linear layer alone, the head of the last rows.
+  void linear_layers(int64_t rows, int64_t logit_rows);
 
   Exec& exec() { return exec_; }
 
