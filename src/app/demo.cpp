@@ -128,7 +128,7 @@ SpeculationReport compare(Demo& demo, const ServedModels& models, const std::vec
   comparison.options.stop_ids = models.target.config.stop_ids;
   comparison.text = [&] { return text_stream(*models.reader.tokenizer); };
   comparison.progress = [&](int64_t done) {
-    bar.update(done, static_cast<int64_t>(prompts.size()), fmt::format("{}/{} problems", done, prompts.size()));
+    bar.update(done, static_cast<int64_t>(prompts.size()), {fmt::format("{}/{} problems", done, prompts.size())});
     if (stop_requested()) throw Error(ErrorKind::interrupted, "demo", "interrupted");
   };
   SpeculationReport result = compare_speculation(demo.exec, models.target, *models.draft, ids, comparison);

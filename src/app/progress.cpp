@@ -1,6 +1,6 @@
 #include "app/progress.h"
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -27,17 +27,22 @@ std::string format_duration(double seconds) {
                    : fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
-std::string format_progress(std::string_view label, double share, std::string_view details, int width) {
-  constexpr int kWidestBar = 30, kNarrowestBar = 4;
-  const auto percent = static_cast<int>(100 * share);
-  const int fixed = static_cast<int>(label.size() + details.size()) + 11;  // " [] 100%  " and the column left free
-  const int bar = std::min(width - fixed, kWidestBar);
+std::string format_progress(std::string_view label, double share, const std::vector<std::string>& details, int width) {
+  constexpr int kWidestBar = 30, kNarrowestBar = 5, kBrackets = 3;  // " []"
+  std::string tail = fmt::format(" {:3}%", static_cast<int>(100 * share));
+  int room = width - 1 - kBrackets - kNarrowestBar - static_cast<int>(label.size() + tail.size());
+  for (const std::string& detail : details) {
+    room -= static_cast<int>(detail.size()) + 2;
+    if (room < 0 && &detail != &details[0]) break;
+    tail += "  " + detail;
+  }
   std::string line(label);
+  const int bar = std::min(width - 1 - kBrackets - static_cast<int>(label.size() + tail.size()), kWidestBar);
   if (bar >= kNarrowestBar) {
     const int filled = static_cast<int>(share * bar);
     line += fmt::format(" [{:#<{}}{:.<{}}]", "", filled, "", bar - filled);
   }
-  line += fmt::format(" {:3}%  {}", percent, details);
+  line += tail;
   if (static_cast<int>(line.size()) >= width) line.resize(static_cast<size_t>(std::max(width - 1, 0)));
   return line;
 }
@@ -49,7 +54,7 @@ void ProgressBar::end() {
   drawn_ = false;
 }
 
-void ProgressBar::update(int64_t done, int64_t total, std::string_view details) {
+void ProgressBar::update(int64_t done, int64_t total, const std::vector<std::string>& details) {
   const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1;
   if (terminal_) {
     if (drawn_ && done < total && since_drawn_.seconds() < kRedrawSeconds) return;
@@ -57,7 +62,7 @@ void ProgressBar::update(int64_t done, int64_t total, std::string_view details) 
     since_drawn_ = Stopwatch();
     drawn_ = true;
   } else if (const int tenth = static_cast<int>(10 * share); tenth > last_tenth_) {
-    std::fprintf(stderr, "%s %d%%  %s\n", label_.c_str(), static_cast<int>(100 * share), std::string(details).c_str());
+    fmt::print(stderr, "{} {}%  {}\n", label_, static_cast<int>(100 * share), fmt::join(details, "  "));
     last_tenth_ = tenth;
   }
   std::fflush(stderr);

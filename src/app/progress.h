@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 
@@ -11,14 +12,15 @@ namespace eyrie {
 
 // "1:05" or "2:03:09"; what is left, rounded up.
 std::string format_duration(double seconds);
-// label, bar, share and details in at most `width` columns: the bar gives way first, then the end of the details.
-std::string format_progress(std::string_view label, double share, std::string_view details, int width);
+// label, bar, share and details in less than `width` columns, as many of the details as fit beside a bar of five; where
+// not even the first fits, the bar goes.
+std::string format_progress(std::string_view label, double share, const std::vector<std::string>& details, int width);
 
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label);
   ~ProgressBar() { end(); }
-  void update(int64_t done, int64_t total, std::string_view details);
+  void update(int64_t done, int64_t total, const std::vector<std::string>& details);  // the most important first
   void end();  // the line; the next update begins another
 
  private:

@@ -68,10 +68,14 @@ double generated_accept_length(Exec& exec, const Target& target, const Draft& dr
   return accepted.accept_length();
 }
 
-std::string describe(const TrainProgress& now) {
-  if (!std::isfinite(now.loss)) return fmt::format("step {}/{}  loss not finite, skipped", now.step, now.steps);
-  return fmt::format("step {}/{}  loss {:.3f}  acc {:.3f}  {:.0f} tok/s  {} left", now.step, now.steps, now.loss,
-                     now.accuracy, now.tokens_per_second, format_duration(now.seconds_left));
+std::vector<std::string> describe(const TrainProgress& now) {
+  std::vector<std::string> details = {format_duration(now.seconds_left) + " left",
+                                      fmt::format("step {}/{}", now.step, now.steps)};
+  if (!std::isfinite(now.loss)) return details.emplace_back("loss not finite, skipped"), details;
+  details.push_back(fmt::format("loss {:.3f}", now.loss));
+  details.push_back(fmt::format("acc {:.3f}", now.accuracy));
+  details.push_back(fmt::format("{:.0f} tok/s", now.tokens_per_second));
+  return details;
 }
 
 void run_train(const TrainCommand& command) {

@@ -9,7 +9,7 @@ namespace eyrie {
 double generated_accept_length(Exec&, const Target&, const Draft&, const std::vector<std::vector<int32_t>>& prompts,
                                int64_t chain);
 
-// The details of the progress bar.
-std::string describe(const TrainProgress&);
+// The details of the progress bar, the most important first.
+std::vector<std::string> describe(const TrainProgress&);
 
 }  // namespace eyrie
