@@ -1,6 +1,7 @@
-// base/time.h: seconds since a moment, on the clock that never jumps.
+// base/time.h: seconds since a moment, on the clock that never jumps; and the time of day.
 #pragma once
 #include <chrono>
+#include <string>
 
 namespace eyrie {
 
@@ -19,5 +20,7 @@ class Stopwatch {
   using Clock = std::chrono::steady_clock;
   Clock::time_point start_ = Clock::now(), lap_ = start_;
 };
+
+std::string utc_now();  // ISO 8601: "2026-11-30T16:22:11.123Z"
 
 }  // namespace eyrie

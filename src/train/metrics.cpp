@@ -1,11 +1,12 @@
 #include "train/metrics.h"
 
-#include <filesystem>
+#include <cmath>
 #include <fstream>
 
 #include "base/error.h"
+#include "base/time.h"
+#include "data/json_lines.h"
 #include "io/atomic_dir.h"
-#include "io/json.h"
 
 namespace eyrie {
 namespace {
@@ -33,6 +34,44 @@ Json work_of(const WorkShares& work) {
   return seconds;
 }
 
+double number_or_nan(const Json& line, const char* key) {
+  const Json* value = line.find(key);
+  return value ? value->as_number() : NAN;
+}
+
+MetricsPoint read_point(const Json& line) {
+  MetricsPoint point;
+  point.step = line.integer("step");
+  point.tokens = line.integer("tokens");
+  point.loss = number_or_nan(line, "loss");
+  point.seconds = line.number("seconds");
+  if (const Json* applied = line.find("applied")) point.applied = applied->as_boolean();
+  if (const Json* time = line.find("time")) point.time = time->as_text();
+  for (const Json& depth : line.array("depths")) {
+    point.depth_loss.push_back(number_or_nan(depth, "loss"));
+    point.depth_accuracy.push_back(number_or_nan(depth, "accuracy"));
+  }
+  for (const Json& length : line.array("walked_accept_length")) point.walked.push_back(length.as_number());
+  if (const Json* generated = line.find("generated_accept_length")) point.generated = generated->as_number();
+  return point;
+}
+
+RunBegin read_begin(const Json& line) {
+  RunBegin begin{.step = line.integer("step"),
+                 .steps = line.integer("steps"),
+                 .chain = line.integer("chain"),
+                 .time = line.text("time"),
+                 .about = {}};
+  for (const auto& [name, text] : line.at("about").as_members()) begin.about.emplace_back(name, text.as_text());
+  return begin;
+}
+
+// A begin line belongs to the steps behind it.
+bool is_kept(const Json& line, int64_t keep_steps) {
+  const int64_t step = line.integer("step");
+  return line.text("kind") == "begin" ? step < keep_steps : step <= keep_steps;
+}
+
 }  // namespace
 
 // A last line that was cut off is dropped too.
@@ -41,7 +80,7 @@ MetricsFile::MetricsFile(const std::string& path, int64_t keep_steps) : path_(pa
   std::string kept;
   for (std::string line; std::getline(file, line) && !file.eof();) {
     const Json json = Json::parse(line, path);
-    if (json.integer("step") > keep_steps) continue;
+    if (!is_kept(json, keep_steps)) continue;
     kept += line + "\n";
     evaluated_ = evaluated_ || (json.integer("step") == keep_steps && json.text("kind") == "eval");
   }
@@ -57,6 +96,7 @@ void MetricsFile::append(const std::string& line) {
 void MetricsFile::write(const TrainMetrics& m) {
   append(Json::object({{"kind", "train"},
                        {"step", m.step},
+                       {"time", utc_now()},
                        {"epoch", m.epoch},
                        {"loss", m.loss},
                        {"learning_rate", m.learning_rate},
@@ -75,6 +115,7 @@ void MetricsFile::write(const EvalMetrics& m) {
   append(
       Json::object({{"kind", "eval"},
                     {"step", m.step},
+                    {"time", utc_now()},
                     {"loss", m.loss},
                     {"tokens", m.tokens},
                     {"seconds", m.seconds},
@@ -83,6 +124,35 @@ void MetricsFile::write(const EvalMetrics& m) {
                     {"product_accept_length", m.figures.product_accept_length()},
                     {"depths", depths_of(m.figures)}})
           .dump());
+}
+
+void MetricsFile::write(const RunBegin& begin) {
+  Json about = Json::object();
+  for (const auto& [name, text] : begin.about) about.set(name, text);
+  append(Json::object({{"kind", "begin"},
+                       {"step", begin.step},
+                       {"time", utc_now()},
+                       {"steps", begin.steps},
+                       {"chain", begin.chain},
+                       {"about", about}})
+             .dump());
+}
+
+RunMetrics read_metrics(const std::string& path) {
+  RunMetrics found;
+  const UnfitLines lines = for_each_fit_line(path, [&](const Json& line) {
+    const std::string& kind = line.text("kind");
+    if (kind == "train")
+      found.steps.push_back(read_point(line));
+    else if (kind == "eval")
+      found.evaluations.push_back(read_point(line));
+    else if (kind == "begin")
+      found.begins.push_back(read_begin(line));
+    else
+      throw Error(ErrorKind::file, "kind", "expected train, eval or begin, found " + kind);
+  });
+  found.unread_lines = lines.unfit;
+  return found;
 }
 
 }  // namespace eyrie

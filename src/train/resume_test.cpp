@@ -49,10 +49,11 @@ std::vector<Json> metrics_of(const TrainOptions& o) {
   return lines;
 }
 
-// What the lines say, but for the seconds, which no two runs share.
+// What the lines say of steps and evaluations, but for their seconds and times, which no two runs share.
 std::string without_seconds(std::vector<Json> lines) {
   std::string text;
-  for (Json& line : lines) text += line.set("seconds", 0).set("work", 0).dump() + "\n";
+  for (Json& line : lines)
+    if (line.text("kind") != "begin") text += line.set("seconds", 0).set("work", 0).set("time", 0).dump() + "\n";
   return text;
 }
 

@@ -104,6 +104,12 @@ void Trainer::begin() {
   metrics_.emplace(options_.output + "/metrics.jsonl", position_.step);
   if (!options_.flags.empty())
     write_file_atomically(options_.output + "/run.toml", fmt::format("{}\n{}", kRunFlagsHead, options_.flags));
+  if (!last())
+    metrics_->write(RunBegin{.step = position_.step,
+                             .steps = steps_,
+                             .chain = std::min(options_.chain, options_.ttt_steps),
+                             .time = {},
+                             .about = hooks_.about});
   // The run ended between a checkpoint and the evaluation behind it.
   if (inputs_.saved && !metrics_->evaluated() && (last() || due(options_.evaluate_every))) evaluate_now();
 }

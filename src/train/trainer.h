@@ -4,8 +4,7 @@
 //   checkpoint-<step>/   train/checkpoint.h; the newest `keep` and the best by walked accept length
 //   best.json            {step, walked_accept_length, checkpoint}
 //   run.toml             every flag that the run began or was last resumed with: `--output RUN --resume` takes them
-//   from
-//                        there
+//                        from there
 //   lock                 process and host of the training that writes here, for as long as it does
 //   metrics.jsonl        train/metrics.h
 //   dump-<step>/         steps that were asked for, spiked or were not finite (train/step_dump.h)
@@ -29,6 +28,7 @@ struct TrainHooks {
   // The accept length of really generating with the draft; empty: not measured.
   std::function<double(const Draft&)> generate;
   const std::atomic<bool>* stop = nullptr;
+  std::vector<std::pair<std::string, std::string>> about = {};  // of this process, for metrics.jsonl: name, text
 };
 
 struct TrainResult {
