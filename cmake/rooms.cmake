@@ -106,7 +106,8 @@ eyrie_room_uses(text PkgConfig::libpcre2-8 PkgConfig::libutf8proc)
 
 add_executable(eyrie src/app/main.cpp)
 target_link_libraries(eyrie PRIVATE eyrie_app)
-target_compile_definitions(eyrie PRIVATE EYRIE_VERSION="${PROJECT_VERSION}")
+set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/app/main.cpp ${CMAKE_SOURCE_DIR}/src/app/train.cpp
+             APPEND PROPERTY COMPILE_DEFINITIONS EYRIE_VERSION="${PROJECT_VERSION}")
 foreach(room ops attention)
   if(TARGET eyrie_${room}_cases)
     target_link_libraries(eyrie_app PUBLIC eyrie_${room}_cases)

@@ -37,7 +37,8 @@ TEST_F(Training, SurvivesKillsAtAnyMoment) {
   EXPECT_GE(kills, 3);
   expect_same_checkpoint(path("run/checkpoint-000030"), path("whole/checkpoint-000030"));
   EXPECT_EQ(losses_of(path("run")), losses_of(path("whole")));
-  EXPECT_EQ(names_in(path("run")), (std::vector<std::string>{"checkpoint-000030", "metrics.jsonl", "run.toml"}));
+  EXPECT_EQ(names_in(path("run")),
+            (std::vector<std::string>{"checkpoint-000030", "metrics.jsonl", "report.html", "run.toml"}));
 }
 
 // A terminal that goes away hangs up once or twice: the second time is not the second Ctrl-C.

@@ -11,8 +11,8 @@ namespace {
 using testing::TemporaryDirectory;
 using testing::write_bytes;
 
-const char* const kCommandNames[] = {"tokenize", "capture", "train", "export", "replay",
-                                     "generate", "inspect", "mask",  "demo",   "bench"};
+const char* const kCommandNames[] = {"tokenize", "data",    "capture", "train",  "export", "replay",
+                                     "generate", "inspect", "mask",    "report", "demo",   "bench"};
 
 TEST(Usage, HelpFitsEightyColumnsAndNamesEveryCommand) {
   const Outcome all = eyrie({"--help"});

@@ -97,6 +97,11 @@ struct MaskCommand {
 };
 void run_mask(const MaskCommand&);
 
+struct ReportCommand {
+  std::string run, output;  // "": report.html of the run directory
+};
+void run_report(const ReportCommand&);
+
 struct DemoCommand {
   std::string target = "assets/fledgling", output = "demo";
 };

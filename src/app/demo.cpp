@@ -8,9 +8,11 @@
 #include "app/interrupt.h"
 #include "app/output.h"
 #include "app/progress.h"
-#include "app/report.h"
+#include "app/report/generated.h"
+#include "app/report/report.h"
 #include "app/serving.h"
 #include "app/training.h"
+#include "app/usage.h"
 #include "base/error.h"
 #include "eval/accept_length.h"
 #include "eval/tasks.h"
@@ -22,11 +24,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kDraftVocabulary = 1024, kChain = 4, kMaxNewTokens = 160;
+constexpr int kHeldOutInTraining = 64;  // problems that its curve is measured on
 
 struct Demo {
   const DemoCommand& command;
   Exec exec = {};
-  Report report = {};
+  Generated generated = {.chain = kChain};
   std::vector<std::pair<std::string, double>> seconds = {};  // by phase
 
   std::string path(const char* name) const { return command.output + "/" + name; }
@@ -36,7 +39,8 @@ struct Demo {
 bool written_by_run(const std::string& name) {
   for (const std::string_view numbered : {"checkpoint-", "dump-"})
     if (name.starts_with(numbered)) return name.find_first_not_of("0123456789.", numbered.size()) == name.npos;
-  for (const char* own : {".eyrie-demo", ".eyrie-lock", "metrics.jsonl", "best.json", "run.toml"})
+  for (const char* own : {".eyrie-demo", ".eyrie-lock", "metrics.jsonl", "best.json", "run.toml", "held_out.jsonl",
+                          "generated.json", "report.html"})
     if (name == own) return true;
   return false;
 }
@@ -66,10 +70,24 @@ void write_demo_config(const Demo& demo, const Target& target) {
   write_file_atomically(demo.path("draft-config/config.json"), write_draft_config(config, "").dump(2) + "\n");
 }
 
+// Some of the held-out problems as conversations.
+void write_held_out(const Demo& demo, const std::string& path) {
+  std::string lines;
+  int written = 0;
+  for_each_json_line(demo.command.target + "/held_out.jsonl", [&](const Json& line) {
+    if (written++ >= kHeldOutInTraining) return;
+    const Json question = Json::object({{"role", "user"}, {"content", line.text("question")}});
+    const Json answer = Json::object({{"role", "assistant"}, {"content", line.text("answer")}});
+    lines += Json::object({{"messages", Json::Array{question, answer}}}).dump() + "\n";
+  });
+  write_file_atomically(path, lines);
+}
+
 TrainOptions training_options(const Demo& demo) {
   TrainOptions options;
   options.model = demo.command.target;
   options.data = demo.command.target + "/conversations.jsonl";
+  options.held_out = demo.path("run/held_out.jsonl");
   options.draft_config = demo.path("draft-config");
   options.output = demo.path("run");
   options.ttt_steps = 4;
@@ -77,44 +95,24 @@ TrainOptions training_options(const Demo& demo) {
   options.optimizer.clip = 0.2;
   options.token_budget = 256;
   options.steps = 1400;
+  options.evaluate_every = 140;
   return options;
 }
 
-// Trains, and keeps the figures of each step for the report's curves.
 void train_draft(Demo& demo) {
   Stopwatch watch;
   const TrainOptions options = training_options(demo);
+  write_held_out(demo, options.held_out);
   const auto inputs = load_inputs(options);
   ProgressBar bar("train");
   TrainHooks hooks;
+  hooks.about = about_run(options, plan_training(options, *inputs));
   hooks.stop = &stop_requested();
   hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
   const TrainResult result = train(demo.exec, options, *inputs, hooks);
   bar.end();
-  demo.report.summary = fmt::format("{} training steps, {} tokens.", result.steps, result.tokens);
   run_export({result.checkpoint, demo.path("draft"), "", "bf16"});
   demo.seconds.emplace_back("training", watch.seconds());
-}
-
-// Adds one step to a curve whose points are means over kStepsPerPoint steps.
-void add_to_curve(std::vector<CurvePoint>& curve, int64_t step, const Json::Array& depths, const char* key) {
-  constexpr int64_t kStepsPerPoint = 8;
-  if (curve.empty() || (step - 1) % kStepsPerPoint == 0)
-    curve.push_back({step, std::vector<double>(depths.size(), 0.0)});
-  CurvePoint& point = curve.back();
-  const auto before = static_cast<double>((step - 1) % kStepsPerPoint);
-  for (size_t k = 0; k < depths.size(); ++k)
-    point.by_depth[k] += (depths[k].number(key) - point.by_depth[k]) / (before + 1);
-  point.step = step;
-}
-
-// The curves of the report from the run's metrics.
-void read_curves(Demo& demo) {
-  for_each_json_line(demo.path("run/metrics.jsonl"), [&](const Json& line) {
-    if (line.text("kind") != "train") return;
-    add_to_curve(demo.report.loss, line.integer("step"), line.array("depths"), "loss");
-    add_to_curve(demo.report.accuracy, line.integer("step"), line.array("depths"), "accuracy");
-  });
 }
 
 SpeculationReport compare(Demo& demo, const ServedModels& models, const std::vector<Prompt>& prompts) {
@@ -136,45 +134,51 @@ SpeculationReport compare(Demo& demo, const ServedModels& models, const std::vec
   return result;
 }
 
-void fill_table(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts) {
-  auto& table = demo.report.table;
-  table.emplace_back("tokens/s without a draft", fmt::format("{:.0f}", result.plain.tokens_per_second()));
-  table.emplace_back(fmt::format("tokens/s with the draft, chain {}", kChain),
-                     fmt::format("{:.0f}", result.speculative.tokens_per_second()));
-  table.emplace_back("speed-up", fmt::format("{:.2f}", result.speed_up()));
-  table.emplace_back(fmt::format("accept length for chains 1..{}", kChain),
-                     fmt::format("{:.2f}", fmt::join(result.accept_length_by_chain, "  ")));
-  table.emplace_back("break-even accept length", fmt::format("{:.2f}", result.break_even()));
-  table.emplace_back("identical outputs", fmt::format("{} of {}", result.identical, result.prompts));
+// From which accept length on the draft pays on this machine, and what keeps it from that.
+std::string verdict(const SpeculationReport& result) {
+  const DecodeFigures &plain = result.plain, &cycle = result.speculative;
+  const double step = plain.seconds_per_step(), steps = static_cast<double>(cycle.steps.verify_steps()) * step;
+  const bool pays = result.speed_up() > 1;
+  return fmt::format(
+      "On this machine the draft {} from an accept length of {:.2f} on: a cycle takes {:.2f} ms and a plain step "
+      "{:.2f} "
+      "ms. With {:.2f} it gives {:.2f} times the tokens/s. Verifying {} tokens at once costs {:.1f} plain steps{}, "
+      "drafting "
+      "{:.1f}.",
+      pays ? "pays" : "would pay", result.break_even(), 1e3 * cycle.seconds_per_step(), 1e3 * step,
+      cycle.steps.accept_length(), result.speed_up(), kChain + 1, cycle.seconds.target / steps,
+      pays ? ""
+           : ", as so small a target is in the caches, where arithmetic takes the time and not reading the weights",
+      cycle.seconds.draft / steps);
+}
+
+void fill_generated(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts,
+                    const Tokenizer& tokenizer) {
   int64_t right = 0;
-  for (size_t i = 0; i < prompts.size(); ++i) right += exact_match(result.results[i].text, prompts[i].answer);
-  table.emplace_back("right answers", fmt::format("{} of {}", right, prompts.size()));
-  for (const auto& [phase, seconds] : demo.seconds) table.emplace_back(phase, fmt::format("{:.1f} s", seconds));
-}
-
-// The longest answer, its accepted draft tokens coloured.
-void fill_sample(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts,
-                 const Tokenizer& tokenizer) {
-  size_t best = 0;
-  for (size_t i = 0; i < prompts.size(); ++i)
-    if (result.results[i].ids.size() > result.results[best].ids.size()) best = i;
-  const GenerateResult& answer = result.results[best];
-  StreamDecoder decoder(tokenizer, true);
-  for (size_t t = 0; t < answer.ids.size(); ++t) {
-    std::string text = decoder.push(answer.ids[t]);
-    if (!text.empty()) demo.report.answer.push_back({std::move(text), answer.from_draft[t] != 0});
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    demo.generated.add(prompts[i], result.results[i], &tokenizer);
+    right += exact_match(result.results[i].text, prompts[i].answer);
   }
-  demo.report.question = prompts[best].question;
+  demo.generated.verdict = verdict(result);
+  auto& figures = demo.generated.figures;
+  figures = {{"tokens/s without a draft", fmt::format("{:.0f}", result.plain.tokens_per_second())},
+             {fmt::format("tokens/s with the draft, chain {}", kChain),
+              fmt::format("{:.0f}", result.speculative.tokens_per_second())},
+             {"speed-up", fmt::format("{:.2f}", result.speed_up())},
+             {fmt::format("accept length for chains 1..{}", kChain),
+              fmt::format("{:.2f}", fmt::join(result.accept_length_by_chain, "  "))},
+             {"break-even accept length", fmt::format("{:.2f}", result.break_even())},
+             {"identical outputs", fmt::format("{} of {}", result.identical, result.prompts)},
+             {"right answers", fmt::format("{} of {}", right, prompts.size())}};
+  for (const auto& [phase, seconds] : demo.seconds) figures.emplace_back(phase, fmt::format("{:.1f} s", seconds));
 }
 
-void write_demo_report(Demo& demo, const SpeculationReport& result) {
-  const auto& steps = result.speculative.steps.steps_by_tokens;
-  demo.report.title = "Eyrie: a draft for fledgling";
-  demo.report.accepted.assign(steps.begin() + 1, steps.end());
-  write_file_atomically(demo.path("report.html"), render_report(demo.report));
+void write_results(const Demo& demo) {
+  write_generated(demo.path("run"), demo.generated);
   fmt::print("\n");
-  for (const auto& [label, value] : demo.report.table) fmt::print("{:<34} {:>24}\n", label, value);
-  fmt::print("\nreport: {}\n", demo.path("report.html"));
+  for (const auto& [label, value] : demo.generated.figures) fmt::print("{:<34} {:>24}\n", label, value);
+  fmt::print("{}\n", help_entry("", demo.generated.verdict, 0, 80));
+  write_report(demo.path("run"), demo.path("report.html"));
 }
 
 }  // namespace
@@ -190,10 +194,8 @@ void run_demo(const DemoCommand& command) {
   const ServedModels models = load_served_models(command.target, demo.path("draft"), {});
   const auto prompts = read_prompts(command.target + "/held_out.jsonl", models.reader);
   const SpeculationReport result = compare(demo, models, prompts);
-  read_curves(demo);
-  fill_table(demo, result, prompts);
-  fill_sample(demo, result, prompts, *models.reader.tokenizer);
-  write_demo_report(demo, result);
+  fill_generated(demo, result, prompts, *models.reader.tokenizer);
+  write_results(demo);
 }
 
 }  // namespace eyrie

@@ -258,6 +258,11 @@ void bind(CLI::App& app, MaskCommand& o) {
   app.add_option("--out", o.output, "picture to write: .svg or .png")->required();
 }
 
+void bind(CLI::App& app, ReportCommand& o) {
+  app.add_option("RUN", o.run, "directory of a run: finished, going on or broken off")->required();
+  app.add_option("--output", o.output, "page to write; default: report.html in RUN");
+}
+
 void bind(CLI::App& app, DemoCommand& o) {
   app.add_option("--target", o.target, "the bundled target");
   app.add_option("--output", o.output, "directory for the run, the draft and report.html");
@@ -403,6 +408,7 @@ constexpr Command kCommands[] = {
     {"generate", "answer prompts, with a draft or without", parse_and_run<GenerateCommand, run_generate>},
     {"inspect", "say what a model or draft is, and whether they fit", parse_and_run<InspectCommand, run_inspect>},
     {"mask", "draw the block mask of an attention shape and say what it costs", parse_and_run<MaskCommand, run_mask>},
+    {"report", "write the page of a run: curves, settings, sample answers", parse_and_run<ReportCommand, run_report>},
     {"demo", "train a draft for the bundled target and show what it gains", parse_and_run<DemoCommand, run_demo>},
     {"bench", "time the parts beside the limits of this machine", parse_and_run<BenchOptions, run_bench>},
 };

@@ -7,19 +7,18 @@
 #include "app/interrupt.h"
 #include "app/output.h"
 #include "app/progress.h"
+#include "app/report/generated.h"
+#include "app/report/report.h"
 #include "app/serving.h"
 #include "app/training.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "train/run_plan.h"
-#include "train/trainer.h"
+#include "base/threads.h"
 
 namespace eyrie {
 namespace {
 
 constexpr int64_t kGeneratedTokens = 128;  // per prompt of the generated accept length
-
-using Prompts = std::vector<std::vector<int32_t>>;
 
 int64_t positions_of(const Target& target, const Draft& draft) {
   return std::min(target.config.decoder.max_positions, draft.config.decoder.max_positions);
@@ -27,13 +26,13 @@ int64_t positions_of(const Target& target, const Draft& draft) {
 
 // The first prompts of a file that leave room for an answer; the others are counted, the first of them named. A
 // held-out line that is none is no error: the loss is measured on it.
-Prompts generation_prompts(const TrainCommand& command, const TrainInputs& inputs) {
+std::vector<Prompt> generation_prompts(const TrainCommand& command, const TrainInputs& inputs) {
   const bool named = !command.prompts.empty();
   const std::string& path = named ? command.prompts : command.train.held_out;
   if (path.empty() || !inputs.target) return {};
   const int64_t positions = positions_of(*inputs.target, inputs.draft);
   std::vector<Prompt> read = named ? read_prompts(path, *inputs.reader) : read_all_prompts(path, *inputs.reader);
-  Prompts prompts;
+  std::vector<Prompt> prompts;
   std::string first;
   for (size_t i = 0; i < read.size(); ++i) {
     const auto tokens = static_cast<int64_t>(read[i].ids.size());
@@ -41,7 +40,7 @@ Prompts generation_prompts(const TrainCommand& command, const TrainInputs& input
       read[i].error =
           fmt::format("expected fewer tokens than the {} positions of target and draft, found {}", positions, tokens);
     if (!read[i].error.empty() && first.empty()) first = fmt::format("prompt {}: {}", i + 1, read[i].error);
-    if (read[i].error.empty()) prompts.push_back(std::move(read[i].ids));
+    if (read[i].error.empty()) prompts.push_back(std::move(read[i]));
   }
   if (named && prompts.empty()) throw Error(ErrorKind::input, path, first);
   if (prompts.size() < read.size())
@@ -51,21 +50,31 @@ Prompts generation_prompts(const TrainCommand& command, const TrainInputs& input
   return prompts;
 }
 
-}  // namespace
-
-double generated_accept_length(Exec& exec, const Target& target, const Draft& draft, const Prompts& prompts,
-                               int64_t chain) {
-  Generator generator(exec, target, &draft);
+// Greedy, with the served drafts of `chain` per verify.
+Generated generate_answers(Exec& exec, const TrainInputs& inputs, const Draft& draft,
+                           const std::vector<Prompt>& prompts, int64_t chain) {
+  Generator generator(exec, *inputs.target, &draft);
   GenerateOptions options;
   options.chain = chain;
-  options.stop_ids = target.config.stop_ids;
-  AcceptStatistics accepted;
-  for (const auto& prompt : prompts) {
-    const int64_t room = positions_of(target, draft) - static_cast<int64_t>(prompt.size());
+  options.stop_ids = inputs.target->config.stop_ids;
+  const std::optional<Tokenizer>& tokenizer = inputs.reader->tokenizer;
+  Generated generated{.chain = chain};
+  for (const Prompt& prompt : prompts) {
+    const int64_t room = positions_of(*inputs.target, draft) - static_cast<int64_t>(prompt.ids.size());
     options.max_new_tokens = std::min(kGeneratedTokens, room);
-    accepted.add(generator.generate(prompt, options).accepted);
+    generated.add(prompt, generator.generate(prompt.ids, options), tokenizer ? &*tokenizer : nullptr);
   }
-  return accepted.accept_length();
+  return generated;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> about_run(const TrainOptions& options, const TrainPlan& plan) {
+  return {{"version", EYRIE_VERSION},
+          {"machine", machine_name()},
+          {"target", options.model.empty() ? options.target_weights : options.model},
+          {"seed", std::to_string(options.seed)},
+          {"plan", plan.text}};
 }
 
 std::vector<std::string> describe(const TrainProgress& now) {
@@ -84,20 +93,25 @@ void run_train(const TrainCommand& command) {
   const TrainOptions& options = command.train;
   expect_not_an_input(options.output, {options.model, options.target_weights, options.data, options.held_out,
                                        options.features, options.draft_config, options.init_draft, command.prompts});
+  const std::string page = options.output + "/report.html";
+  if (!options.plan) expect_report(page);
   const auto inputs = load_inputs(command.train);
-  const Prompts prompts = generation_prompts(command, *inputs);
+  const std::vector<Prompt> prompts = generation_prompts(command, *inputs);
   const TrainPlan plan = plan_training(command.train, *inputs);
   if (command.train.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
 
   Exec exec;
   TrainHooks hooks;
+  hooks.about = about_run(options, plan);
   ProgressBar bar("train");
   hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
   hooks.stop = &stop_requested();
   if (!prompts.empty())
     hooks.generate = [&](const Draft& draft) {
-      return generated_accept_length(exec, *inputs->target, draft, prompts, command.train.chain);
+      const Generated generated = generate_answers(exec, *inputs, draft, prompts, options.chain);
+      write_generated(options.output, generated);
+      return generated.accepted.accept_length();
     };
   const TrainResult result = train(exec, command.train, *inputs, hooks);
   bar.end();
@@ -109,6 +123,7 @@ void run_train(const TrainCommand& command) {
   if (result.generated_accept_length)
     log_info(
         fmt::format("generated accept length {:.3f} over {} prompts", *result.generated_accept_length, prompts.size()));
+  write_report(options.output, page);
 }
 
 }  // namespace eyrie

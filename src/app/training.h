@@ -1,15 +1,14 @@
 // app/training.h: what `train` and `demo` share.
 #pragma once
-#include "model/draft.h"
+#include "train/run_plan.h"
 #include "train/trainer.h"
 
 namespace eyrie {
 
-// The accept length of really generating: greedy, the served drafts of `chain` per verify, over all prompts.
-double generated_accept_length(Exec&, const Target&, const Draft&, const std::vector<std::vector<int32_t>>& prompts,
-                               int64_t chain);
+// What metrics.jsonl keeps of a process that trains: version, machine, target, seed, plan.
+std::vector<std::pair<std::string, std::string>> about_run(const TrainOptions&, const TrainPlan&);
 
-// The details of the progress bar, the most important first.
+// The details of the progress bar.
 std::vector<std::string> describe(const TrainProgress&);
 
 }  // namespace eyrie

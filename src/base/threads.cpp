@@ -49,7 +49,16 @@ int64_t threads_of_environment() {  // 0: it does not say
 
 std::atomic<int64_t> threads{0};  // 0: not known yet
 
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
 }  // namespace
+
+std::string machine_name() { return processor_name() + ", " + std::to_string(thread_count()) + " threads"; }
 
 int64_t processors_of_quota(const char* cpu_max) {
   int64_t quota = 0, period = 0;

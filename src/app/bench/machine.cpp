@@ -1,27 +1,13 @@
 #include <fmt/core.h>
 
-#include <fstream>
-#include <string>
-
 #include "app/bench/parts.h"
 #include "base/threads.h"
 #include "testing/machine_peak.h"
 
 namespace eyrie {
-namespace {
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown processor";
-}
-
-}  // namespace
-
 void bench_machine(const BenchOptions&) {
   constexpr int64_t kMiB = int64_t{1} << 20;
-  fmt::print("\n{}, {} threads\n", processor_name(), thread_count());
+  fmt::print("\n{}\n", machine_name());
   fmt::print("{:<36}{:>8.1f} GFLOP/s\n", "fp32 multiply-adds in registers", testing::fma_peak_flops() * 1e-9);
   fmt::print("{:<36}{:>8.2f} us\n", "a loop to the other threads and back", testing::hand_over_seconds() * 1e6);
   for (const int64_t mib : {1, 4, 12, 512})
