@@ -1,7 +1,9 @@
-// The page of a run through the program, whatever became of the run.
+// The page of a run through the program, whatever became of the run; and the examples that each help ends with.
 #include <signal.h>
 
+#include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "training.h"
 
@@ -115,6 +117,48 @@ TEST_F(Report, WhatIsNoRunAndWhatIsNoReport) {
   EXPECT_EQ(unlike_failure(eyrie(run({})), 2, refused), "");
   EXPECT_EQ(unlike_failure(eyrie({"report", path("run"), "--output", data()}), 2, data() + ": is there already"), "");
   EXPECT_EQ(page(), "<html>mine</html>");
+}
+
+// The example that the help of a command ends with, as one line.
+std::string example_of(const std::string& command) {
+  const std::string help = eyrie({"help", command}).out;
+  const size_t at = help.rfind("\nExample:\n");
+  EXPECT_NE(at, std::string::npos) << help;
+  return help.substr(at + 10);
+}
+
+class Examples : public Training {
+ protected:
+  Examples() { fs::create_directory_symlink(EYRIE_SOURCE_DIR "/assets", path("assets")); }
+  // As a shell runs it in Eyrie's own directory.
+  void expect_works(const std::string& line) {
+    const std::string shell = "cd " + directory_.path() + " && set -e && export OMP_NUM_THREADS=1 PATH=" +
+                              fs::path(EYRIE_PROGRAM).parent_path().string() + ":$PATH && { " + line +
+                              "\n} >out 2>error";
+    EXPECT_EQ(std::system(shell.c_str()), 0) << line << read_bytes(path("error"));
+    EXPECT_EQ(count(read_bytes(path("error")), "warning"), 0) << read_bytes(path("error"));
+  }
+};
+
+TEST_F(Examples, OfEveryHelpWork) {
+  for (const char* command :
+       {"tokenize", "data", "capture", "train", "report", "export", "replay", "generate", "inspect", "mask"})
+    expect_works(example_of(command));
+  const std::string bench = example_of("bench");
+  expect_works(bench.substr(0, bench.find_last_not_of(" \n") + 1) + " --list");
+  std::istringstream words(example_of("demo"));
+  Arguments demo;
+  for (std::string word; words >> word;) demo.push_back(word);
+  ASSERT_GE(demo.size(), 2u);
+  Running running({demo.begin() + 1, demo.end()}, {.working_directory = directory_.path()});
+  EXPECT_TRUE(running.wait_until([&] { return running.error_so_far().find("step 1/") != std::string::npos; }));
+}
+
+TEST(Help, HelpOfACommandIsItsHelp) {
+  EXPECT_EQ(eyrie({"help", "train"}).out, eyrie({"train", "--help"}).out);
+  EXPECT_EQ(eyrie({"--help", "report"}).out, eyrie({"report", "--help"}).out);
+  EXPECT_EQ(unlike_failure(eyrie({"help", "trian"}), 2, "trian: no such command; did you mean train?"), "");
+  EXPECT_NE(eyrie({"help", "train"}).out.find("docs/training.md"), std::string::npos);
 }
 
 }  // namespace

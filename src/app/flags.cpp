@@ -375,6 +375,7 @@ void parse_and_run(int argc, char** argv) {
   CLI::App app("", std::string("eyrie ") + argv[0]);
   app.option_defaults()->always_capture_default();
   app.formatter(std::make_shared<HelpFormatter>());
+  app.footer(help_footer(argv[0]));
   app.allow_extras();
   bind(app, options);
   int64_t threads = 0;

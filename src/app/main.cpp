@@ -21,7 +21,9 @@ void print_help() {
   fmt::print(
       "eyrie trains EAGLE-3 draft models and generates with them.\n\nUsage: eyrie COMMAND [OPTIONS]\n\nCommands:\n");
   for (const Command& command : commands()) fmt::print("  {:<10} {}\n", command.name, command.summary);
-  fmt::print("\n`eyrie COMMAND --help` lists the options of a command.\n");
+  fmt::print(
+      "\n`eyrie help COMMAND` lists the options of a command, with an example.\n"
+      "docs/training.md explains the words (tap, depth, walked, n_k, accept length).\n");
 }
 
 int exit_code(ErrorKind kind) {
@@ -31,7 +33,13 @@ int exit_code(ErrorKind kind) {
 
 void dispatch(int argc, char** argv) {
   const std::string_view name = argc > 1 ? argv[1] : "--help";
-  if (name == "--help" || name == "-h" || name == "help") return print_help();
+  const bool asks_help = name == "--help" || name == "-h" || name == "help";
+  if (asks_help && argc > 2) {
+    char help[] = "--help";
+    char* asked[] = {argv[0], argv[2], help};
+    return dispatch(3, asked);
+  }
+  if (asks_help) return print_help();
   if (name == "--version") return fmt::print("eyrie {}\n", EYRIE_VERSION);
   const auto found =
       std::find_if(commands().begin(), commands().end(), [&](const Command& c) { return c.name == name; });

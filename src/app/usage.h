@@ -18,4 +18,8 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
 // characters. A name that is too long for its column has the first line alone.
 std::string help_entry(std::string_view name, std::string_view description, size_t indent, size_t width);
 
+// How the help of a command ends: one example, which works in Eyrie's own directory (each behind those before it in
+// the list of usage.cpp), and where the words are explained.
+std::string help_footer(std::string_view command);
+
 }  // namespace eyrie
