@@ -7,6 +7,7 @@
 //                        from there
 //   lock                 process and host of the training that writes here, for as long as it does
 //   metrics.jsonl        train/metrics.h
+//   generated.json, report.html   written by the program (app/report)
 //   dump-<step>/         steps that were asked for, spiked or were not finite (train/step_dump.h)
 #pragma once
 #include <atomic>

@@ -36,7 +36,7 @@ void write_report(const std::string& run_directory, const std::string& output) {
 }
 
 void run_report(const ReportCommand& command) {
-  const std::string output = command.output.empty() ? command.run + "/report.html" : command.output;
+  const std::string output = command.output.empty() ? fs::path(command.run) / "report.html" : fs::path(command.output);
   expect_report(output);
   write_report(command.run, output);
 }
