@@ -134,24 +134,6 @@ SpeculationReport compare(Demo& demo, const ServedModels& models, const std::vec
   return result;
 }
 
-// From which accept length on the draft pays on this machine, and what keeps it from that.
-std::string verdict(const SpeculationReport& result) {
-  const DecodeFigures &plain = result.plain, &cycle = result.speculative;
-  const double step = plain.seconds_per_step(), steps = static_cast<double>(cycle.steps.verify_steps()) * step;
-  const bool pays = result.speed_up() > 1;
-  return fmt::format(
-      "On this machine the draft {} from an accept length of {:.2f} on: a cycle takes {:.2f} ms and a plain step "
-      "{:.2f} "
-      "ms. With {:.2f} it gives {:.2f} times the tokens/s. Verifying {} tokens at once costs {:.1f} plain steps{}, "
-      "drafting "
-      "{:.1f}.",
-      pays ? "pays" : "would pay", result.break_even(), 1e3 * cycle.seconds_per_step(), 1e3 * step,
-      cycle.steps.accept_length(), result.speed_up(), kChain + 1, cycle.seconds.target / steps,
-      pays ? ""
-           : ", as so small a target is in the caches, where arithmetic takes the time and not reading the weights",
-      cycle.seconds.draft / steps);
-}
-
 void fill_generated(Demo& demo, const SpeculationReport& result, const std::vector<Prompt>& prompts,
                     const Tokenizer& tokenizer) {
   int64_t right = 0;
@@ -159,7 +141,7 @@ void fill_generated(Demo& demo, const SpeculationReport& result, const std::vect
     demo.generated.add(prompts[i], result.results[i], &tokenizer);
     right += exact_match(result.results[i].text, prompts[i].answer);
   }
-  demo.generated.verdict = verdict(result);
+  demo.generated.verdict = verdict(result, kChain);
   auto& figures = demo.generated.figures;
   figures = {{"tokens/s without a draft", fmt::format("{:.0f}", result.plain.tokens_per_second())},
              {fmt::format("tokens/s with the draft, chain {}", kChain),

@@ -1,5 +1,7 @@
 #include "eval/accept_length.h"
 
+#include <fmt/core.h>
+
 #include "speculative/teacher_forced.h"
 
 namespace eyrie {
@@ -36,6 +38,22 @@ double DecodeFigures::seconds_per_step() const {
 
 double SpeculationReport::speed_up() const { return ratio(speculative.tokens_per_second(), plain.tokens_per_second()); }
 double SpeculationReport::break_even() const { return ratio(speculative.seconds_per_step(), plain.seconds_per_step()); }
+
+std::string verdict(const SpeculationReport& report, int64_t chain) {
+  const DecodeFigures& cycle = report.speculative;
+  const double step = report.plain.seconds_per_step();
+  const double plain_steps = static_cast<double>(cycle.steps.verify_steps()) * step;  // seconds, one for each cycle
+  const bool pays = report.speed_up() > 1;
+  const char* why = pays ? "" : " (where a target fits the caches, each of them costs its own arithmetic)";
+  return fmt::format(
+      "On this machine the draft {} from an accept length of {:.2f} on: a cycle takes {:.2f} ms and a plain step "
+      "{:.2f} "
+      "ms. With {:.2f} it gives {:.2f} times the tokens/s. Verifying {} tokens at once costs {:.1f} plain steps{}, "
+      "drafting {:.1f}.",
+      pays ? "pays" : "would pay", report.break_even(), 1e3 * cycle.seconds_per_step(), 1e3 * step,
+      cycle.steps.accept_length(), report.speed_up(), chain + 1, ratio(cycle.seconds.target, plain_steps), why,
+      ratio(cycle.seconds.draft, plain_steps));
+}
 
 SpeculationReport compare_speculation(Exec& exec, const Target& target, const Draft& draft,
                                       const std::vector<std::vector<int32_t>>& prompts,

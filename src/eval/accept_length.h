@@ -5,6 +5,7 @@
 //                  the draft costs what it saves; speed-up = accept length / break-even
 #pragma once
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "speculative/generate.h"
@@ -32,6 +33,10 @@ struct SpeculationReport {
   double speed_up() const;
   double break_even() const;
 };
+
+// For people: from which accept length on the draft pays on this machine, what cycle and plain step cost there, whether
+// the draft gets there, and what keeps it from that if it does not. `chain`: drafts per verify.
+std::string verdict(const SpeculationReport& report, int64_t chain);
 
 struct SpeculationComparison {
   GenerateOptions options;

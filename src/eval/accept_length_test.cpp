@@ -41,6 +41,25 @@ TEST(CompareSpeculation, OneRunGivesWhatARunOfEachChainServes) {
   }
 }
 
+TEST(CompareSpeculation, TheVerdictSaysWhetherTheDraftPaysAndWhatACycleCosts) {
+  SpeculationReport report;
+  report.plain.steps.steps_by_tokens = {0, 1000};
+  report.plain.seconds.target = 0.2;  // 0.2 ms a step
+  report.speculative.steps.steps_by_tokens = {0, 0, 50, 0, 50};
+  report.speculative.seconds = {.prefill = 9, .draft = 0.01, .target = 0.04, .choose = 0.002};  // 0.52 ms a cycle
+  EXPECT_EQ(
+      verdict(report, 4),
+      "On this machine the draft pays from an accept length of 2.60 on: a cycle takes 0.52 ms and a plain step 0.20 "
+      "ms. With 3.00 it gives 1.15 times the tokens/s. Verifying 5 tokens at once costs 2.0 plain steps, drafting "
+      "0.5.");
+  report.speculative.seconds.target = 0.06;
+  EXPECT_EQ(
+      verdict(report, 4),
+      "On this machine the draft would pay from an accept length of 3.60 on: a cycle takes 0.72 ms and a plain step "
+      "0.20 ms. With 3.00 it gives 0.83 times the tokens/s. Verifying 5 tokens at once costs 3.0 plain steps (where "
+      "a target fits the caches, each of them costs its own arithmetic), drafting 0.5.");
+}
+
 TEST(Probe, TriesEveryReadingAndLeavesTheDraftAlone) {
   TinyModels models = testing::make_tiny_models("probe", {.layers = 5, .tap_ids = {1, 2, 3}});
   Exec exec;
