@@ -1,9 +1,12 @@
 #include "train/metrics.h"
 
+#include <fmt/core.h>
+
 #include <cmath>
 #include <fstream>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "data/json_lines.h"
 #include "io/atomic_dir.h"
@@ -78,12 +81,18 @@ bool is_kept(const Json& line, int64_t keep_steps) {
 MetricsFile::MetricsFile(const std::string& path, int64_t keep_steps) : path_(path) {
   std::ifstream file(path);
   std::string kept;
+  int64_t broken = 0;
   for (std::string line; std::getline(file, line) && !file.eof();) {
-    const Json json = Json::parse(line, path);
-    if (!is_kept(json, keep_steps)) continue;
-    kept += line + "\n";
-    evaluated_ = evaluated_ || (json.integer("step") == keep_steps && json.text("kind") == "eval");
+    try {
+      const Json json = Json::parse(line, path);
+      if (!is_kept(json, keep_steps)) continue;
+      kept += line + "\n";
+      evaluated_ = evaluated_ || (json.integer("step") == keep_steps && json.text("kind") == "eval");
+    } catch (const Error&) {
+      ++broken;
+    }
   }
+  if (broken > 0) log_warning(fmt::format("{}: {} broken lines are dropped", path, broken));
   write_file_atomically(path, kept);
 }
 

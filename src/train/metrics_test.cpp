@@ -82,6 +82,16 @@ TEST_F(MetricsTest, ARunThatGoesOnIsOneRun) {
   for (size_t i = 0; i < 7; ++i) EXPECT_EQ(found.steps[i].step, static_cast<int64_t>(i) + 1);
 }
 
+TEST_F(MetricsTest, ARunGoesOnWithoutItsBrokenLines) {
+  write(0, 2);
+  std::ofstream(path, std::ios::app) << "{\"kind\": \"tr\n\n{}\n";
+  write(2, 4);
+  const RunMetrics found = read_metrics(path);
+  EXPECT_EQ(found.unread_lines, 0);
+  EXPECT_EQ(found.step(), 4);
+  EXPECT_EQ(found.evaluations.size(), 2u);
+}
+
 TEST_F(MetricsTest, BrokenLinesAreCountedAndOlderOnesRead) {
   write(0, 2);
   std::ofstream(path, std::ios::app) << R"({"kind": "train", "step": "three"}
