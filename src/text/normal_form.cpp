@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "text/unicode.h"
+#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
@@ -13,16 +14,18 @@ bool compatible(NormalForm form) { return form == NormalForm::nfkc || form == No
 bool in(uint32_t code_point, uint32_t first, uint32_t last) { return first <= code_point && code_point <= last; }
 
 // Whether a character may change, move behind, or melt into the one before it: marks, vowels and finals of Hangul, and
-// the halfwidth forms that become such. Nothing else does, so a cluster begins at every other character.
+// the halfwidth forms that become such. Nothing else does, so a cluster begins at every other character; and at U+11A7,
+// which utf8proc wrongly takes for a final.
 bool joins_cluster(uint32_t code_point) {
-  return code_point >= 0x300 && (is_mark(code_point) || in(code_point, 0x1160, 0x11FF) ||
-                                 in(code_point, 0x3130, 0x318F) || in(code_point, 0xFF9E, 0xFFDC));
+  return code_point >= 0x300 &&
+         ((is_mark(code_point) && !is_newer_than_unicode_9(code_point)) || in(code_point, 0x1160, 0x11A6) ||
+          in(code_point, 0x11A8, 0x11FF) || in(code_point, 0x3130, 0x318F) || in(code_point, 0xFF9E, 0xFFDC));
 }
 
 bool is_stable_alone(uint32_t code_point, NormalForm form) {
   if (code_point < 0x80) return true;
   if (in(code_point, 0xAC00, 0xD7A3)) return composes(form);
-  return !has_decomposition(code_point);
+  return !has_decomposition(code_point) || is_newer_than_unicode_9(code_point);
 }
 
 // Canonical order: each run of marks by combining class, equal ones as they stood. utf8proc's own sort is quadratic.
@@ -57,10 +60,11 @@ AlignedText to_normal_form(const AlignedText& text, NormalForm form) {
   out.text.reserve(text.text.size());
   out.origin.reserve(text.text.size());
   for (size_t begin = 0; begin < text.text.size();) {
-    size_t end = begin + code_point_at(text.text, begin).bytes;
+    const CodePoint first = code_point_at(text.text, begin);
+    size_t end = begin + first.bytes;
     while (end < text.text.size()) {
       const CodePoint next = code_point_at(text.text, end);
-      if (!joins_cluster(next.value)) break;
+      if (!joins_cluster(next.value) || is_newer_than_unicode_9(first.value)) break;
       end += next.bytes;
     }
     append_cluster(out, text, begin, end, form);

@@ -1,5 +1,6 @@
 // text/normal_form.h: Unicode normal forms. Linear in the text but for the sort of each run of combining marks
-// (n log n); decomposition and composition tables are utf8proc's.
+// (n log n); decomposition and composition tables are utf8proc's. They are of Unicode 9, as in Hugging Face's library:
+// what came later stays as and where it is, and nothing moves or melts across it.
 #pragma once
 #include "text/aligned_text.h"
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "text/unicode.h"
+#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
@@ -28,6 +29,10 @@ std::string pcre2_message(int code) {
 
 PCRE2_SPTR pcre2_text(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
+struct FreeCode {
+  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+};
+
 struct FreeMatch {
   void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
   void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
@@ -37,26 +42,36 @@ struct FreeMatch {
 
 struct Pattern::Compiled {
   explicit Compiled(std::string_view oniguruma);
-  ~Compiled() { pcre2_code_free(code); }
-  Compiled(const Compiled&) = delete;
-  Compiled& operator=(const Compiled&) = delete;
+  const pcre2_code* code_for(std::string_view text) const {
+    return has_newer_than_unicode_14(text) ? newer.get() : usual.get();
+  }
   std::string source;
-  pcre2_code* code;
+  std::unique_ptr<pcre2_code, FreeCode> usual, newer;
 };
+
+namespace {
+
+pcre2_code* compile(const std::string& source, bool newer) {
+  const std::string pattern = oniguruma_to_pcre2(source, newer);
+  int problem = 0;
+  PCRE2_SIZE offset = 0;
+  const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+  pcre2_code* code = pcre2_compile(pcre2_text(pattern), pattern.size(), options, &problem, &offset, nullptr);
+  if (!code)
+    throw Error(ErrorKind::file, "",
+                fmt::format("pattern {}: {} (PCRE2: {})", source, pcre2_message(problem), pattern));
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter gives the same matches
+  return code;
+}
+
+}  // namespace
 
 Pattern::Compiled::Compiled(std::string_view oniguruma) : source(oniguruma) {
   if (source.size() > kLongestPattern)
     throw Error(ErrorKind::file, "",
                 fmt::format("a pattern of {} bytes: expected at most {}", source.size(), kLongestPattern));
-  const std::string pattern = oniguruma_to_pcre2(source);
-  int problem = 0;
-  PCRE2_SIZE offset = 0;
-  const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-  code = pcre2_compile(pcre2_text(pattern), pattern.size(), options, &problem, &offset, nullptr);
-  if (!code)
-    throw Error(ErrorKind::file, "",
-                fmt::format("pattern {}: {} (PCRE2: {})", source, pcre2_message(problem), pattern));
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter gives the same matches
+  usual.reset(compile(source, false));
+  newer.reset(compile(source, true));
 }
 
 Pattern Pattern::from_json(const Json& json) {
@@ -128,7 +143,7 @@ void Pattern::for_each_match(std::string_view text, const std::function<void(siz
     return;
   }
   if (text.empty()) return;
-  Matcher matcher(regex_->code, regex_->source, text);
+  Matcher matcher(regex_->code_for(text), regex_->source, text);
   size_t last_end = SIZE_MAX, begin = 0, end = 0;
   for (size_t from = 0; from <= text.size() && matcher.find(from, begin, end);) {
     if (begin == end && end == last_end) {

@@ -11,8 +11,10 @@ namespace eyrie {
 
 class Json;
 
-// The same pattern in PCRE2's syntax. Error{file} with what cannot be carried over.
-std::string oniguruma_to_pcre2(std::string_view pattern);
+// The same pattern in PCRE2's syntax. Error{file} with what cannot be carried over. Without `newer` it is right for
+// texts of which has_newer_than_unicode_14 is false, and faster: PCRE2 then matches general categories by its own
+// tables.
+std::string oniguruma_to_pcre2(std::string_view pattern, bool newer);
 
 // A literal or a regular expression, as {"String": ...} or {"Regex": ...} says.
 class Pattern {

@@ -45,6 +45,28 @@ TEST(Regex, RubysLettersAndRepetitions) {
   EXPECT_EQ(matches(R"([\p{L}]{2}|\p{N}{1,2}+)", "ab1234"), "|ab|1234");
 }
 
+TEST(Regex, ClassesHoldClassesAndMeet) {
+  EXPECT_EQ(matches("[a[bc]]+", "xabcx"), "|abc");
+  EXPECT_EQ(matches("[a-w&&[^c-g]z]+", "abchwz"), "|ab|hw");
+  EXPECT_EQ(matches("[^a-c&&b-d]+", "abcd"), "|a|d");
+  EXPECT_EQ(matches(R"([\w&&[^\d_]]+)", "ab1_\u00e9"), "|ab|\u00e9");
+  EXPECT_EQ(matches("[[:alpha:][:^ascii:]]+", "a1\u00b2"), "|a|\u00b2");
+  EXPECT_EQ(matches("[]a]+", "x]a"), "|]a");
+  EXPECT_EQ(matches("[a-c-e]+", "a-ed"), "|a-e");
+  EXPECT_EQ(matches("[&a]&", "&&a&"), "|&&|a&");
+  EXPECT_EQ(matches(R"([\W]+)", "a.-b"), "|.-");
+  EXPECT_EQ(matches("[a&&b]", "ab"), "");
+  EXPECT_EQ(matches(R"([\x{0}-\x{10FFFF}])", "a"), "|a");
+}
+
+TEST(Regex, OptionsReachWhereTheyReachInRuby) {
+  EXPECT_EQ(matches("ab(?i)c|de", "abC de abDE"), "|abC|abDE");
+  EXPECT_EQ(matches("a(?:b(?i)c|d)e", "aDe ade abCe abCE"), "|abCe");
+  EXPECT_EQ(matches(R"((?i:\p{Lu})b)", "ab Ab aB AB"), "|Ab");
+  EXPECT_EQ(matches(R"((?i)[\p{Lu}]b)", "ab AB 1b"), "|ab|AB");
+  EXPECT_EQ(matches("(?i)[^a-z]", "aK\u212a1"), "|1");
+}
+
 TEST(Regex, CaseAndLookahead) {
   EXPECT_EQ(matches("(?i:'s|'ll)", "'S 'lL '\u017F"), "|'S|'lL|'\u017F");
   EXPECT_EQ(matches(R"(\s+(?!\S)|\s+)", "a   b"), "|  | ");
@@ -69,9 +91,31 @@ TEST(Regex, EmptyMatchesAreReportedOnceEach) {
 }
 
 TEST(Regex, WhatPcre2WouldReadOtherwiseIsRefused) {
-  for (const char* pattern :
-       {"[a[b]]", "[a&&b]", R"([\W])", R"(\K)", R"(\Qa\E)", "[a", "(", R"(\)", R"(\u12)", "[[:alpha:"})
+  for (const char* pattern : {R"(\K)",
+                              R"(\X)",
+                              R"(\Qa\E)",
+                              "[a",
+                              "(",
+                              R"(\)",
+                              R"(\u12)",
+                              "[[:alpha:",
+                              "[[:letters:]]",
+                              "[]",
+                              "[z-a]",
+                              R"([a-\d])",
+                              R"([\d-z])",
+                              R"(\pL)",
+                              R"([\p{L])",
+                              R"(\p{Greekish})",
+                              R"(\p{Script=Greek})",
+                              R"(\xE9)",
+                              R"([\xE9])",
+                              R"([\x{110000}])",
+                              R"([\x{61 62}])",
+                              R"([\x{D800}])",
+                              "[a[b]"})
     EXPECT_THROW(Pattern::regex(pattern), Error) << pattern;
+  EXPECT_THROW(Pattern::regex(std::string(100, '[') + "a" + std::string(100, ']')), Error);
   EXPECT_THROW(Pattern::literal(""), Error);
 }
 

@@ -1,20 +1,27 @@
-// Every tokenizer in tests/data/tokenizer against what Hugging Face's library made of many texts.
+// Every tokenizer in tests/data/tokenizer, and the classes and normal forms of tests/data/unicode, against what Hugging
+// Face's library made of them.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <span>
 
 #include "base/random.h"
 #include "io/json.h"
 #include "testing/test_names.h"
+#include "text/normal_form.h"
+#include "text/regex.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
+#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
 
-std::filesystem::path vectors_directory() { return std::filesystem::path(EYRIE_SOURCE_DIR) / "tests/data/tokenizer"; }
+std::filesystem::path data_directory() { return std::filesystem::path(EYRIE_SOURCE_DIR) / "tests/data"; }
+std::filesystem::path vectors_directory() { return data_directory() / "tokenizer"; }
 
 std::vector<std::string> tokenizer_names() {
   std::vector<std::string> names;
@@ -55,7 +62,7 @@ class TokenizerVectors : public ::testing::TestWithParam<std::string> {
   Tokenizer tokenizer_ = Tokenizer::from_directory(directory_.string());
 };
 
-TEST(TokenizerVectors, AreThere) { ASSERT_GE(tokenizer_names().size(), 11u); }
+TEST(TokenizerVectors, AreThere) { ASSERT_GE(tokenizer_names().size(), 18u); }
 
 TEST_P(TokenizerVectors, IdsAndTextsAreTheLibrarys) {
   const std::vector<Json> rows = read_lines(directory_ / "vectors.jsonl");
@@ -88,6 +95,85 @@ TEST_P(TokenizerVectors, OffsetsAscendAndLieOnCharacters) {
     EXPECT_TRUE(std::is_sorted(encoded.begin.begin(), encoded.begin.end())) << row.at("text").dump();
     for (const size_t begin : encoded.begin) EXPECT_LT(begin, text.size()) << row.at("text").dump();
   }
+}
+
+// The first line of classes.jsonl says which code points were asked about.
+std::vector<uint32_t> sampled_points(const Json& row) {
+  CodePointSet set;
+  for (const Json& range : row.array("sampled")) {
+    std::vector<uint32_t> bounds;
+    for (const Json& bound : range.as_array()) bounds.push_back(static_cast<uint32_t>(bound.as_integer()));
+    set |= CodePointSet(bounds);
+  }
+  std::vector<uint32_t> points;
+  for (uint32_t point = 0; point < kEndOfCodePoints; ++point)
+    if ((set.contains(point) || point % row.integer("every") == 0) && (point < 0xD800 || point > 0xDFFF))
+      points.push_back(point);
+  return points;
+}
+
+// The points of which a pattern matches each alone.
+std::vector<uint32_t> members(const Pattern& pattern, const std::vector<uint32_t>& points) {
+  std::string text;
+  for (const uint32_t point : points) append_utf8(text, point);
+  std::vector<uint32_t> found;
+  pattern.for_each_match(text, [&](size_t begin, size_t) { found.push_back(code_point_at(text, begin).value); });
+  return found;
+}
+
+std::string fnv_1a(const std::vector<uint32_t>& points) {
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (const uint32_t point : points) hash = (hash ^ point) * 0x100000001B3u;
+  return fmt::format("{:x}", hash);
+}
+
+TEST(UnicodeVectors, ClassesHoldWhatTheyHoldInTheLibrary) {
+  std::vector<Json> rows = read_lines(data_directory() / "unicode/classes.jsonl");
+  const std::vector<uint32_t> points = sampled_points(rows.at(0));
+  ASSERT_GE(rows.size(), 200u);
+  for (const Json& row : std::span(rows).subspan(1)) {
+    const std::vector<uint32_t> found = members(Pattern::regex(row.text("pattern")), points);
+    EXPECT_EQ(static_cast<int64_t>(found.size()), row.integer("members")) << row.text("pattern");
+    EXPECT_EQ(fnv_1a(found), row.text("hash")) << row.text("pattern");
+  }
+}
+
+// A text without newer characters is matched by another pattern, which has to hold the same.
+TEST(UnicodeVectors, ClassesAreTheSameInTextsThatUnicode14Knows) {
+  const std::vector<Json> rows = read_lines(data_directory() / "unicode/classes.jsonl");
+  const auto is_newer = [](uint32_t point) { return newer_than_unicode_14().contains(point); };
+  const std::vector<uint32_t> points = sampled_points(rows.at(0));
+  std::vector<uint32_t> known = points;
+  std::erase_if(known, is_newer);
+  ASSERT_LT(known.size(), points.size());
+  for (const Json& row : std::span(rows).subspan(1)) {
+    const Pattern pattern = Pattern::regex(row.text("pattern"));
+    std::vector<uint32_t> found = members(pattern, points);
+    std::erase_if(found, is_newer);
+    EXPECT_EQ(members(pattern, known), found) << row.text("pattern");
+  }
+}
+
+TEST(UnicodeVectors, RemovedMatchesLeaveTheIdsOfTheLibrary) {
+  const Json tokenizer = read_lines(data_directory() / "unicode/removed.json").at(0);
+  for (const Json& row : read_lines(data_directory() / "unicode/removed.jsonl")) {
+    std::string json = tokenizer.dump();
+    const std::string placeholder = "\"PATTERN\"";
+    json.replace(json.find(placeholder), placeholder.size(), row.at("pattern").dump());
+    EXPECT_EQ(Tokenizer::from_text(json, "removed.json").encode(row.text("text"), true), ids_of(row, "ids"))
+        << row.text("pattern") << " " << row.at("text").dump();
+  }
+}
+
+TEST(UnicodeVectors, NormalFormsAreTheLibrarys) {
+  const std::vector<Json> rows = read_lines(data_directory() / "unicode/normal_forms.jsonl");
+  ASSERT_GE(rows.size(), 200u);
+  constexpr std::pair<const char*, NormalForm> kForms[] = {
+      {"nfc", NormalForm::nfc}, {"nfd", NormalForm::nfd}, {"nfkc", NormalForm::nfkc}, {"nfkd", NormalForm::nfkd}};
+  for (const Json& row : rows)
+    for (const auto& [name, form] : kForms)
+      EXPECT_EQ(to_normal_form(AlignedText::of_input(row.text("text"), 0), form).text, row.text(name))
+          << name << " " << row.at("text").dump();
 }
 
 INSTANTIATE_TEST_SUITE_P(Text, TokenizerVectors, ::testing::ValuesIn(tokenizer_names()), testing::word_name);

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
@@ -131,17 +132,13 @@ bool is_white_space(uint32_t code_point) {
 }
 
 bool is_numeric(uint32_t code_point) {
-  const auto category = utf8proc_category(signed_point(code_point));
-  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+  static const CodePointSet numbers = unicode_property("Number").value();
+  return code_point < 0x80 ? code_point >= '0' && code_point <= '9' : numbers.contains(code_point);
 }
 
 bool is_word(uint32_t code_point) {
-  // Other_Alphabetic symbols (letters in circles and squares) and the two joiners.
-  static constexpr Range kOthers[] = {
-      {0x200C, 0x200D}, {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
-  const auto category = utf8proc_category(signed_point(code_point));
-  return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) || category == UTF8PROC_CATEGORY_PC ||
-         in_ranges(std::begin(kOthers), std::end(kOthers), code_point);
+  static const CodePointSet words = unicode_property("Word").value() | unicode_property("Join_Control").value();
+  return words.contains(code_point);
 }
 
 bool is_mark(uint32_t code_point) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "text/normal_form.h"
+#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
@@ -82,13 +83,14 @@ bool in_uniform_range(uint32_t point) {
                      [=](const auto& range) { return point >= range.first && point < range.second; });
 }
 
-// Our clusters are the right places to cut: every character behind and before others that it may join.
+// Our clusters are the right places to cut: every character behind and before others that it may join. Of what came
+// after Unicode 9, and of U+11A7, utf8proc says something else than Hugging Face's library: UnicodeVectors.
 TEST(NormalForm, IsTheLibrarysForEveryCharacterBetweenOthers) {
-  const uint32_t neighbours[] = {'A', 0x1100, 0xAC00, 0x301, 0x9C7, 0xB47, 0x1025, 0x11935, 0x3131, 0x30AB};
+  const uint32_t neighbours[] = {'A', 0x1100, 0xAC00, 0x301, 0x9C7, 0xB47, 0x1025, 0x3131, 0x30AB};
   for (const NormalForm form : kForms) {
     std::string text;
     for (uint32_t point = 0; point < 0x110000; ++point) {
-      if (in_uniform_range(point)) continue;
+      if (in_uniform_range(point) || is_newer_than_unicode_9(point) || point == 0x11A7) continue;
       for (const uint32_t neighbour : neighbours) text += utf8({neighbour, point});
       if (text.size() < 20000) continue;
       ASSERT_EQ(to_normal_form(AlignedText::of_input(text, 0), form).text, by_library(text, form)) << point;
@@ -106,6 +108,56 @@ TEST(NormalForm, IsTheLibrarysForRandomText) {
     for (uint64_t i = random.below(24); i-- > 0;) append_utf8(text, points[random.below(std::size(points))]);
     for (const NormalForm form : kForms)
       EXPECT_EQ(to_normal_form(AlignedText::of_input(text, 0), form).text, by_library(text, form));
+  }
+}
+
+TEST(UnicodeProperty, IsFoundByAnyOfItsNames) {
+  for (const char* name : {"Lu", "lu", "Uppercase_Letter", "uppercase letter", "UPPERCASE-LETTER"})
+    EXPECT_EQ(unicode_property(name), category_set(Category::lu)) << name;
+  EXPECT_EQ(unicode_property("Hani"), unicode_property("Han"));
+  EXPECT_EQ(unicode_property("In_Basic_Latin"), CodePointSet::range(0, 0x7F));
+  for (const char* name : {"", "Greekish", "Script=Greek", "L&"}) EXPECT_FALSE(unicode_property(name)) << name;
+}
+
+TEST(UnicodeProperty, CategoriesShareOutTheCodePoints) {
+  CodePointSet all;
+  for (auto i = static_cast<int>(Category::lu); i <= static_cast<int>(Category::cn); ++i) {
+    const CodePointSet& set = category_set(static_cast<Category>(i));
+    EXPECT_TRUE((all & set).empty()) << i;
+    all |= set;
+  }
+  EXPECT_EQ(all, unicode_property("Any"));
+}
+
+TEST(UnicodeProperty, TellsTextsThatUnicode14Knows) {
+  EXPECT_FALSE(has_newer_than_unicode_14("a\u00e9\u4e2d\U0001F389"));
+  for (const char* text : {"\u0897", "x\u1c89y", "\U0001FAE8", "\U00031350", "\U0001171E"})  // the last changed
+    EXPECT_TRUE(has_newer_than_unicode_14(text)) << text;
+}
+
+// Against the membership of each code point.
+TEST(CodePointSet, CombinesMemberByMember) {
+  RandomStream random("code point sets");
+  const auto any = [&] {
+    CodePointSet set;
+    for (uint64_t i = random.below(6); i-- > 0;) {
+      const auto first = static_cast<uint32_t>(random.below(40));
+      set |= CodePointSet::range(first, first + static_cast<uint32_t>(random.below(8)));
+    }
+    return set;
+  };
+  for (int round = 0; round < 300; ++round) {
+    const CodePointSet a = any(), b = any();
+    for (uint32_t point = 0; point < 50; ++point) {
+      const bool in_a = a.contains(point), in_b = b.contains(point);
+      EXPECT_EQ((a | b).contains(point), in_a || in_b);
+      EXPECT_EQ((a & b).contains(point), in_a && in_b);
+      EXPECT_EQ((a - b).contains(point), in_a && !in_b);
+      EXPECT_EQ((a ^ b).contains(point), in_a != in_b);
+      EXPECT_EQ((~a).contains(point), !in_a);
+    }
+    EXPECT_TRUE((a | b).contains(a));
+    EXPECT_EQ(a.contains(b), (b - a).empty());
   }
 }
 
