@@ -41,16 +41,24 @@ std::string normalized(std::string_view name) {
   return out;
 }
 
-// Most blocks hold nothing new: one bit each spares the search.
-constexpr uint32_t kBlockBits = 8;
-using Blocks = std::bitset<(kEndOfCodePoints >> kBlockBits)>;
+// What characters of three or four bytes begin with. Few pairs begin anything new: one bit each spares the search.
+constexpr uint8_t kFirstOfThree = 0xE0, kFirstOfFour = 0xF0, kEndOfFirsts = 0xF5;
+using Pairs = std::bitset<(kEndOfFirsts - kFirstOfThree) << 6>;
 
-Blocks blocks_of(const CodePointSet& set) {
-  Blocks blocks;
+size_t pair_at(std::string_view text, size_t offset) {
+  return (static_cast<uint8_t>(text[offset]) - kFirstOfThree) << 6 | (text[offset + 1] & 0x3F);
+}
+
+// Of a set from U+0800 on.
+Pairs pairs_of(const CodePointSet& set) {
+  Pairs pairs;
   for (size_t i = 0; i < set.bounds().size(); i += 2)
-    for (uint32_t block = set.bounds()[i] >> kBlockBits; block <= (set.bounds()[i + 1] - 1) >> kBlockBits; ++block)
-      blocks.set(block);
-  return blocks;
+    for (uint32_t point = set.bounds()[i]; point < set.bounds()[i + 1]; point = (point | 0x3F) + 1) {
+      std::string character;
+      append_utf8(character, point);
+      pairs.set(pair_at(character, 0));
+    }
+  return pairs;
 }
 
 }  // namespace
@@ -82,16 +90,16 @@ CodePointSet former_members(Category category) {
 }
 
 bool has_newer_than_unicode_14(std::string_view text) {
-  static const Blocks blocks = blocks_of(newer_than_unicode_14());
-  constexpr uint8_t kFirstOfThreeBytes = 0xE0;  // below U+0800 nothing is new
+  static const Pairs pairs = pairs_of(newer_than_unicode_14());
   for (size_t offset = 0; offset < text.size();) {
-    if (static_cast<uint8_t>(text[offset]) < kFirstOfThreeBytes) {
+    const auto first = static_cast<uint8_t>(text[offset]);
+    if (first < kFirstOfThree) {
       ++offset;
       continue;
     }
-    const CodePoint point = code_point_at(text, offset);
-    if (blocks[point.value >> kBlockBits] && newer_than_unicode_14().contains(point.value)) return true;
-    offset += point.bytes;
+    if (pairs[pair_at(text, offset)] && newer_than_unicode_14().contains(code_point_at(text, offset).value))
+      return true;
+    offset += first < kFirstOfFour ? 3 : 4;
   }
   return false;
 }
