@@ -3,10 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "io/atomic_dir.h"
+#include "io/python_numbers.h"
+#include "io/stand_in.h"
 
 namespace eyrie {
 namespace {
@@ -17,11 +20,11 @@ Error file_error(const std::string& place, const std::string& message) { return 
 
 }  // namespace
 
-// Builds a Json from nlohmann's parse events.
+// Builds a Json from nlohmann's parse events. `numbers`: what stands for what in the text, if anything does.
 class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  JsonBuilder(std::string_view text, const std::string& place, int64_t line)
-      : text_(text), place_(std::make_shared<const std::string>(place)), line_(line) {}
+  JsonBuilder(std::string_view text, const std::string& place, int64_t line, const PythonNumbers& numbers)
+      : text_(text), place_(std::make_shared<const std::string>(place)), line_(line), numbers_(numbers) {}
 
   bool null() override { return add({}); }
   bool boolean(bool value) override { return add(Json(value)); }
@@ -30,7 +33,9 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(uint64_t value) override {
     return add(value > INT64_MAX ? Json(static_cast<double>(value)) : Json(static_cast<int64_t>(value)));
   }
-  bool number_float(double value, const std::string&) override { return add(Json(value)); }
+  bool number_float(double value, const std::string& spelling) override {
+    return add(Json(spelling == numbers_.marker ? numbers_.values[next_number_++] : value));
+  }
   bool string(std::string& value) override { return add(Json(std::move(value))); }
   bool binary(binary_t&) override { return false; }
   bool start_object(size_t) override { return open(Json(Json::Object{{}, place_})); }
@@ -88,6 +93,8 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   std::string_view text_;
   std::shared_ptr<const std::string> place_;
   int64_t line_;
+  const PythonNumbers& numbers_;
+  size_t next_number_ = 0;
   Json root_;
   std::vector<Json> open_;
   std::vector<std::string> keys_;  // of the member being read, one per open container
@@ -95,10 +102,25 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 
 std::string place_of_line(const std::string& path, int64_t line) { return fmt::format("{}:{}", path, line); }
 
-Json Json::parse(std::string_view text, const std::string& place, int64_t line) {
-  JsonBuilder builder(text, place, line);
+namespace {
+
+Json build(std::string_view text, const std::string& place, int64_t line, const PythonNumbers& numbers = {}) {
+  JsonBuilder builder(text, place, line, numbers);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
+}
+
+}  // namespace
+
+Json Json::parse(std::string_view text, const std::string& place, int64_t line) {
+  try {
+    return build(text, place, line);
+  } catch (const Error&) {
+    if (const std::string other = stand_in(text); !other.empty()) throw file_error(place, other);
+    const PythonNumbers numbers = take_out_python_numbers(text);
+    if (numbers.values.empty()) throw;
+    return build(numbers.text, place, line, numbers);
+  }
 }
 
 Json Json::parse_file(const std::string& path) { return parse(read_file(path), path); }
@@ -106,7 +128,8 @@ Json Json::parse_file(const std::string& path) { return parse(read_file(path), p
 namespace {
 
 Error wrong_type(const char* expected, const Json& found) {
-  std::string text = found.dump();
+  const bool number = found.is_number() && !std::isfinite(found.as_number());
+  std::string text = number ? fmt::format("{}", found.as_number()) : found.dump();
   if (text.size() > 40) text = text.substr(0, 37) + "...";
   return file_error("", fmt::format("expected {}, found {}", expected, text));
 }
@@ -186,7 +209,10 @@ int64_t Json::integer(std::string_view key, int64_t min, int64_t max) const {
 
 double Json::number(std::string_view key) const {
   const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key), [](const Json& value) { return value.as_number(); });
+  return read_member(place ? *place : "", key, find(key), [](const Json& value) {
+    if (value.is_number() && !std::isfinite(value.as_number())) throw wrong_type("a finite number", value);
+    return value.as_number();
+  });
 }
 
 const std::string& Json::text(std::string_view key) const {

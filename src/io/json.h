@@ -1,6 +1,7 @@
 // io/json.h: the one reader and writer of JSON. Reading is checked: depth at most 64, no duplicate keys, integers exact
-// (one that does not fit 64 bits is a number and no integer, never wrapped), text valid UTF-8. Errors are Error{file} and say
-// the place, the line, the key, what was expected and what was found.
+// (one that does not fit 64 bits is a number and no integer, never wrapped), text valid UTF-8. NaN, Infinity and
+// numbers beyond a double are read as Python does; who asks for such a number by its key is told. Errors are
+// Error{file} and say the place, the line, the key, what was expected and what was found.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -44,7 +45,7 @@ class Json {
   // The value itself, or Error saying what it is instead.
   bool as_boolean() const;
   int64_t as_integer(int64_t min = INT64_MIN, int64_t max = INT64_MAX) const;
-  double as_number() const;
+  double as_number() const;  // NaN and infinities too
   const std::string& as_text() const;
   const Array& as_array() const;
   const Members& as_members() const;
@@ -54,7 +55,7 @@ class Json {
   const Json& at(std::string_view key) const;
   bool boolean(std::string_view key) const;
   int64_t integer(std::string_view key, int64_t min = INT64_MIN, int64_t max = INT64_MAX) const;
-  double number(std::string_view key) const;
+  double number(std::string_view key) const;  // finite
   const std::string& text(std::string_view key) const;
   const Array& array(std::string_view key) const;
 

@@ -1,6 +1,7 @@
 #include "io/safetensors.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,6 +14,7 @@
 #include "io/atomic_dir.h"
 #include "io/json.h"
 #include "io/mapped_file.h"
+#include "io/stand_in.h"
 #include "tensor/buffer.h"
 
 namespace eyrie {
@@ -33,63 +35,59 @@ constexpr FormatDType kDTypes[] = {{"F32", DType::f32}, {"F16", DType::f16}, {"B
 
 // One entry of the header; [begin, end) counts from the first byte after the header.
 struct Entry {
-  std::string name;
-  DType dtype;
-  Shape shape;
+  std::string name, dtype;
+  std::vector<int64_t> shape;
   int64_t begin, end;
+  size_t bytes() const { return static_cast<size_t>(end - begin); }
 };
 
 Error bad_file(const std::string& path, const std::string& message) { return {ErrorKind::file, path, message}; }
 
 std::string_view header_text(const std::string& path, std::span<const unsigned char> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto refuse = [&](const std::string& found) {
+    const std::string other = stand_in(text);
+    throw bad_file(path, other.empty() ? "not a safetensors file: " + found : other);
+  };
   uint64_t length = 0;
-  if (bytes.size() < kLengthBytes)
-    throw bad_file(path,
-                   fmt::format("not a safetensors file: {} bytes, expected at least {}", bytes.size(), kLengthBytes));
+  if (bytes.size() < kLengthBytes) refuse(fmt::format("{} bytes, expected at least {}", bytes.size(), kLengthBytes));
   std::memcpy(&length, bytes.data(), kLengthBytes);
-  if (length > kMaxHeaderBytes)
-    throw bad_file(
-        path, fmt::format("not a safetensors file: header of {} bytes, expected at most {}", length, kMaxHeaderBytes));
+  if (length > kMaxHeaderBytes) refuse(fmt::format("header of {} bytes, expected at most {}", length, kMaxHeaderBytes));
   if (length > bytes.size() - kLengthBytes)
     throw bad_file(path, fmt::format("truncated: header of {} bytes, found {}", length, bytes.size() - kLengthBytes));
-  return {reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length};
-}
-
-DType read_dtype(const std::string& name) {
-  if (const FormatDType* found = find_named(kDTypes, name)) return found->dtype;
-  throw Error(ErrorKind::file, "dtype", fmt::format("expected one of {}, found {}", names_of(kDTypes, " "), name));
-}
-
-Shape read_shape(const Json::Array& sizes) {
-  if (sizes.size() > static_cast<size_t>(kMaxRank))
-    throw Error(ErrorKind::file, "shape",
-                fmt::format("expected at most {} dimensions, found {}", kMaxRank, sizes.size()));
-  Shape shape;
-  for (const Json& size : sizes) shape.dims[shape.rank++] = size.as_integer(0);
-  return shape;
+  return text.substr(kLengthBytes, length);
 }
 
 // Bytes of the tensor, or -1 when they do not fit 64 bits.
-int64_t checked_bytes(DType dtype, const Shape& shape) {
+int64_t checked_bytes(DType dtype, const std::vector<int64_t>& shape) {
   int64_t bytes = size_bytes(dtype);
-  for (int i = 0; i < shape.rank; ++i)
-    if (__builtin_mul_overflow(bytes, shape[i], &bytes)) return -1;
+  for (const int64_t size : shape)
+    if (__builtin_mul_overflow(bytes, size, &bytes)) return -1;
   return bytes;
 }
 
 Entry read_entry(const std::string& name, const Json& fields) {
-  Entry entry{name, read_dtype(fields.text("dtype")), read_shape(fields.array("shape")), 0, 0};
+  Entry entry{name, fields.text("dtype"), {}, 0, 0};
+  for (const Json& size : fields.array("shape")) entry.shape.push_back(size.as_integer(0));
   const Json::Array& offsets = fields.array("data_offsets");
   if (offsets.size() != 2)
     throw Error(ErrorKind::file, "data_offsets", fmt::format("expected two numbers, found {}", offsets.size()));
   entry.begin = offsets[0].as_integer(0);
   entry.end = offsets[1].as_integer(0);
-  const int64_t bytes = checked_bytes(entry.dtype, entry.shape);
+  const FormatDType* known = find_named(kDTypes, entry.dtype);
+  const int64_t bytes =
+      known ? checked_bytes(known->dtype, entry.shape) : std::max<int64_t>(entry.end - entry.begin, 0);
   if (entry.end < entry.begin || entry.end - entry.begin != bytes)
     throw Error(ErrorKind::file, "data_offsets",
-                fmt::format("{} {} needs {} bytes, found [{}, {}]", eyrie::name(entry.dtype), to_string(entry.shape),
+                fmt::format("{} [{}] needs {} bytes, found [{}, {}]", entry.dtype, fmt::join(entry.shape, ", "),
                             bytes < 0 ? "more than 64 bits of" : std::to_string(bytes), entry.begin, entry.end));
   return entry;
+}
+
+Shape shape_of(const Entry& entry) {
+  Shape shape;
+  for (const int64_t size : entry.shape) shape.dims[shape.rank++] = size;
+  return shape;
 }
 
 // Calls read(name, value) for the members of the header; errors get the path and the name.
@@ -99,7 +97,7 @@ void for_each_member(const std::string& path, std::string_view text, const Read&
   try {
     const Json header = Json::parse(text, "header");
     for (const auto& [name, fields] : header.as_members()) {
-      member = "tensor " + name + ": ";
+      member = name == kMetadata ? name + ": " : "tensor " + name + ": ";
       read(name, fields);
     }
   } catch (const Error& error) {
@@ -138,12 +136,19 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   std::vector<Entry> entries;
   for_each_member(path, text, [&](const std::string& name, const Json& fields) {
     if (name != kMetadata) return entries.push_back(read_entry(name, fields));
+    if (fields.is_null()) return;
     for (const auto& [key, value] : fields.as_members()) file.metadata_[key] = value.as_text();
   });
   const std::span<const unsigned char> data = bytes.subspan(kLengthBytes + text.size());
   check_layout(path, entries, static_cast<int64_t>(data.size()));
-  for (const Entry& entry : entries)
-    file.add(entry.name, ConstTensor(data.data() + entry.begin, entry.dtype, entry.shape));
+  for (Entry& entry : entries) {
+    const FormatDType* known = find_named(kDTypes, entry.dtype);
+    const std::span<const unsigned char> own = data.subspan(static_cast<size_t>(entry.begin), entry.bytes());
+    if (known && entry.shape.size() <= static_cast<size_t>(kMaxRank))
+      file.add(entry.name, ConstTensor(own.data(), known->dtype, shape_of(entry)));
+    else
+      file.others_[entry.name] = {std::move(entry.dtype), std::move(entry.shape), own};
+  }
   return file;
 }
 
@@ -165,6 +170,10 @@ const ConstTensor* SafetensorsFile::find(const std::string& name) const {
 
 const ConstTensor& SafetensorsFile::at(const std::string& name) const {
   const ConstTensor* tensor = find(name);
+  if (const auto other = others_.find(name); other != others_.end())
+    throw bad_file(path_,
+                   fmt::format("tensor {}: expected one of {} of at most {} dimensions, found {} of {}", name,
+                               names_of(kDTypes, " "), kMaxRank, other->second.dtype, other->second.shape.size()));
   if (!tensor) throw bad_file(path_, fmt::format("missing tensor {}", name));
   return *tensor;
 }

@@ -116,28 +116,49 @@ TEST(Safetensors, HeaderThatLies) {
       {with_header(one("F32", "[2,3]", "[0,24]"), std::string(25, '\0')),
        "the tensors end at byte 24 of the data, found 25 bytes"},
       {with_header(one("F32", "[2,3]", "[0,20]"), std::string(20, '\0')),
-       "tensor w: data_offsets: f32 [2, 3] needs 24 bytes, found [0, 20]"},
+       "tensor w: data_offsets: F32 [2, 3] needs 24 bytes, found [0, 20]"},
       {with_header(one("F32", "[2,3]", "[24,0]"), std::string(24, '\0')),
-       "tensor w: data_offsets: f32 [2, 3] needs 24 bytes, found [24, 0]"},
+       "tensor w: data_offsets: F32 [2, 3] needs 24 bytes, found [24, 0]"},
       {with_header(one("F32", "[2,3]", "[-24,0]"), std::string(24, '\0')), "an integer from 0 to"},
       {with_header(one("F32", "[2,3]", "[0,24,48]"), std::string(24, '\0')),
        "tensor w: data_offsets: expected two numbers, found 3"},
-      {with_header(one("F32", "[4294967296,4294967296,4]", "[0,0]"), ""), "f32 [4294967296, 4294967296, 4] needs more"},
-      {with_header(one("F32", "[1,1,1,1,1,1]", "[0,4]"), std::string(4, '\0')),
-       "tensor w: shape: expected at most 5 dimensions, found 6"},
+      {with_header(one("F32", "[4294967296,4294967296,4]", "[0,0]"), ""), "F32 [4294967296, 4294967296, 4] needs more"},
       {with_header(one("F32", "[2,-3]", "[0,24]"), std::string(24, '\0')), "an integer from 0 to"},
       {with_header(one("F32", "[2,1.5]", "[0,24]"), std::string(24, '\0')), "expected an integer, found 1.5"},
-      {with_header(one("F8_E4M3", "[2]", "[0,2]"), "ab"),
-       "tensor w: dtype: expected one of F32 F16 BF16 I64 I32 BOOL U8, found F8_E4M3"},
+      {with_header(one("F8_E4M3", "[2]", "[0,3]"), "ab"), "data_offsets [0, 3] lie outside the 2 bytes"},
+      {with_header(one("F8_E4M3", "[2]", "[2,0]"), "ab"), "tensor w: data_offsets: F8_E4M3 [2] needs"},
       {with_header(R"({"w":{"dtype":"U8","shape":[1]}})", "a"), "missing key \"data_offsets\""},
       {with_header("[]", ""), "expected an object, found []"},
       {with_header("{", ""), "malformed JSON"},
       {with_header(R"({"w":3})", ""), "tensor w: expected an object, found 3"},
-      {with_header(R"({"__metadata__":{"n":3}})", ""), "expected a string, found 3"},
+      {with_header(R"({"__metadata__":{"n":3}})", ""), "__metadata__: expected a string, found 3"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4976698672\n",
+       "is a Git LFS pointer: git lfs pull"},
+      {"<html><head><title>401 Unauthorized</title></head></html>", "is a web page"},
   };
   for (const auto& [bytes, expected] : kCases) {
     const std::string found = error_of(bytes);
     EXPECT_NE(found.find(expected), std::string::npos) << "expected: " << expected << "\nfound: " << found;
+  }
+}
+
+// Whatever a tensor is that nobody asks for, the ones beside it are read; who asks for it is told what it is.
+TEST(Safetensors, OtherTensorsTroubleNobody) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("x");
+  for (const std::string other :
+       {R"("F8_E4M3","shape":[4])", R"("F8_E5M2","shape":[4])", R"("F8_E8M0","shape":[2,2])", R"("F64","shape":[1])",
+        R"("I8","shape":[4])", R"("I16","shape":[2])", R"("U16","shape":[2])", R"("U32","shape":[1])",
+        R"("F4","shape":[8])", R"("C64","shape":[0])", R"("unheard of","shape":[7])",
+        R"("F32","shape":[1,1,1,1,1,1])"}) {
+    write_bytes(path, with_header(R"({"__metadata__":null,"q":{"dtype":)" + other + R"(,"data_offsets":[0,4]},)" +
+                                      R"("w":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}})",
+                                  "abcde"));
+    const SafetensorsFile file = SafetensorsFile::open(path);
+    EXPECT_EQ(file.at("w").as<uint8_t>()[0], 'e');
+    EXPECT_EQ(file.find("q"), nullptr);
+    EXPECT_EQ(std::string(file.others().at("q").bytes.begin(), file.others().at("q").bytes.end()), "abcd");
+    EXPECT_THROW(file.at("q"), Error);
   }
 }
 

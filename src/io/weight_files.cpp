@@ -1,10 +1,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
 #include "base/error.h"
+#include "base/named.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 
@@ -69,10 +71,15 @@ std::set<std::string> shards_of(const Json& index, const std::string& index_path
 
 void WeightFiles::add(const std::string& path) {
   files_.push_back(SafetensorsFile::open(path));
-  for (const auto& [name, tensor] : files_.back().tensors()) {
-    if (!tensors_.emplace(name, tensor).second)
-      throw Error(ErrorKind::file, path, fmt::format("tensor {} stands in {} too", name, file_of(name)));
-  }
+  const auto take_in = [&](const auto& from, auto& to) {
+    for (const auto& [name, tensor] : from) {
+      if (holds(name))
+        throw Error(ErrorKind::file, path, fmt::format("tensor {} stands in {} too", name, file_of(name)));
+      to.emplace(name, tensor);
+    }
+  };
+  take_in(files_.back().tensors(), tensors_);
+  take_in(files_.back().others(), others_);
 }
 
 // Every shard named by the index, and every tensor in the shard that it is said to be in.
@@ -88,7 +95,7 @@ void WeightFiles::add_shards(const std::string& index_path) {
     const std::string path = directory_ + "/" + shard.as_text();
     const auto file =
         std::find_if(files_.begin(), files_.end(), [&](const SafetensorsFile& each) { return each.path() == path; });
-    file->at(tensor);
+    if (!file->holds(tensor)) throw Error(ErrorKind::file, path, fmt::format("missing tensor {}", tensor));
   }
 }
 
@@ -108,12 +115,44 @@ WeightFiles WeightFiles::open(const std::string& directory) {
 }
 
 const std::string& WeightFiles::file_of(const std::string& name) const {
-  return std::ranges::find_if(files_, [&](const SafetensorsFile& file) { return file.find(name); })->path();
+  return std::ranges::find_if(files_, [&](const SafetensorsFile& file) { return file.holds(name); })->path();
 }
 
 const ConstTensor* WeightFiles::find(const std::string& name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : &found->second;
+}
+
+namespace {
+
+template <typename T>
+std::vector<int64_t> widened(const void* data, size_t bytes) {
+  std::vector<int64_t> values(bytes / sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    T value;  // wherever it begins
+    std::memcpy(&value, static_cast<const unsigned char*>(data) + i * sizeof(T), sizeof(T));
+    values[i] = static_cast<int64_t>(value);
+  }
+  return values;
+}
+
+constexpr struct {
+  std::string_view name;
+  std::vector<int64_t> (*read)(const void* data, size_t bytes);
+} kIntegers[] = {{"i64", widened<int64_t>},  {"i32", widened<int32_t>},  {"u8", widened<uint8_t>},
+                 {"bool", widened<uint8_t>}, {"U64", widened<uint64_t>}, {"U32", widened<uint32_t>},
+                 {"U16", widened<uint16_t>}, {"I16", widened<int16_t>},  {"I8", widened<int8_t>}};
+
+}  // namespace
+
+std::vector<int64_t> WeightFiles::integers(const std::string& name) const {
+  const ConstTensor* tensor = find(name);
+  const std::string type = tensor ? eyrie::name(tensor->dtype) : others_.at(name).dtype;
+  const auto* found = find_named(kIntegers, type);
+  if (!found)
+    throw Error(ErrorKind::file, file_of(name) + ": " + name, fmt::format("expected integers, found {}", type));
+  if (tensor) return found->read(tensor->data, static_cast<size_t>(tensor->bytes()));
+  return found->read(others_.at(name).bytes.data(), others_.at(name).bytes.size());
 }
 
 }  // namespace eyrie

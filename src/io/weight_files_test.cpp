@@ -66,6 +66,27 @@ TEST(WeightFiles, IndexThatLies) {
             directory.file("two.safetensors") + ": tensor a stands in " + directory.file("one.safetensors") + " too");
 }
 
+TEST(WeightFiles, IntegersOfAnyType) {
+  const std::pair<const char*, std::vector<int64_t>> cases[] = {{R"("I64","shape":[1])", {-1}},
+                                                                {R"("I32","shape":[2])", {-1, -1}},
+                                                                {R"("U32","shape":[2])", {0xffffffff, 0xffffffff}},
+                                                                {R"("I16","shape":[4])", {-1, -1, -1, -1}},
+                                                                {R"("U16","shape":[4])", {65535, 65535, 65535, 65535}},
+                                                                {R"("I8","shape":[8])", std::vector<int64_t>(8, -1)},
+                                                                {R"("U8","shape":[8])", std::vector<int64_t>(8, 255)}};
+  for (const auto& [type, expected] : cases) {
+    const TemporaryDirectory directory;
+    const std::string header = R"({"m":{"dtype":)" + std::string(type) + R"(,"data_offsets":[0,8]}})";
+    const uint64_t length = header.size();
+    write_bytes(directory.file("model.safetensors"),
+                std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(8, '\xff'));
+    EXPECT_EQ(WeightFiles::open(directory.path()).integers("m"), expected) << type;
+  }
+  const TemporaryDirectory directory;
+  write_shard(directory, "model.safetensors", {"m"});
+  EXPECT_THROW(WeightFiles::open(directory.path()).integers("m"), Error);
+}
+
 TEST(WeightFiles, PicklesAreRefusedWithTheLineThatConvertsThem) {
   const TemporaryDirectory directory;
   EXPECT_EQ(error_of(directory), directory.path() +
