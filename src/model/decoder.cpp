@@ -14,10 +14,13 @@ Heads flat(const Heads& heads) {
   return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)});
 }
 
-void norm_heads(Exec& exec, const DecoderConfig& config, const ConstTensor& norm, const Tensor& heads) {
-  if (!config.qk_norm) return;
-  const Tensor rows = heads.reshape({heads.dim(0) * heads.dim(1), heads.dim(2)});
-  rms_norm(exec, rows, norm, config.norm_eps, rows);
+// RMSNorm over head_dim where the layer has one, from `raw` if that is kept, then RoPE.
+void finish_heads(Exec& exec, const DecoderConfig& config, const RopeTable& rope, const ConstTensor& positions,
+                  const ConstTensor& norm, const Tensor& heads, const Tensor& raw) {
+  if (!heads.defined()) return;
+  const auto rows = [](const Tensor& t) { return t.reshape({t.dim(0) * t.dim(1), t.dim(2)}); };
+  if (config.qk_norm) rms_norm(exec, rows(raw.defined() ? raw : heads), norm, config.norm_eps, rows(heads));
+  apply_rope(exec, rope, positions, heads, Turn::forward);
 }
 
 LinearLayer layer_of(const Weights& weights, const Tensor& y, const ConstTensor& added = {}) {
@@ -32,6 +35,8 @@ void check(const DecoderConfig& config, const BeforeAttention& in) {
   expect_shape("positions", in.positions, {rows});
   if (in.q.defined()) expect_shape("q", in.q, {rows, config.q_heads, config.head_dim});
   if (in.k.defined()) expect_shape("k", in.k, {rows, config.kv_heads, config.head_dim});
+  if (in.raw_q.defined()) expect_shape("raw_q", in.raw_q, in.q.shape);
+  if (in.raw_k.defined()) expect_shape("raw_k", in.raw_k, in.k.shape);
   if (in.v.defined()) expect_shape("v", in.v, {rows, config.kv_heads, config.head_dim});
 }
 
@@ -42,16 +47,15 @@ void before_attention(Exec& exec, const DecoderConfig& config, const DecoderTens
   check(config, in);
   LinearLayer layers[3];
   size_t count = 0;
-  for (const auto& [weights, heads] : {std::pair{&tensors.q, in.q}, {&tensors.k, in.k}, {&tensors.v, in.v}})
-    if (heads.defined()) layers[count++] = layer_of(*weights, flat(heads));
-  linear(exec, in.x, std::span(layers).first(count));
-  const auto turn = [&](const ConstTensor& norm, const Tensor& heads) {
-    if (!heads.defined()) return;
-    norm_heads(exec, config, norm, heads);
-    apply_rope(exec, rope, in.positions, heads, Turn::forward);
+  const auto add = [&](const Weights& weights, const Tensor& heads, const Tensor& raw) {
+    if (heads.defined()) layers[count++] = layer_of(weights, flat(raw.defined() ? raw : heads));
   };
-  turn(tensors.q_norm, in.q);
-  turn(tensors.k_norm, in.k);
+  add(tensors.q, in.q, in.raw_q);
+  add(tensors.k, in.k, in.raw_k);
+  add(tensors.v, in.v, {});
+  linear(exec, in.x, std::span(layers).first(count));
+  finish_heads(exec, config, rope, in.positions, tensors.q_norm, in.q, in.raw_q);
+  finish_heads(exec, config, rope, in.positions, tensors.k_norm, in.k, in.raw_k);
 }
 
 AfterAttentionSaved take_after_attention(Scratch& scratch, const DecoderConfig& config, int64_t rows) {

@@ -18,18 +18,20 @@ struct BeforeAttention {
   ConstTensor positions;  // [rows] i32, RoPE positions
   Tensor q;               // [rows, q_heads, head_dim] written; left undefined: not computed
   Tensor k, v;            // [rows, kv_heads, head_dim] written; left undefined: not computed
+  // Like q and k, only with their norms: written, what these read, for backward. Undefined: not kept.
+  Tensor raw_q = {}, raw_k = {};
 };
 void before_attention(Exec&, const DecoderConfig&, const DecoderTensors<ConstTensor>&, const RopeTable&,
                       const BeforeAttention&);
 
 struct BeforeAttentionBackward {
   ConstTensor x, positions;  // as in forward
-  Tensor d_q;                // [rows, q_heads, head_dim], rotated back in place; undefined: no such rows
-  Tensor d_k, d_v;           // [rows, kv_heads, head_dim], d_k rotated back in place; undefined: no such rows
+  Tensor d_q;                // [rows, q_heads, head_dim], taken back through RoPE and norm in place; undefined: no rows
+  Tensor d_k, d_v;           // [rows, kv_heads, head_dim], d_k taken back likewise; undefined: no rows
   Tensor d_x;                // [rows, input_width], accumulated
+  ConstTensor raw_q = {}, raw_k = {};  // as forward wrote them; read with q/k norms
 };
-// Accumulates weight gradients into `gradients`. A layer with q/k norms has no backward (drafts have none):
-// Error{internal}.
+// Accumulates weight gradients into `gradients`.
 void before_attention_backward(Exec&, const DecoderConfig&, const DecoderTensors<ConstTensor>&, const RopeTable&,
                                const BeforeAttentionBackward&, DecoderTensors<Buffer>& gradients);
 

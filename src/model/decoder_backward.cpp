@@ -13,24 +13,38 @@ void linear_backward(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, c
   linear_backward_input(exec, d_y, weight, d_x, into);
 }
 
+// Gradients of RMSNorm over head_dim into its weight and, in place, into what it read.
+void norm_heads_backward(Exec& exec, const DecoderConfig& config, const ConstTensor& raw, const ConstTensor& norm,
+                         const Tensor& d_heads, const Tensor& d_norm) {
+  expect_shape("raw q or k", raw, d_heads.shape);
+  const Shape rows = {raw.dim(0) * raw.dim(1), raw.dim(2)};
+  const Tensor d_rows = d_heads.reshape(rows);
+  rms_norm_backward(exec, raw.reshape(rows), norm, config.norm_eps, d_rows, d_rows, Into::overwrite, d_norm);
+}
+
 }  // namespace
 
 void before_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
                                const RopeTable& rope, const BeforeAttentionBackward& in,
                                DecoderTensors<Buffer>& gradients) {
-  if (config.qk_norm) throw Error(ErrorKind::internal, "before_attention_backward", "a layer with q/k norms");
   expect_shape("x", in.x, {-1, config.input_width});
   expect_shape("d_x", in.d_x, in.x.shape);
-  const auto through = [&](const Tensor& d_heads, bool turned, const LinearTensors<ConstTensor>& weights,
+  const auto through = [&](const Tensor& d_heads, const LinearTensors<ConstTensor>& weights,
                            LinearTensors<Buffer>& gradient) {
     if (!d_heads.defined()) return;
-    if (turned) apply_rope(exec, rope, in.positions, d_heads, Turn::backward);
     const Tensor d_y = d_heads.reshape({d_heads.dim(0), d_heads.dim(1) * d_heads.dim(2)});
     linear_backward(exec, d_y, in.x, weights.weight, gradient, in.d_x, Into::accumulate);
   };
-  through(in.d_q, true, tensors.q, gradients.q);
-  through(in.d_k, true, tensors.k, gradients.k);
-  through(in.d_v, false, tensors.v, gradients.v);
+  const auto back = [&](const Tensor& d_heads, const ConstTensor& raw, const ConstTensor& norm, const Tensor& d_norm) {
+    if (!d_heads.defined()) return;
+    apply_rope(exec, rope, in.positions, d_heads, Turn::backward);
+    if (config.qk_norm) norm_heads_backward(exec, config, raw, norm, d_heads, d_norm);
+  };
+  back(in.d_q, in.raw_q, tensors.q_norm, gradients.q_norm);
+  back(in.d_k, in.raw_k, tensors.k_norm, gradients.k_norm);
+  through(in.d_q, tensors.q, gradients.q);
+  through(in.d_k, tensors.k, gradients.k);
+  through(in.d_v, tensors.v, gradients.v);
 }
 
 void after_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,

@@ -12,7 +12,7 @@ namespace eyrie {
 struct DraftVariant {
   std::string name;
   bool fc_norm = false, norm_before_fc = false, norm_before_residual = false, norm_output = false, biases = false;
-  bool qk_norm = false;  // no draft has them, but the layer is the targets' too
+  bool qk_norm = false;
   int64_t rows = 5;
   DType weights = DType::f32;
 };

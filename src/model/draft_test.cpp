@@ -22,6 +22,7 @@ std::vector<DraftVariant> variants() {
           {.name = "norm-output", .norm_output = true},
           {.name = "biases", .norm_before_residual = true, .biases = true, .rows = 17},
           {.name = "qk-norm", .qk_norm = true},
+          {.name = "qk-norm-and-others", .norm_before_residual = true, .biases = true, .qk_norm = true, .rows = 17},
           {.name = "bf16", .rows = 3, .weights = DType::bf16},
           {.name = "f16", .fc_norm = true, .rows = 18, .weights = DType::f16}};
 }
@@ -111,13 +112,15 @@ TEST_P(DraftPieces, DepthInput) {
 
 TEST_P(DraftPieces, BeforeAttention) {
   const Tensor q = heads("q", layer.q_heads), k = heads("k", layer.kv_heads), v = heads("v", layer.kv_heads);
+  const Tensor raw_q = config.decoder.qk_norm ? heads("raw_q", layer.q_heads) : Tensor();
+  const Tensor raw_k = config.decoder.qk_norm ? heads("raw_k", layer.kv_heads) : Tensor();
   before_attention(exec, layer, problem.draft.tensors.layer, problem.draft.rope,
-                   {problem.x, problem.positions, q, k, v});
+                   {problem.x, problem.positions, q, k, v, raw_q, raw_k});
   const auto reference = problem.reference<double>();
   expect_equal("q", q, reference.q(reference.at("x")));
   expect_equal("k", k, reference.k(reference.at("x")));
   expect_equal("v", v, reference.v(reference.at("x")));
-  if (GetParam().weights != DType::f32 || GetParam().qk_norm) return;
+  if (GetParam().weights != DType::f32) return;
   const Tensor d_q = cotangent("q", q.shape), d_k = cotangent("k", k.shape), d_v = cotangent("v", v.shape);
   const auto of_q = testing::to_doubles(d_q), of_k = testing::to_doubles(d_k), of_v = testing::to_doubles(d_v);
   const auto loss = [&](const Reference& r) {
@@ -129,7 +132,7 @@ TEST_P(DraftPieces, BeforeAttention) {
   for (size_t i = 0; i < expected.size(); ++i) expected[i] += held[i];
   DraftTensors<Buffer> gradients = filled_gradients();
   before_attention_backward(exec, layer, problem.draft.tensors.layer, problem.draft.rope,
-                            {problem.x, problem.positions, d_q, d_k, d_v, d_x}, gradients.layer);
+                            {problem.x, problem.positions, d_q, d_k, d_v, d_x, raw_q, raw_k}, gradients.layer);
   expect_equal("d_x", d_x, expected);
   expect_gradients(gradients, loss);
 }

@@ -7,7 +7,7 @@
 namespace eyrie {
 
 void rms_norm(Exec&, ConstTensor x, ConstTensor weight, float eps, Tensor y);
-// d_x written or accumulated; d_weight [width] f32 accumulated (undefined: not wanted).
+// d_x written (it may be d_y) or accumulated; d_weight [width] f32 accumulated (undefined: not wanted).
 void rms_norm_backward(Exec&, ConstTensor x, ConstTensor weight, float eps, ConstTensor d_y, Tensor d_x, Into into,
                        Tensor d_weight);
 

@@ -13,7 +13,7 @@ struct NormGradientRow {
   float eps;
   int64_t width;
   bool accumulate;  // d_x += instead of =
-  float* d_x;
+  float* d_x;       // may be d_y, when not accumulated
   float* d_weight;  // += ; null: not wanted
 };
 void norm_gradient_row(const NormGradientRow& row);

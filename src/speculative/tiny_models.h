@@ -13,6 +13,7 @@ struct TinyOptions {
   std::vector<int64_t> tap_ids = {0, 1, 2};
   int64_t max_positions = 256, draft_max_positions = 256;
   bool fc_norm = false, norm_before_fc = false, norm_before_residual = false, norm_output = false;
+  bool qk_norm = false;  // of the draft
 };
 
 struct TinyModels {
@@ -37,6 +38,7 @@ inline TinyModels make_tiny_models(const std::string& name, const TinyOptions& o
   draft.decoder = tiny_decoder(12, 24, options.draft_max_positions);
   draft.target_hidden = 16, draft.vocabulary = options.vocabulary;
   draft.draft_vocabulary = options.draft_vocabulary, draft.tap_ids = options.tap_ids;
+  draft.decoder.qk_norm = options.qk_norm;
   draft.fc_norm = options.fc_norm, draft.norm_before_fc = options.norm_before_fc;
   draft.norm_before_residual = options.norm_before_residual, draft.norm_output = options.norm_output;
 

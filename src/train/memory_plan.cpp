@@ -7,9 +7,11 @@ namespace {
 
 constexpr int64_t kFloat = 4;
 
-// f32 numbers that one row of one depth keeps: x, the state, residual, normed; q, o; h1, y; gate, up, product.
+// f32 numbers that one row of one depth keeps: x, the state, residual, normed; q, o, with q/k norms q before its; h1,
+// y; gate, up, product.
 int64_t row_floats(const DecoderConfig& layer) {
-  return layer.input_width + 5 * layer.hidden + (2 * layer.head_dim + 1) * layer.q_heads + 3 * layer.intermediate;
+  return layer.input_width + 5 * layer.hidden + ((layer.qk_norm ? 3 : 2) * layer.head_dim + 1) * layer.q_heads +
+         3 * layer.intermediate;
 }
 
 }  // namespace
@@ -25,14 +27,15 @@ int64_t parameter_count(const DraftConfig& config) {
 MemoryPlan plan_memory(const DraftConfig& config, int64_t tokens, const Supervision& supervision) {
   const DecoderConfig& layer = config.decoder;
   const int64_t rows = supervision.rows(), prefix = static_cast<int64_t>(supervision.prefix_token.size());
-  const int64_t taps_width = config.taps() * config.target_hidden, kv_width = 2 * layer.kv_heads * layer.head_dim;
+  const int64_t taps_width = config.taps() * config.target_hidden;
   MemoryPlan plan;
   plan.parameters = parameter_count(config);
   plan.weight_bytes = 2 * plan.parameters * kFloat;
   plan.moment_bytes = 2 * plan.parameters * kFloat;
   plan.state_bytes = tokens * (taps_width + config.target_hidden) * kFloat;
   const int64_t keys = prefix + (supervision.depths - 1) * rows;
-  plan.step_bytes = kFloat * (supervision.depths * rows * (row_floats(layer) + layer.hidden) + 2 * keys * kv_width +
+  const int64_t key_floats = (layer.qk_norm ? 5 : 4) * layer.kv_heads * layer.head_dim;  // k, v, their gradients
+  plan.step_bytes = kFloat * (supervision.depths * rows * (row_floats(layer) + layer.hidden) + keys * key_floats +
                               prefix * (taps_width + layer.input_width + 2 * layer.hidden));
   return plan;
 }

@@ -113,7 +113,10 @@ TEST(ServeParity, EveryDepthOfTrainingIsTheServedChain) {
       {"draft vocabulary", {.vocabulary = 9, .draft_vocabulary = 5}},
       {"fc norm", {.fc_norm = true}},
       {"norm before fc, norm before residual", {.norm_before_fc = true, .norm_before_residual = true}},
-      {"norm output", {.norm_output = true}}};
+      {"norm output", {.norm_output = true}},
+      {"norms on q and k", {.qk_norm = true}},
+      {"one tap", {.tap_ids = {1}}},
+      {"five taps", {.layers = 6, .tap_ids = {0, 1, 2, 4, 5}, .fc_norm = true}}};
   for (const auto& [name, options] : cases) {
     SCOPED_TRACE(name);
     const TinyModels models = testing::make_tiny_models("parity " + name, options);
@@ -138,6 +141,49 @@ TEST(ServeParity, EveryDepthOfTrainingIsTheServedChain) {
       }
       const testing::Comparison head = testing::compare("d_lm_head", gradients.lm_head, expected.d_lm_head);
       EXPECT_TRUE(head.passed()) << head.text();
+    }
+  }
+}
+
+// Every tensor's gradient is the slope of the loss along a random direction: what depths, prefix and suffix hand on.
+TEST(ServeParity, GradientsAreTheSlopeOfTheLoss) {
+  const std::map<std::string, TinyOptions> cases = {
+      {"plain", {}}, {"norms on q and k", {.qk_norm = true}}, {"two taps", {.tap_ids = {0, 2}, .qk_norm = true}}};
+  for (const auto& [name, options] : cases) {
+    TinyModels models = testing::make_tiny_models("slope " + name, options);
+    Exec exec;
+    const std::vector<int32_t> text = {0, 3, 1, 5, 2, 4, 4, 1, 0, 2, 5, 3, 1, 1, 0, 2, 4, 3};
+    const Batch batch = make_batch(exec, models, text, 4, kDepths);
+    const DraftConfig& config = models.draft.config;
+    DraftTensors<Buffer> weights = copy_parameters(config, models.draft.tensors);
+    models.draft.tensors = views(config, weights);
+    DraftTensors<Buffer> gradients = make_draft_tensors(config);
+    const auto loss = [&](DraftTensors<Buffer>* into) {
+      return ttt_step(exec, {models.draft, models.target.tensors.lm_head},
+                      {batch.ids, batch.taps, batch.last_hidden, batch.supervision}, {.decay = 0.8}, into)
+          .loss;
+    };
+    loss(&gradients);
+    const std::vector<Parameter> parameter = parameters(config, weights), slope = parameters(config, gradients);
+    for (size_t i = 0; i < parameter.size(); ++i) {
+      const Tensor& tensor = parameter[i].tensor;
+      const std::vector<double> at = testing::to_doubles(tensor), d = testing::to_doubles(slope[i].tensor);
+      RandomStream random(parameter[i].name);
+      std::vector<double> direction(at.size());
+      double expected = 0, length = 0;
+      for (size_t j = 0; j < at.size(); ++j) {
+        direction[j] = random.below(2) ? 1 : -1;
+        expected += direction[j] * d[j], length += d[j] * d[j];
+      }
+      const auto loss_at = [&](double step) {
+        for (size_t j = 0; j < at.size(); ++j) tensor.as<float>()[j] = static_cast<float>(at[j] + step * direction[j]);
+        return loss(nullptr);
+      };
+      constexpr double kStep = 2e-3;
+      const double found =
+          (8 * (loss_at(kStep) - loss_at(-kStep)) - (loss_at(2 * kStep) - loss_at(-2 * kStep))) / 12 / kStep;
+      loss_at(0);
+      EXPECT_NEAR(found, expected, 2e-3 * std::sqrt(length)) << name << ": " << parameter[i].name;
     }
   }
 }

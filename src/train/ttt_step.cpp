@@ -66,6 +66,7 @@ struct Prefix {
   Tensor x;         // [P, 2H]
   Tensor residual;  // [P, H]; undefined: it is h
   Tensor k, v;      // [P, kv_heads, head_dim]
+  Tensor raw_k;     // like k, before its norm; undefined: the layer has none
 };
 
 // One depth of the rows; everything backward reads again.
@@ -75,6 +76,7 @@ struct Depth {
   Tensor x;                     // [R, 2H]
   Tensor residual;              // [R, H]
   Tensor q, o;                  // [R, q_heads, head_dim]
+  Tensor raw_q;                 // like q, before its norm; undefined: the layer has none
   Tensor lse;                   // [R, q_heads]
   AfterAttentionSaved saved;
   Tensor h2;  // [R, H]
@@ -119,6 +121,7 @@ class TttPass {
   SoftCrossEntropy loss_problem();
   Tensor state_after(int64_t k) const { return config_.norm_output ? normed_[k] : depth_[index(k)].h2; }
   static size_t index(int64_t k) { return static_cast<size_t>(k); }
+  Tensor own_raw_k(int64_t k) const { return k > 0 && layer_.qk_norm ? suffix_raw_k_[k - 1] : Tensor(); }
   Tensor take(const Shape& shape) { return scratch_.take(DType::f32, shape); }
   Tensor heads(int64_t rows, int64_t count) { return take({rows, count, layer_.head_dim}); }
   Tensor flat(const Tensor& heads) const { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
@@ -139,6 +142,7 @@ class TttPass {
   Prefix prefix_;
   std::vector<Depth> depth_;
   Tensor suffix_k_, suffix_v_;           // [K-1, R, kv_heads, head_dim]; undefined when K = 1
+  Tensor suffix_raw_k_;                  // like suffix_k_, before its norm; undefined: the layer has none
   Tensor row_prefix_, row_start_, row_;  // [R] i32: place in the prefix, of the sequence's first token; 0..R-1
   Tensor normed_;                        // [K, R, H]
 
@@ -152,6 +156,7 @@ void TttPass::take_shared() {
   depth_.resize(index(depths_));
   const Shape suffix = {depths_ - 1, rows_, layer_.kv_heads, layer_.head_dim};
   if (depths_ > 1) suffix_k_ = take(suffix), suffix_v_ = take(suffix);
+  if (depths_ > 1 && layer_.qk_norm) suffix_raw_k_ = take(suffix);
   normed_ = take({depths_, rows_, layer_.hidden});
   row_prefix_ = take_copy(scratch_, rule_.row_prefix);
   row_start_ = scratch_.take(DType::i32, {rows_});
@@ -181,7 +186,8 @@ void TttPass::forward_prefix() {
   if (config_.norm_before_residual) p.residual = take({prefix_rows_, layer_.hidden});
   depth_input(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, p.x, p.residual});
   p.k = heads(prefix_rows_, layer_.kv_heads), p.v = heads(prefix_rows_, layer_.kv_heads);
-  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope, {p.x, p.positions, {}, p.k, p.v});
+  if (layer_.qk_norm) p.raw_k = take(p.k.shape);
+  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope, {p.x, p.positions, {}, p.k, p.v, {}, p.raw_k});
   lap(Work::layer);
 }
 
@@ -197,6 +203,7 @@ void TttPass::begin_depth(int64_t k, Depth& depth) {
   }
   depth.x = take({rows_, layer_.input_width});
   depth.q = heads(rows_, layer_.q_heads);
+  if (layer_.qk_norm) depth.raw_q = take(depth.q.shape);
   Tensor own_k, own_v;
   if (k == 0) {
     depth.residual = take({rows_, layer_.hidden});
@@ -209,7 +216,8 @@ void TttPass::begin_depth(int64_t k, Depth& depth) {
     if (!config_.norm_before_residual) depth.residual = depth.h;
     own_k = suffix_k_[k - 1], own_v = suffix_v_[k - 1];
   }
-  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope, {depth.x, depth.positions, depth.q, own_k, own_v});
+  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
+                   {depth.x, depth.positions, depth.q, own_k, own_v, depth.raw_q, own_raw_k(k)});
 }
 
 SuffixAttention TttPass::attention_of(int64_t k) const {
@@ -326,7 +334,8 @@ void TttPass::backward_depth(int64_t k, DraftTensors<Buffer>& gradients) {
   if (k > 0) own_d_k = d_suffix_k_[k - 1], own_d_v = d_suffix_v_[k - 1];
   const Tensor d_x = take_zeros(scratch_, depth.x.shape);
   before_attention_backward(exec_, layer_, weights.layer, draft_.rope,
-                            {depth.x, depth.positions, d_q, own_d_k, own_d_v, d_x}, gradients.layer);
+                            {depth.x, depth.positions, d_q, own_d_k, own_d_v, d_x, depth.raw_q, own_raw_k(k)},
+                            gradients.layer);
   if (k == 0) return backward_prefix(d_x, d_residual, gradients);
   depth_input_backward(exec_, config_, weights, {depth.token_ids, draft_.embedding, depth.h, d_x, d_residual, d_state_},
                        gradients);
@@ -340,7 +349,7 @@ void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_
   scatter(exec_, d_x_rows, rule_.row_prefix, d_x);
   scatter(exec_, d_residual_rows, rule_.row_prefix, d_residual);
   before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
-                            {p.x, p.positions, {}, d_prefix_k_, d_prefix_v_, d_x}, gradients.layer);
+                            {p.x, p.positions, {}, d_prefix_k_, d_prefix_v_, d_x, {}, p.raw_k}, gradients.layer);
   depth_input_backward(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, d_x, d_residual, d_h},
                        gradients);
   lap(Work::layer);
