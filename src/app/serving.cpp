@@ -19,6 +19,7 @@ Draft load_served_draft(const std::string& directory, const Target& target, cons
                 fmt::format("does not fit the target: {}", fmt::join(found.mismatches, "; ")));
   resolve_tap_ids(config, target.config);
   Draft draft = load_draft(directory, heads_of(target));
+  config.decoder = draft.config.decoder;  // its weights say what its config.json leaves open
   draft.config = std::move(config);
   log_info(fmt::format("draft: taps leave target layers {} ({})", fmt::join(draft.config.tap_ids, ", "),
                        draft.config.tap_rule));

@@ -47,6 +47,8 @@ struct TargetConfig {
   std::optional<int32_t> bos_id;
 };
 
+inline constexpr int64_t kUsualTaps = 3;
+
 struct DraftConfig {
   DecoderConfig decoder;
   int64_t target_hidden = 0;                     // Ht
@@ -56,15 +58,17 @@ struct DraftConfig {
   std::string tap_rule;          // the sentence that says where tap_ids came from
   int64_t target_layers = 0;     // 0: unknown; else ids equal to the default are not written
   bool fc_norm = false, norm_before_fc = false, norm_before_residual = false, norm_output = false;
-  int64_t taps() const { return tap_ids.empty() ? 3 : static_cast<int64_t>(tap_ids.size()); }
+  int64_t taps() const { return tap_ids.empty() ? kUsualTaps : static_cast<int64_t>(tap_ids.size()); }
 };
 
 // Each reads config.json (its directory or the file itself; and generation_config.json beside it) of a directory.
-// Errors: Error{file} with the key, expected and found; an unknown model_type names the supported ones; unknown norm_*
-// / fc_* keys of a draft are refused. A draft file with both lists of tap ids is an export of ours
-// (write_draft_config): the top-level one counts.
+// Errors: Error{file} with the key, expected and found; an unknown model_type names the supported ones; keys of a draft
+// that make another computation are refused (draft_limits.h), unknown norm_* / fc_* keys too. A draft of model_type
+// "qwen3" has norms on q and k, unless its weights say otherwise (load_draft). A draft file with both lists of tap ids
+// is an export of ours (write_draft_config): the top-level one counts.
 TargetConfig read_target_config(const std::string& directory);
 DraftConfig read_draft_config(const std::string& directory);
+bool calls_itself_draft(const std::string& directory);  // by its config.json, if there is one
 // The config.json of a draft (spec §2 "Writing"). Tap ids are written as input ids, at the top and in eagle_config:
 // what SGLang and vLLM both read; `reader` is "", "sglang" (which cannot be told to tap layer 0) or "vllm".
 Json write_draft_config(const DraftConfig& config, const std::string& reader);

@@ -3,9 +3,12 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <map>
 #include <set>
 
+#include "model/draft_limits.h"
 #include "model/rope_config.h"
+#include "model/weights.h"
 
 namespace eyrie {
 namespace {
@@ -53,6 +56,26 @@ std::vector<std::string> variants_of(const DraftConfig& config) {
   return list;
 }
 
+// The part of a model that a tensor belongs to: "model.visual.*"; of a layer that we know, what it is in all of them.
+std::string part_of(const std::string& name) {
+  constexpr std::string_view kModel = "model.", kLayers = "model.layers.";
+  const size_t part = name.starts_with(kModel) ? kModel.size() : 0, end = name.find('.', part);
+  if (name.starts_with(kLayers) && name.find('.', kLayers.size()) != std::string::npos)
+    return std::string(kLayers) + "*" + name.substr(name.find('.', kLayers.size()));
+  return end == std::string::npos ? name : name.substr(0, end) + ".*";
+}
+
+// "model.visual.* (312), model.layers.*.self_attn.q_norm.weight (28)"
+std::string unread_parts(const WeightStorage& storage) {
+  std::map<std::string, std::vector<std::string>> parts;
+  for (const std::string& name : storage.unread())
+    if (!is_harmless_unread(name)) parts[part_of(name)].push_back(name);
+  std::vector<std::string> list;
+  for (const auto& [part, names] : parts)
+    list.push_back(names.size() == 1 ? names.front() : fmt::format("{} ({})", part, names.size()));
+  return fmt::format("{}", fmt::join(list, ", "));
+}
+
 }  // namespace
 
 Description describe(const Target& target) {
@@ -70,6 +93,8 @@ Description describe(const Target& target) {
                                          ? joined(default_tap_ids(config.layers))
                                          : "none: fewer than 7 layers, ids must be given");
   lines.emplace_back("fingerprint", target.fingerprint);
+  if (const std::string unread = target.storage ? unread_parts(*target.storage) : ""; !unread.empty())
+    lines.emplace_back("not read", unread);
   return lines;
 }
 

@@ -28,6 +28,21 @@ TEST(Describe, Target) {
   EXPECT_EQ(value(lines, "fingerprint"), target.fingerprint);
 }
 
+// What the weights hold beside the model is named: by part, not by tensor.
+TEST(Describe, TensorsOfATargetThatNobodyReads) {
+  const ModelDirectory directory(kSmallTarget);
+  TensorFile file = target_file(directory, "Describe");
+  file.add("model.layers.0.self_attn.rotary_emb.inv_freq", {1});  // as good as read
+  file.write(directory);
+  EXPECT_EQ(value(describe(load_target(directory.path())), "not read"), "(no such line)");
+  for (const char* name : {"model.visual.blocks.0.proj.weight", "model.visual.blocks.1.proj.weight", "mtp.fc.weight",
+                           "model.layers.0.self_attn.q_norm.weight", "model.layers.6.self_attn.q_norm.weight"})
+    file.add(name, {2});
+  file.write(directory);
+  EXPECT_EQ(value(describe(load_target(directory.path())), "not read"),
+            "model.layers.*.self_attn.q_norm.weight (2), model.visual.* (2), mtp.fc.weight");
+}
+
 TEST(Describe, DraftWithoutItsTarget) {
   const ModelDirectory directory(changed(kSmallDraft, R"({"norm_output": true})"));
   draft_file(directory, "Describe").write(directory);
@@ -38,6 +53,13 @@ TEST(Describe, DraftWithoutItsTarget) {
   EXPECT_NE(value(lines, "note").find("SpecForge"), std::string::npos);
   EXPECT_EQ(value(lines, "draft vocabulary"), "5 of the target's 11 tokens");
   EXPECT_EQ(value(lines, "embeddings"), "the target's");
+  EXPECT_EQ(value(lines, "layer"), "(no such line)");
+}
+
+TEST(Describe, DraftWithNormsOnQAndK) {
+  const ModelDirectory directory(changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2})"));
+  draft_file(directory, "Describe").write(directory);
+  EXPECT_EQ(value(describe(load_draft_alone(directory.path())), "layer"), "norms on q, k");
 }
 
 }  // namespace

@@ -28,12 +28,12 @@ struct Draft {
   std::shared_ptr<const WeightStorage> storage;
 };
 // `heads` gives the embedding when the draft file has none. Reads midlayer.* and layers.0.*; checks d2t against t2d and
-// V.
+// V. A file that holds more than is computed is refused by name (model/draft_limits.h).
 Draft load_draft(const std::string& directory, const TargetHeads& heads);
 // Without a target: `embedding` stays undefined when the file has none. For looking at a draft, not for running it.
 Draft load_draft_alone(const std::string& directory);
 std::string norm_output_note();  // what our reading of the key is, and that it has another
-// True when the directory holds a draft (its weights have fc.weight).
+// True when the directory holds a draft: its config.json calls it one, or its weights have fc.weight.
 bool is_draft(const std::string& directory);
 
 // config.json and model.safetensors (dtype bf16 or f32) into an existing directory; `reader` as in write_draft_config.

@@ -1,11 +1,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/error.h"
 #include "model/config.h"
 #include "model/config_keys.h"
 #include "model/decoder_config.h"
+#include "model/draft_limits.h"
 #include "model/draft_readers.h"
 #include "model/rope_config.h"
 
@@ -13,8 +15,10 @@ namespace eyrie {
 namespace {
 
 constexpr const char* kTapKey = "eagle_aux_hidden_state_layer_ids";
+constexpr const char* kTapCountKey = "num_aux_hidden_states";
 constexpr const char* kDefaultRule = "none named: the default 1, L/2-1, L-4";
 constexpr const char* kGivenRule = "given (--tap-ids): output ids, the layers tapped";
+constexpr const char* kNormedType = "qwen3";  // a layer with norms on q and k
 constexpr const char* kVariantKeys[] = {"fc_norm", "norm_before_fc", "norm_before_residual", "norm_output"};
 
 [[noreturn]] void refuse(const std::string& place, const std::string& message) {
@@ -36,13 +40,29 @@ bool of_speculators(const Json& config) {
   return config.find("speculators_config") || config.find("speculators_model_type");
 }
 
+// speculators' file: `layer` is the object inside that describes it.
+void check_speculators(const Json& config, const Json& layer, const std::string& place) {
+  const std::string kind = text_or(config, "speculators_model_type", "eagle3");
+  if (kind != "eagle3") refuse(place, fmt::format("speculators_model_type: expected \"eagle3\", found \"{}\"", kind));
+  for (const char* key :
+       {"hidden_size", "vocab_size", "draft_vocab_size", "num_hidden_layers"}) {
+    const Json *upper = config.find(key), *inside = layer.find(key);
+    if (upper && inside && upper->dump() != inside->dump())
+      refuse(place,
+             fmt::format("{} is {} at the top and {} in transformer_layer_config", key, upper->dump(), inside->dump()));
+  }
+}
+
 // The keys stand at the top, or (NVIDIA's checkpoints) in eagle_config.
 void read_variants(const Json& config, const std::string& place, DraftConfig& draft) {
   const Json* eagle = find_object(config, place, "eagle_config");
   refuse_unknown_variants(config, place);
   if (eagle) refuse_unknown_variants(*eagle, place);
   const auto flag = [&](const char* key) {
-    return boolean_or(config, key, eagle ? boolean_or(*eagle, key, false) : false);
+    const bool inside = eagle && boolean_or(*eagle, key, false), upper = boolean_or(config, key, inside);
+    if (upper != inside && eagle && eagle->find(key))
+      refuse(place, fmt::format("{} is {} at the top and {} in eagle_config", key, upper, inside));
+    return upper;
   };
   draft.fc_norm = flag("fc_norm");
   draft.norm_before_fc = flag("norm_before_fc");
@@ -81,6 +101,10 @@ void read_tap_ids(const Json& config, const std::string& place, DraftConfig& dra
   }
   for (const int64_t id : draft.tap_ids)
     if (id < 0) refuse(place, fmt::format("{}: input id 0 is the embedding, which is no layer's output", kTapKey));
+  for (const char* key : {kTapCountKey, "num_aux_layers"})
+    if (const int64_t count = integer_or(config, key, draft.taps(), 1, kMaxLayers); count != draft.taps())
+      refuse(place, fmt::format("{}: expected {}, as many as {} {}, found {}", key, draft.taps(), kTapKey,
+                                draft.tap_ids.empty() ? "has by default" : "names", count));
 }
 
 // Input ids: one more than the layers tapped.
@@ -106,6 +130,7 @@ void write_tap_ids(Json& json, const DraftConfig& config, const std::string& rea
     eagle.set(kTapKey, input_ids(config, reader));
     json.set(kTapKey, input_ids(config, reader));
   }
+  if (config.taps() != kUsualTaps) json.set(kTapCountKey, config.taps());
   json.set("eagle_config", std::move(eagle));
 }
 
@@ -123,17 +148,27 @@ DraftConfig read_draft_config(const std::string& directory) {
   return draft_config_of(read_config_file(path), path);
 }
 
+bool calls_itself_draft(const std::string& directory) {
+  const std::string path = config_path(directory);
+  if (!std::filesystem::exists(path)) return false;
+  const Json config = read_config_file(path);
+  return config.find("eagle_config") || of_speculators(config);
+}
+
 DraftConfig draft_config_of(const Json& config, const std::string& path) {
   const Json* nested = find_object(config, path, "transformer_layer_config");  // files of speculators
   const Json& layer = nested ? *nested : config;
   if (of_speculators(config) && !nested) refuse(path, "speculators_config without transformer_layer_config");
+  if (nested) check_speculators(config, layer, path);
+  for (const Json* object : {&config, &layer, find_object(config, path, "eagle_config")})
+    if (object) refuse_other_computations(*object, path);
   DraftConfig draft;
-  const Family& llama = family_of("llama", path);
-  if (const std::string type = text_or(layer, "model_type", "llama"); type != "llama")
-    refuse(path, fmt::format("model_type: a draft is a \"llama\" layer, found \"{}\"", type));
+  const std::string type = text_or(layer, "model_type", "llama");
+  if (type != "llama" && type != kNormedType)
+    refuse(path, fmt::format("model_type: a draft is a \"llama\" or \"{}\" layer, found \"{}\"", kNormedType, type));
   if (const int64_t layers = integer_or(layer, "num_hidden_layers", 1, 1, kMaxLayers); layers != 1)
-    refuse(path, fmt::format("num_hidden_layers: a draft has 1, found {}", layers));
-  draft.decoder = read_decoder_config(layer, path, llama);
+    refuse(path, fmt::format("num_hidden_layers: a draft of 1 is supported, found {}", layers));
+  draft.decoder = read_decoder_config(layer, path, family_of(type, path));
   draft.decoder.input_width = 2 * draft.decoder.hidden;
   draft.target_hidden = integer_or(config, "target_hidden_size", draft.decoder.hidden, 1, kMaxWidth);
   draft.vocabulary = layer.integer("vocab_size", 1, kMaxVocabulary);
@@ -146,8 +181,9 @@ DraftConfig draft_config_of(const Json& config, const std::string& path) {
 Json write_draft_config(const DraftConfig& config, const std::string& reader) {
   if (!reader.empty()) find_draft_reader(reader);
   const DecoderConfig& layer = config.decoder;
-  Json json = Json::object({{"architectures", Json::Array{"LlamaForCausalLMEagle3"}},
-                            {"model_type", "llama"},
+  const char* const architecture = layer.qk_norm ? "Eagle3Qwen3ForCausalLM" : "LlamaForCausalLMEagle3";
+  Json json = Json::object({{"architectures", Json::Array{architecture}},
+                            {"model_type", layer.qk_norm ? kNormedType : "llama"},
                             {"num_hidden_layers", 1},
                             {"hidden_size", layer.hidden},
                             {"target_hidden_size", config.target_hidden},

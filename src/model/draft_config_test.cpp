@@ -48,9 +48,28 @@ TEST(DraftConfig, SpeculatorsFilesHoldTheLayerInside) {
 
 TEST(DraftConfig, VariantsMayStandInEagleConfig) {
   const std::string inside =
-      changed(kSmallDraft, R"({"eagle_config": {"norm_before_fc": true, "norm_before_residual": true}})");
+      changed(kSmallDraft, R"({"eagle_config": {"norm_before_fc": true, "norm_before_residual": false}})");
   EXPECT_TRUE(read(inside).norm_before_fc);
-  EXPECT_FALSE(read(inside).norm_before_residual);  // the file says so at the top
+  EXPECT_FALSE(read(inside).norm_before_residual);
+}
+
+TEST(DraftConfig, NormsOnQAndK) {
+  const std::string normed = changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2})");
+  EXPECT_TRUE(read(normed).decoder.qk_norm);
+  EXPECT_EQ(read(without(normed, "head_dim")).decoder.head_dim, 128);  // the default of the type
+  const Json written = write_draft_config(read(normed), "vllm");
+  EXPECT_EQ(written.text("model_type"), "qwen3");
+  EXPECT_EQ(written.array("architectures")[0].as_text(), "Eagle3Qwen3ForCausalLM");
+}
+
+// Keys that say what we compute anyway stand in many files.
+TEST(DraftConfig, KeysThatChangeNothing) {
+  const char* const changes[] = {
+      R"({"eagle_config": {"use_aux_hidden_state": true, "use_input_layernorm_in_first_layer": true,
+          "use_last_layernorm": true, "use_mtp_layernorm": false, "parallel_draft_step": 1}})",
+      R"({"parallel_drafting": false, "logit_scale": 1.0, "bias": null, "partial_rotary_factor": 1})",
+      R"({"num_aux_hidden_states": 3, "something_new": {"a": [1]}})"};
+  for (const char* change : changes) EXPECT_EQ(draft_config_error(changed(kSmallDraft, change)), "");
 }
 
 TEST(DraftConfig, AbsenceAndNull) {
@@ -75,8 +94,26 @@ TEST(DraftConfig, SaysWhatIsWrong) {
        "norm_output"},
       {R"({"fc_norm": true, "norm_before_fc": true})", "fc_norm and norm_before_fc exclude each other"},
       {R"({"norm_output": 1})", "norm_output: expected true or false, found 1"},
-      {R"({"num_hidden_layers": 2})", "num_hidden_layers: a draft has 1, found 2"},
-      {R"({"model_type": "qwen3"})", "model_type: a draft is a \"llama\" layer, found \"qwen3\""},
+      {R"({"num_hidden_layers": 2})", "num_hidden_layers: a draft of 1 is supported, found 2"},
+      {R"({"model_type": "qwen2"})", "model_type: a draft is a \"llama\" or \"qwen3\" layer, found \"qwen2\""},
+      {R"({"eagle_config": {"use_aux_hidden_state": false}})",
+       "use_aux_hidden_state = false is not supported (only true)"},
+      {R"({"eagle_config": {"use_input_layernorm_in_first_layer": false}})",
+       "use_input_layernorm_in_first_layer = false is not supported (only true)"},
+      {R"({"eagle_config": {"use_last_layernorm": false}})", "use_last_layernorm = false is not supported (only true)"},
+      {R"({"eagle_config": {"use_mtp_layernorm": true}})", "use_mtp_layernorm = true is not supported (only false)"},
+      {R"({"parallel_drafting": true})", "parallel_drafting = true is not supported (only false)"},
+      {R"({"eagle_config": {"parallel_draft_step": 2}})", "parallel_draft_step = 2 is not supported (only 1)"},
+      {R"({"bias": true})", "bias = true is not supported (only false)"},
+      {R"({"partial_rotary_factor": 0.5})", "partial_rotary_factor = 0.5 is not supported (only 1)"},
+      {R"({"eagle_config": {"norm_before_residual": true}})",
+       "norm_before_residual is false at the top and true in eagle_config"},
+      {R"({"num_aux_hidden_states": 5})",
+       "num_aux_hidden_states: expected 3, as many as eagle_aux_hidden_state_layer_ids has by default, found 5"},
+      {R"({"speculators_model_type": "peagle", "transformer_layer_config": {}})",
+       "speculators_model_type: expected \"eagle3\", found \"peagle\""},
+      {R"({"speculators_config": {}, "transformer_layer_config": {"vocab_size": 12}})",
+       "vocab_size is 11 at the top and 12 in transformer_layer_config"},
       {R"({"draft_vocab_size": 12})", "draft_vocab_size: expected an integer from 1 to 11, found 12"},
       {R"({"eagle_aux_hidden_state_layer_ids": [0, 3, 4]})",
        "eagle_aux_hidden_state_layer_ids: input id 0 is the embedding, which is no layer's output"},
@@ -128,6 +165,8 @@ std::vector<DraftConfig> configs_to_write() {
                          .attention_factor = 1.25,
                          .truncate = false};
   config.norm_output = true, config.decoder.qkv_bias = config.decoder.o_bias = config.decoder.mlp_bias = true;
+  list.push_back(config);
+  config.decoder.mlp_bias = false, config.decoder.qk_norm = true, config.tap_ids = {4};
   list.push_back(config);
   return list;
 }

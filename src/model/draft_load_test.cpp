@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -66,20 +67,117 @@ TEST(DraftLoad, ValuesThatAreNotFiniteAreNamed) {
 TEST(DraftLoad, SaysWhatIsWrongWithTheVocabulary) {
   EXPECT_EQ(error_after([](TensorFile& file) { file.remove("d2t"); }),
             "DIR: d2t: missing tensor; the draft vocabulary has 5 of the target's 11 tokens");
-  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[4] = 7; }),
-            "DIR: d2t: entry 4 is 7, so its target id is 11; expected one from 7 to 10");
-  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[2] = 0; }),
-            "DIR: d2t: entry 2 is 0, so its target id is 2; expected one from 3 to 10");
-  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[0] = -1; }),
-            "DIR: d2t: entry 0 is -1, so its target id is -1; expected one from 0 to 10");
-  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[4] = INT64_MAX; }),
-            "DIR: d2t: entry 4 is 9223372036854775807, so its target id is beyond 64 bits; expected one from 7 to 10");
-  EXPECT_EQ(error_after([](TensorFile& file) { offsets(file)[4] = 5; }),
-            "DIR: t2d: says true of target id 8, d2t says false");
+  const auto problem = [](int64_t entry, int64_t offset) {
+    return error_after([=](TensorFile& file) { offsets(file)[entry] = offset; });
+  };
+  const std::string outside = "gives a target id that is not from 0 to 10";
+  EXPECT_EQ(problem(4, 7), "DIR: d2t: entry 4 " + outside);
+  EXPECT_EQ(problem(0, -1), "DIR: d2t: entry 0 " + outside);
+  EXPECT_EQ(problem(4, INT64_MAX), "DIR: d2t: entry 4 " + outside);
+  EXPECT_EQ(problem(2, 0), "DIR: d2t: entry 2 gives target id 2, which an entry before it gives too");
+  EXPECT_EQ(problem(4, 5), "DIR: t2d: says true of target id 8, d2t says false");
   EXPECT_EQ(error_after([](TensorFile& file) { file.add("d2t", {4}, DType::i64); }),
-            "DIR: d2t: expected shape [5], found [4]");
-  EXPECT_EQ(error_after([](TensorFile& file) { file.add("d2t", {5}, DType::i32); }),
-            "DIR: d2t: expected i64, found i32");
+            "DIR: d2t: expected 5 entries, found 4");
+  EXPECT_EQ(error_after([](TensorFile& file) { file.add("d2t", {5}); }),
+            "DIR/model.safetensors: d2t: expected integers, found f32");
+  EXPECT_EQ(error_after([](TensorFile& file) { file.add("d2t", {11}, DType::i64), offsets(file)[3] = 1; },
+                        changed(kSmallDraft, R"({"draft_vocab_size": 11})")),
+            "DIR: d2t: expected zeros: the draft vocabulary is the target's");
+}
+
+// The ids themselves fit no other reading, or t2d says so.
+TEST(DraftLoad, IdsInPlaceOfOffsets) {
+  const std::string message = "DIR: d2t: holds ids, not offsets: expected target id - draft id in each entry";
+  const auto with_ids = [](std::vector<int64_t> ids, bool t2d) {
+    return error_after([&](TensorFile& file) {
+      std::ranges::copy(ids, offsets(file));
+      if (!t2d) return file.remove("t2d");
+      auto* marks = const_cast<bool*>(file.at("t2d").as<bool>());
+      std::fill(marks, marks + 11, false);
+      for (const int64_t id : ids) marks[id] = true;
+    });
+  };
+  EXPECT_EQ(with_ids({1, 3, 5, 7, 9}, false), message);
+  EXPECT_EQ(with_ids({1, 3, 5, 7, 9}, true), message);
+  EXPECT_EQ(with_ids({0, 1, 2, 3, 5}, true), message);  // 0, 2, 4, 6, 9 as offsets
+}
+
+// int32 maps, a t2d of int64, a map in any order: each says what the usual one says.
+TEST(DraftLoad, OtherSpellingsOfTheVocabulary) {
+  const ModelDirectory directory(kSmallDraft);
+  const auto load_after = [&](const std::function<void(TensorFile&)>& change) {
+    TensorFile file = draft_file(directory, "DraftLoad");
+    change(file);
+    file.write(directory);
+    return load_draft(directory.path(), Heads().heads);
+  };
+  const std::vector<int32_t> narrow = {0, 1, 2, 3, 4};
+  std::vector<int64_t> wide(11);
+  for (size_t id = 0; id < 9; id += 2) wide[id] = 1;
+  const Draft usual = load_after([](TensorFile&) {});
+  const std::vector<size_t> order = {4, 1, 0, 3, 2};  // of the usual rows in the mixed file: target ids 8, 2, 0, 6, 4
+  const std::vector<int64_t> mixed = {8 - 0, 2 - 1, 0 - 2, 6 - 3, 4 - 4};
+  Buffer rows(DType::f32, usual.tensors.lm_head.shape);
+  for (size_t i = 0; i < order.size(); ++i)
+    copy(usual.tensors.lm_head[static_cast<int64_t>(order[i])], rows.tensor()[static_cast<int64_t>(i)]);
+  const std::function<void(TensorFile&)> spellings[] = {
+      [&](TensorFile& file) { file.set("d2t", ConstTensor(narrow.data(), DType::i32, {5})); },
+      [&](TensorFile& file) { file.set("t2d", ConstTensor(wide.data(), DType::i64, {11})); },
+      [&](TensorFile& file) {
+        file.set("d2t", ConstTensor(mixed.data(), DType::i64, {5}));
+        file.set("lm_head.weight", rows);
+      }};
+  for (const auto& change : spellings) {
+    const Draft found = load_after(change);
+    EXPECT_EQ(found.vocabulary.d2t, usual.vocabulary.d2t);
+    EXPECT_EQ(found.vocabulary.t2d, usual.vocabulary.t2d);
+    EXPECT_TRUE(testing::compare_bits("lm_head", found.tensors.lm_head, usual.tensors.lm_head).passed());
+  }
+}
+
+TEST(DraftLoad, MapsOfAFullVocabularyAreBuffers) {
+  const auto with_maps = [](TensorFile& file) {
+    file.add("d2t", {11}, DType::i64);
+    file.add("t2d", {11}, DType::boolean);
+  };
+  EXPECT_EQ(error_after(with_maps, changed(kSmallDraft, R"({"draft_vocab_size": 11})")), "");
+}
+
+// What nothing reads would change what the draft computes.
+TEST(DraftLoad, TensorsThatWouldBeLeftOut) {
+  const auto beside = [](const char* name, const Shape& shape = {8}, const std::string& config = kSmallDraft) {
+    return error_after([&](TensorFile& file) { file.add(name, shape); }, config);
+  };
+  for (const char* name : {"input_norm.weight", "midlayer.self_attn.q_proj.bias", "fc.bias", "lm_head.bias",
+                           "mask_hidden", "model.norm.weight"})
+    EXPECT_EQ(beside(name), std::string("DIR/model.safetensors: ") + name +
+                                ": would be left out: the draft that config.json describes has no such tensor");
+  for (const char* name : {"midlayer.self_attn.q_norm.weight", "layers.0.self_attn.k_norm.weight"})
+    EXPECT_EQ(beside(name), std::string("DIR/model.safetensors: ") + name +
+                                ": would be left out: only a draft of model_type \"qwen3\" has norms on q and k");
+  for (const char* name : {"layers.1.mlp.up_proj.weight", "model.layers.1.input_layernorm.weight"})
+    EXPECT_EQ(beside(name), std::string("DIR/model.safetensors: ") + name +
+                                ": would be left out: a draft of one layer is supported, this one has more");
+  for (const char* name : {"midlayer.self_attn.rotary_emb.inv_freq", "verifier_lm_head.weight", "verifier_norm.weight"})
+    EXPECT_EQ(beside(name), "");
+  EXPECT_EQ(beside("embed_tokens.weight", {11, 8}), "");
+}
+
+// model_type "qwen3" has norms on q and k; drafts of a plain layer carry the name too.
+TEST(DraftLoad, NormsOnQAndKAreWhatTheTensorsSay) {
+  const std::string config = changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2})");
+  const ModelDirectory directory(config);
+  TensorFile file = draft_file(directory, "DraftLoad");
+  file.rename("midlayer.self_attn.q_norm.weight", "layers.0.self_attn.q_norm.weight");
+  file.write(directory);
+  const Draft normed = load_draft(directory.path(), Heads().heads);
+  EXPECT_TRUE(normed.config.decoder.qk_norm);
+  EXPECT_EQ(normed.tensors.layer.q_norm.shape, Shape{2});
+  EXPECT_EQ(error_after([](TensorFile& one) { one.remove("midlayer.self_attn.q_norm.weight"); }, config),
+            "DIR: midlayer.self_attn.q_norm.weight: missing tensor; expected one of shape [2]");
+  for (const char* norm : {"layers.0.self_attn.q_norm.weight", "midlayer.self_attn.k_norm.weight"}) file.remove(norm);
+  file.write(directory);
+  EXPECT_FALSE(load_draft(directory.path(), Heads().heads).config.decoder.qk_norm);
 }
 
 TEST(DraftLoad, T2dIsMadeWhenMissing) {
@@ -126,6 +224,11 @@ TEST(DraftLoad, TellsDraftsFromTargets) {
   target_file(target, "DraftLoad").write(target);
   EXPECT_TRUE(is_draft(draft.path()));
   EXPECT_FALSE(is_draft(target.path()));
+  const ModelDirectory other(changed(kSmallDraft, R"({"eagle_config": {"use_aux_hidden_state": false}})"));
+  TensorFile file = draft_file(draft, "DraftLoad");
+  file.remove("fc.weight");
+  file.write(other);
+  EXPECT_TRUE(is_draft(other.path()));
 }
 
 // A draft of random weights in memory, as training has it.
@@ -150,7 +253,9 @@ TEST_F(DraftWrite, ReadAgainItIsTheSame) {
   for (const char* const change : {"{}", R"({"draft_vocab_size": 11, "norm_output": true, "fc_norm": true})",
                                    R"({"target_hidden_size": 6, "attention_bias": true, "mlp_bias": true,
                                        "norm_before_fc": true,
-                                       "eagle_config": {"eagle_aux_hidden_state_layer_ids": [1, 2, 3, 5]}})"}) {
+                                       "eagle_config": {"eagle_aux_hidden_state_layer_ids": [1, 2, 3, 5]}})",
+                                   R"({"model_type": "qwen3", "head_dim": 2,
+                                       "eagle_config": {"eagle_aux_hidden_state_layer_ids": [4]}})"}) {
     load(changed(kSmallDraft, change));
     write("");
     const Draft again = load_draft(out.path(), heads.heads);
@@ -209,6 +314,25 @@ TEST_F(DraftWrite, FitsItsReaders) {
             (Strings{"sglang does not know norm_before_residual", "sglang leaves out the biases of the layer"}));
 }
 
+TEST_F(DraftWrite, NormsOnQAndKFitVllm) {
+  load(changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2})"));
+  for (const std::string reader : {"vllm", "sglang"}) write(reader);
+  EXPECT_EQ(export_problems(out.path(), "vllm"), Strings());
+  EXPECT_EQ(export_problems(out.path(), "sglang"), Strings{"sglang has no draft layer with norms on q and k"});
+  EXPECT_EQ(read_draft_config(out.path()).decoder.qk_norm, true);
+}
+
+TEST_F(DraftWrite, AnyNumberOfTapsFitsItsReaders) {
+  for (const char* ids : {"[2]", "[2, 5]", "[0, 1, 2, 4, 6]"}) {
+    load(changed(kSmallDraft, std::string(R"({"eagle_config": {"eagle_aux_hidden_state_layer_ids": )") + ids + "}}"));
+    for (const std::string reader : {"vllm", "sglang"}) {
+      if (ids[1] == '0' && reader == "sglang") continue;  // cannot be told to tap layer 0
+      write(reader);
+      EXPECT_EQ(export_problems(out.path(), reader), Strings()) << reader << ids;
+    }
+  }
+}
+
 // What the check says after a change of the written directory.
 class ExportCheck : public DraftWrite {
  protected:
@@ -235,6 +359,7 @@ TEST_F(ExportCheck, SeesKeysThatAReaderNeeds) {
   EXPECT_EQ(after(R"({"norm_before_residual": null})").front(), "config.json: norm_before_residual is missing");
   EXPECT_EQ(after(R"({"architectures": ["LlamaForCausalLM"]})").front(),
             "config.json: architectures does not name LlamaForCausalLMEagle3");
+  EXPECT_EQ(after(R"({"num_aux_hidden_states": 3})"), Strings());
   EXPECT_EQ(after(R"({"tie_word_embeddings": true})").front(), "config.json: tie_word_embeddings replaces lm_head");
 }
 

@@ -14,13 +14,13 @@ constexpr DraftReader kReaders[] = {
      .first_one_is_output = true,
      .norm_before_residual = false,
      .biases = false,
-     .taps = 3},
+     .qk_norm = false},
     {.name = "vllm",
      .taps_at_top = true,
      .first_one_is_output = false,
      .norm_before_residual = true,
      .biases = true,
-     .taps = 3},
+     .qk_norm = true},
 };
 
 }  // namespace

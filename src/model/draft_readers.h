@@ -1,5 +1,6 @@
 // model/draft_readers.h: the engines that drafts are exported for, and what each does with one, a row each. Sources:
-// SGLang srt/models/llama_eagle3.py and pull request 25454, vLLM model_executor/models/llama_eagle3.py.
+// SGLang srt/models/llama_eagle3.py and pull requests 25454, 24663 (any number of taps); vLLM
+// model_executor/models/llama_eagle3.py and qwen3_eagle3.py (norms on q and k, any number of taps).
 #pragma once
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@ struct DraftReader {
   bool first_one_is_output;   // takes ids that begin with 1 for output ids; all others are input ids
   bool norm_before_residual;  // knows the key; else the residual is h whatever the file says
   bool biases;                // of q, k, v and the MLP
-  int taps;                   // that its fc is made for
+  bool qk_norm;               // has a layer with norms on q and k
 };
 
 // Error{usage} with the list when the name is not one of them.

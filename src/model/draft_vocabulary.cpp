@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <numeric>
+
 namespace eyrie {
 namespace {
 
@@ -9,38 +12,52 @@ Error vocabulary_error(const std::string& directory, const char* tensor, const s
   return {ErrorKind::file, directory + ": " + tensor, message};
 }
 
-// d2t strictly ascending inside 0..V-1, so that t2d says the same.
-void check_d2t(const std::string& directory, const DraftVocabulary& vocabulary, int64_t target_vocabulary) {
-  int64_t before = -1;
-  for (size_t i = 0; i < vocabulary.d2t.size(); ++i) {
-    int64_t id = 0;
-    const bool beyond = __builtin_add_overflow(static_cast<int64_t>(i), vocabulary.d2t[i], &id);
-    if (beyond || id <= before || id >= target_vocabulary)
-      throw vocabulary_error(
-          directory, "d2t",
-          fmt::format("entry {} is {}, so its target id is {}; expected one from {} to {}", i, vocabulary.d2t[i],
-                      beyond ? "beyond 64 bits" : std::to_string(id), before + 1, target_vocabulary - 1));
-    before = id;
-  }
+// The values of d2t or t2d, if the file has it.
+std::optional<std::vector<int64_t>> take_map(WeightStorage& storage, const char* name, int64_t expected) {
+  auto values = storage.take_integers(draft_tensor_names(name));
+  if (values && static_cast<int64_t>(values->size()) != expected)
+    throw vocabulary_error(storage.files().directory(), name,
+                           fmt::format("expected {} entries, found {}", expected, values->size()));
+  return values;
 }
 
-std::vector<uint8_t> mark(const DraftVocabulary& vocabulary, int64_t target_vocabulary) {
-  std::vector<uint8_t> t2d(static_cast<size_t>(target_vocabulary), 0);
-  for (size_t i = 0; i < vocabulary.d2t.size(); ++i)
-    t2d[static_cast<size_t>(vocabulary.target_id(static_cast<int64_t>(i)))] = 1;
-  return t2d;
+std::vector<int64_t> ids_of(const std::vector<int64_t>& d2t) {
+  std::vector<int64_t> ids(d2t.size());
+  for (size_t i = 0; i < d2t.size(); ++i)
+    if (__builtin_add_overflow(static_cast<int64_t>(i), d2t[i], &ids[i])) ids[i] = -1;  // as far from any vocabulary
+  return ids;
 }
 
-const ConstTensor* find_checked(const WeightStorage& storage, const std::string& name, const Shape& shape,
-                                std::initializer_list<DType> dtypes) {
-  const ConstTensor* found = storage.find(draft_tensor_names(name));
-  if (!found) return nullptr;
-  try {
-    expect_dtype("", *found, dtypes);
-    expect_shape("", *found, shape);
-  } catch (const Error& error) {
-    throw vocabulary_error(storage.files().directory(), name.c_str(), error.what());
+// [V] 1 where the id is listed; empty, and a sentence in `problem`, when they are not different ids of the vocabulary.
+std::vector<uint8_t> mark(const std::vector<int64_t>& ids, int64_t vocabulary, std::string& problem) {
+  std::vector<uint8_t> marks(static_cast<size_t>(vocabulary), 0);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool inside = ids[i] >= 0 && ids[i] < vocabulary;
+    if (inside && !marks[static_cast<size_t>(ids[i])]++) continue;
+    problem = inside ? fmt::format("entry {} gives target id {}, which an entry before it gives too", i, ids[i])
+                     : fmt::format("entry {} gives a target id that is not from 0 to {}", i, vocabulary - 1);
+    return {};
   }
+  return marks;
+}
+
+// The id on which the two disagree, or -1.
+int64_t difference(const std::vector<uint8_t>& marks, const std::optional<std::vector<int64_t>>& t2d) {
+  for (size_t id = 0; t2d && id < marks.size(); ++id)
+    if ((marks[id] != 0) != ((*t2d)[id] != 0)) return static_cast<int64_t>(id);
+  return -1;
+}
+
+// A draft id's logits are those of a row of lm_head; ours go up with the target ids.
+FileVocabulary ascending(const std::vector<int64_t>& ids, std::vector<uint8_t> marks) {
+  FileVocabulary found;
+  found.vocabulary.t2d = std::move(marks);
+  std::vector<int64_t> rows(ids.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  std::ranges::sort(rows, {}, [&](int64_t row) { return ids[static_cast<size_t>(row)]; });
+  for (size_t i = 0; i < rows.size(); ++i)
+    found.vocabulary.d2t.push_back(ids[static_cast<size_t>(rows[i])] - static_cast<int64_t>(i));
+  if (!std::ranges::is_sorted(rows)) found.rows = std::move(rows);
   return found;
 }
 
@@ -54,27 +71,29 @@ std::vector<std::string> draft_tensor_names(const std::string& name) {
   return names;
 }
 
-DraftVocabulary read_draft_vocabulary(const WeightStorage& storage, const DraftConfig& config) {
+FileVocabulary read_draft_vocabulary(WeightStorage& storage, const DraftConfig& config) {
   const std::string& directory = storage.files().directory();
-  const ConstTensor* d2t = find_checked(storage, "d2t", {config.draft_vocabulary}, {DType::i64});
-  const ConstTensor* t2d = find_checked(storage, "t2d", {config.vocabulary}, {DType::boolean, DType::u8});
-  DraftVocabulary vocabulary;
-  if (d2t) vocabulary.d2t.assign(d2t->as<int64_t>(), d2t->as<int64_t>() + config.draft_vocabulary);
-  if (!d2t && config.draft_vocabulary < config.vocabulary)
+  const auto d2t = take_map(storage, "d2t", config.draft_vocabulary), t2d = take_map(storage, "t2d", config.vocabulary);
+  if (config.draft_vocabulary == config.vocabulary) {
+    if (!d2t || std::ranges::count(*d2t, 0) == config.draft_vocabulary) return {};
+    throw vocabulary_error(directory, "d2t", "expected zeros: the draft vocabulary is the target's");
+  }
+  if (!d2t)
     throw vocabulary_error(directory, "d2t",
                            fmt::format("missing tensor; the draft vocabulary has {} of the target's {} tokens",
                                        config.draft_vocabulary, config.vocabulary));
-  if (!d2t) return vocabulary;
-  check_d2t(directory, vocabulary, config.vocabulary);
-  vocabulary.t2d = mark(vocabulary, config.vocabulary);
-  const auto* marks = t2d ? static_cast<const uint8_t*>(t2d->data) : nullptr;
-  for (size_t id = 0; marks && id < vocabulary.t2d.size(); ++id)
-    if ((marks[id] != 0) != (vocabulary.t2d[id] != 0))
-      throw vocabulary_error(
-          directory, "t2d",
-          fmt::format("says {} of target id {}, d2t says {}", marks[id] != 0, id, vocabulary.t2d[id] != 0));
-  if (config.draft_vocabulary == config.vocabulary) return {};
-  return vocabulary;
+  const std::vector<int64_t> ids = ids_of(*d2t);
+  std::string problem, as_ids;
+  std::vector<uint8_t> marks = mark(ids, config.vocabulary, problem);
+  const int64_t differs = problem.empty() ? difference(marks, t2d) : -1;
+  if (problem.empty() && differs < 0) return ascending(ids, std::move(marks));
+  const std::vector<uint8_t> literal = mark(*d2t, config.vocabulary, as_ids);
+  if (as_ids.empty() && difference(literal, t2d) < 0)
+    throw vocabulary_error(directory, "d2t", "holds ids, not offsets: expected target id - draft id in each entry");
+  if (!problem.empty()) throw vocabulary_error(directory, "d2t", problem);
+  const bool listed = marks[static_cast<size_t>(differs)] != 0;
+  throw vocabulary_error(directory, "t2d",
+                         fmt::format("says {} of target id {}, d2t says {}", !listed, differs, listed));
 }
 
 }  // namespace eyrie

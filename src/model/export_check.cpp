@@ -13,13 +13,13 @@
 namespace eyrie {
 namespace {
 
-enum class Extent { none, hidden, twice_hidden, taps, queries, keys, intermediate, vocabulary, draft_vocabulary };
+enum class Extent { none, hidden, twice_hidden, taps, head, queries, keys, intermediate, vocabulary, draft_vocabulary };
 
 struct TensorNeed {
   const char* name;
   Extent rows;
   Extent columns = Extent::none;
-  enum class When { always, norm_before_fc, attention_bias, mlp_bias, optional } when = When::always;
+  enum class When { always, norm_before_fc, qk_norm, attention_bias, mlp_bias, optional } when = When::always;
 };
 using When = TensorNeed::When;
 
@@ -39,6 +39,8 @@ constexpr TensorNeed kTensors[] = {
     {"lm_head.weight", Extent::draft_vocabulary, Extent::hidden},
     {"embed_tokens.weight", Extent::vocabulary, Extent::hidden, When::optional},
     {"input_norm.weight", Extent::taps, Extent::none, When::norm_before_fc},
+    {"midlayer.self_attn.q_norm.weight", Extent::head, Extent::none, When::qk_norm},
+    {"midlayer.self_attn.k_norm.weight", Extent::head, Extent::none, When::qk_norm},
     {"midlayer.self_attn.q_proj.bias", Extent::queries, Extent::none, When::attention_bias},
     {"midlayer.self_attn.k_proj.bias", Extent::keys, Extent::none, When::attention_bias},
     {"midlayer.self_attn.v_proj.bias", Extent::keys, Extent::none, When::attention_bias},
@@ -75,7 +77,6 @@ constexpr KeyNeed kKeys[] = {
     {"rope_parameters", &Json::is_object},
     {"eagle_config", &Json::is_object},
 };
-constexpr const char* kArchitecture = "LlamaForCausalLMEagle3";
 
 class Check {
  public:
@@ -107,8 +108,9 @@ class Check {
       if (!value || !(value->*need.is)()) add("config.json: {} is {}", need.key, value ? value->dump() : "missing");
     }
     const Json* names = json_.find("architectures");
-    if (names && names->dump().find(fmt::format("\"{}\"", kArchitecture)) == std::string::npos)
-      add("config.json: architectures does not name {}", kArchitecture);
+    const char* const architecture = config_.decoder.qk_norm ? "Eagle3Qwen3ForCausalLM" : "LlamaForCausalLMEagle3";
+    if (names && names->dump().find(fmt::format("\"{}\"", architecture)) == std::string::npos)
+      add("config.json: architectures does not name {}", architecture);
     const Json* rope = json_.find("rope_parameters");
     if (rope && rope->is_object() && (!rope->find("rope_theta") || !rope->find("rope_type")))
       add("config.json: rope_parameters lacks rope_theta or rope_type");
@@ -122,8 +124,9 @@ class Check {
     const auto read =
         taps_read_by(reader_, integers_or_none(place, path_, "eagle_aux_hidden_state_layer_ids", 0, kMaxLayers));
     if (read != config_.tap_ids) add("{} would tap layers {}, not {}", reader_.name, text(read), text(config_.tap_ids));
-    if (config_.taps() != reader_.taps)
-      add("{} reads {} taps, the draft has {}", reader_.name, reader_.taps, config_.taps());
+    if (integer_or(json_, "num_aux_hidden_states", 3, 1, kMaxLayers) != config_.taps())
+      add("config.json: num_aux_hidden_states is missing; {} would read 3 taps, the draft has {}", reader_.name,
+          config_.taps());
   }
 
   void check_variants() {
@@ -131,6 +134,7 @@ class Check {
       add("{} does not know norm_before_residual", reader_.name);
     if ((config_.decoder.qkv_bias || config_.decoder.mlp_bias) && !reader_.biases)
       add("{} leaves out the biases of the layer", reader_.name);
+    if (config_.decoder.qk_norm && !reader_.qk_norm) add("{} has no draft layer with norms on q and k", reader_.name);
   }
 
   void check_tensors() {
@@ -158,7 +162,7 @@ class Check {
 
   void check_vocabulary() {
     try {
-      const bool pruned = !read_draft_vocabulary(storage_, config_).d2t.empty();
+      const bool pruned = !read_draft_vocabulary(storage_, config_).vocabulary.d2t.empty();
       if (!pruned && storage_.files().find("d2t")) add("model.safetensors: d2t beside a full vocabulary");
       if (pruned && !storage_.files().find("t2d")) add("model.safetensors: t2d is missing");
     } catch (const Error& error) {
@@ -170,6 +174,8 @@ class Check {
     switch (when) {
       case When::norm_before_fc:
         return config_.norm_before_fc;
+      case When::qk_norm:
+        return config_.decoder.qk_norm;
       case When::attention_bias:
         return config_.decoder.qkv_bias;
       case When::mlp_bias:
@@ -185,6 +191,7 @@ class Check {
                              layer.hidden,
                              2 * layer.hidden,
                              config_.taps() * config_.target_hidden,
+                             layer.head_dim,
                              layer.q_heads * layer.head_dim,
                              layer.kv_heads * layer.head_dim,
                              layer.intermediate,

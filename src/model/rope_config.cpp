@@ -28,6 +28,13 @@ RopeKind find_kind(const std::string& text, const std::string& place) {
               fmt::format("RoPE type \"{}\" is not supported; supported: {}", text, names_of(kKinds)));
 }
 
+// Some of each head's dimensions alone: what the code of our families would do, and we do not.
+void refuse_partial(const Json& object, const std::string& place) {
+  constexpr const char* kKey = "partial_rotary_factor";
+  if (const double share = number_or(object, kKey, 1); share != 1)
+    throw Error(ErrorKind::file, place, fmt::format("{} = {} is not supported (only 1)", kKey, share));
+}
+
 // The numbers of one `rope_scaling` or `rope_parameters` object.
 class RopeObject {
  public:
@@ -35,6 +42,11 @@ class RopeObject {
       : object_(object), place_(place), max_positions_(static_cast<double>(max_positions)) {}
 
   RopeConfig read(double theta) const {
+    for (const auto& [key, value] : object_.as_members())
+      if (value.is_object())
+        throw Error(ErrorKind::file, place_,
+                    fmt::format("rope_parameters: \"{}\" is an object: RoPE per layer type is not supported", key));
+    refuse_partial(object_, place_);
     RopeConfig rope;
     rope.theta = theta;
     rope.kind = find_kind(text_or(object_, "rope_type", text_or(object_, "type", "default")), place_);
@@ -118,6 +130,7 @@ RopeConfig read_rope(const Json& config, const std::string& place, int64_t max_p
   static const Json kNothing = Json::object();
   const Json* scaling = find_object(config, place, "rope_scaling");
   const Json* parameters = find_object(config, place, "rope_parameters");
+  refuse_partial(config, place);
   const double theta = read_theta(config, place, kDefaultTheta);
   const auto read = [&](const Json& object) {
     return RopeObject(object, place, max_positions).read(read_theta(object, place, theta));

@@ -122,12 +122,29 @@ TEST(TargetConfig, SaysWhatIsWrong) {
       {R"({"rope_parameters": {"rope_type": "default", "rope_theta": 700}})",
        "rope_parameters (default, theta 700) and rope_theta / rope_scaling (default, theta 5000) differ"},
       {R"({"rope_scaling": 3})", "rope_scaling: expected an object, found 3"},
+      {R"({"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 500000.0},
+                               "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}})",
+       "rope_parameters: \"full_attention\" is an object: RoPE per layer type is not supported"},
+      {R"({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}})",
+       "partial_rotary_factor = 0.25 is not supported (only 1)"},
   };
   for (const auto& [change, message] : cases) {
     const std::string found = target_config_error(changed(kSmallTarget, change));
     EXPECT_NE(found.find("config.json"), std::string::npos) << found;
     EXPECT_TRUE(found.ends_with(message)) << change << "\n  expected " << message << "\n  found    " << found;
   }
+}
+
+// Whatever a value is that nobody asks for, and however Python wrote it.
+TEST(TargetConfig, ValuesThatNobodyAsksFor) {
+  const std::string rest = std::string(kSmallTarget).substr(1);
+  EXPECT_EQ(target_config_error(R"({"time_step_limit": [0.0, Infinity], "a": -Infinity, "b": NaN, "c": 1e999,
+                "model_max_length": 1000000000000000019884624838656, "d": {"e": [[]]}, )" +
+                                rest),
+            "");
+  std::string asked = kSmallTarget;
+  asked.replace(asked.find("5000.0"), 6, "NaN");
+  EXPECT_EQ(target_config_error(asked), "DIR/config.json: rope_theta: expected a finite number, found nan");
 }
 
 TEST(TargetConfig, NamesTheFileThatIsMissingOrNoJson) {

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -13,6 +15,13 @@ namespace {
 Json config_if_any(const std::string& directory) {
   const std::string path = config_path(directory);
   return std::filesystem::exists(path) ? read_config_file(path) : Json::object();
+}
+
+// Models that also see or hear say it in text_config, if anywhere.
+bool ties_embeddings(const Json& config, const std::string& directory) {
+  constexpr const char* kKey = "tie_word_embeddings";
+  const Json* text = find_object(config, config_path(directory), "text_config");
+  return boolean_or(config, kKey, text ? boolean_or(*text, kKey, false) : false);
 }
 
 }  // namespace
@@ -42,9 +51,15 @@ TargetHeads load_target_heads(const std::string& directory, const std::string& l
   const auto storage = std::make_shared<WeightStorage>(directory);
   TargetHeads heads;
   heads.embedding = storage->take(embedding_key, {-1, -1});
-  const auto holds = [&](const std::string& name) { return storage->find(std::span(&name, 1)) != nullptr; };
+  const auto holds = [&](const std::string& name) { return storage->files().holds(name); };
   const Json config = config_if_any(directory);
-  const bool tied = lm_head_key == kLmHeadKey && boolean_or(config, "tie_word_embeddings", false);
+  const bool tied = lm_head_key == kLmHeadKey && ties_embeddings(config, directory);
+  if (!tied && !holds(lm_head_key))
+    throw Error(
+        ErrorKind::file, directory + ": " + lm_head_key,
+        fmt::format("missing tensor, and config.json does not say tie_word_embeddings; if the embeddings are the "
+                    "head: --lm-head-key {}",
+                    embedding_key));
   heads.lm_head = tied ? heads.embedding : storage->take(lm_head_key, {heads.embedding.dim(0), -1});
   const std::string norm = "model.norm.weight";
   if (is_supported(text_or(config, "model_type", "")) && holds(norm))

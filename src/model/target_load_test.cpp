@@ -134,7 +134,12 @@ TEST(TargetLoad, HeadsOfAnyModel) {
   EXPECT_EQ(heads.lm_head.dim(1), 6);
   EXPECT_EQ(heads.embedding.dim(1), 8);
   EXPECT_EQ(error_of(directory, [&] { load_target_heads(directory.path(), "lm_head.weight", "an.embedding"); }),
-            "DIR: lm_head.weight: missing tensor; expected one of shape [11, any]");
+            "DIR: lm_head.weight: missing tensor, and config.json does not say tie_word_embeddings; if the embeddings "
+            "are the head: --lm-head-key an.embedding");
+
+  const ModelDirectory inside(R"({"model_type": "qwen3_vl", "text_config": {"tie_word_embeddings": true}})");
+  file.write(inside);
+  EXPECT_EQ(load_target_heads(inside.path(), "lm_head.weight", "an.embedding").lm_head.dim(1), 8);
 
   const ModelDirectory tied(R"({"model_type": "never heard of", "tie_word_embeddings": true})");
   file.write(tied);

@@ -88,10 +88,10 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
   const DraftConfig& config = inputs.draft.config;
   const DecoderConfig& layer = config.decoder;
   const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
-  std::string text =
-      fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}, MLP {}, vocabulary {} of {}\n",
-                  plan.memory.parameters, layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
-                  layer.intermediate, config.draft_vocabulary, config.vocabulary);
+  std::string text = fmt::format(
+      "draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}, vocabulary {} of {}\n", plan.memory.parameters,
+      layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim, layer.qk_norm ? " with norms on q, k" : "",
+      layer.intermediate, config.draft_vocabulary, config.vocabulary);
   text += fmt::format("taps       leave layers {}\n", fmt::join(config.tap_ids, ", "));
   if (inputs.reader && inputs.reader->chat)
     text += fmt::format("template   {}\n", inputs.reader->chat->chat_template().source());
