@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-DOCUMENTS = ["README.md", "docs/tour.md", "docs/data.md", "docs/training.md", "docs/attention.md", "docs/math.md", "docs/benchmarks.md", "docs/dependencies.md"]
+DOCUMENTS = ["README.md", "docs/tour.md", "docs/data.md", "docs/models.md", "docs/training.md", "docs/attention.md", "docs/math.md", "docs/benchmarks.md", "docs/dependencies.md"]
 PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]+$|^[\w-]+\.(?:md|py|sh)$")
 
 

@@ -319,7 +319,11 @@ TEST_F(DraftWrite, NormsOnQAndKFitVllm) {
   for (const std::string reader : {"vllm", "sglang"}) write(reader);
   EXPECT_EQ(export_problems(out.path(), "vllm"), Strings());
   EXPECT_EQ(export_problems(out.path(), "sglang"), Strings{"sglang has no draft layer with norms on q and k"});
-  EXPECT_EQ(read_draft_config(out.path()).decoder.qk_norm, true);
+  EXPECT_TRUE(read_draft_config(out.path()).decoder.qk_norm);
+  load(changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2, "attention_bias": true})"));
+  write("vllm");
+  EXPECT_EQ(export_problems(out.path(), "vllm"),
+            Strings{"vllm has no biases of o and the MLP beside norms on q and k"});
 }
 
 TEST_F(DraftWrite, AnyNumberOfTapsFitsItsReaders) {
