@@ -135,6 +135,8 @@ class Check {
     if ((config_.decoder.qkv_bias || config_.decoder.mlp_bias) && !reader_.biases)
       add("{} leaves out the biases of the layer", reader_.name);
     if (config_.decoder.qk_norm && !reader_.qk_norm) add("{} has no draft layer with norms on q and k", reader_.name);
+    if (config_.decoder.qk_norm && (config_.decoder.o_bias || config_.decoder.mlp_bias))
+      add("{} has no biases of o and the MLP beside norms on q and k", reader_.name);
   }
 
   void check_tensors() {

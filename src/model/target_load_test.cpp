@@ -125,6 +125,21 @@ TEST(TargetLoad, FingerprintTellsModelsApart) {
   EXPECT_NE(first, fingerprint_after([](TensorFile& file) { file.add("extra", {1}); }));
 }
 
+// A model in FP8 is told from another by what no op takes, too.
+TEST(TargetLoad, FingerprintKnowsOtherTensors) {
+  ModelDirectory directory("{}");
+  const auto fingerprint_of = [&](const std::string& dtype, char value) {
+    const std::string header = R"({"w": {"dtype": ")" + dtype + R"(", "shape": [1], "data_offsets": [0, 1]}})";
+    const uint64_t length = header.size();
+    directory.write("model.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + header + value);
+    return fingerprint(WeightFiles::open(directory.path()));
+  };
+  const std::string first = fingerprint_of("F8_E4M3", 1);
+  EXPECT_EQ(first, fingerprint_of("F8_E4M3", 1));
+  EXPECT_NE(first, fingerprint_of("F8_E4M3", 2));
+  EXPECT_NE(first, fingerprint_of("F8_E5M2", 1));
+}
+
 TEST(TargetLoad, HeadsOfAnyModel) {
   const ModelDirectory directory(R"({"model_type": "never heard of"})");
   TensorFile file("TargetLoad");
