@@ -44,8 +44,7 @@ bool of_speculators(const Json& config) {
 void check_speculators(const Json& config, const Json& layer, const std::string& place) {
   const std::string kind = text_or(config, "speculators_model_type", "eagle3");
   if (kind != "eagle3") refuse(place, fmt::format("speculators_model_type: expected \"eagle3\", found \"{}\"", kind));
-  for (const char* key :
-       {"hidden_size", "vocab_size", "draft_vocab_size", "num_hidden_layers"}) {
+  for (const char* key : {"hidden_size", "vocab_size", "draft_vocab_size", "num_hidden_layers"}) {
     const Json *upper = config.find(key), *inside = layer.find(key);
     if (upper && inside && upper->dump() != inside->dump())
       refuse(place,
@@ -167,7 +166,7 @@ DraftConfig draft_config_of(const Json& config, const std::string& path) {
   if (type != "llama" && type != kNormedType)
     refuse(path, fmt::format("model_type: a draft is a \"llama\" or \"{}\" layer, found \"{}\"", kNormedType, type));
   if (const int64_t layers = integer_or(layer, "num_hidden_layers", 1, 1, kMaxLayers); layers != 1)
-    refuse(path, fmt::format("num_hidden_layers: a draft of 1 is supported, found {}", layers));
+    refuse(path, fmt::format("num_hidden_layers: a draft has 1, found {}", layers));
   draft.decoder = read_decoder_config(layer, path, family_of(type, path));
   draft.decoder.input_width = 2 * draft.decoder.hidden;
   draft.target_hidden = integer_or(config, "target_hidden_size", draft.decoder.hidden, 1, kMaxWidth);

@@ -94,7 +94,7 @@ TEST(DraftConfig, SaysWhatIsWrong) {
        "norm_output"},
       {R"({"fc_norm": true, "norm_before_fc": true})", "fc_norm and norm_before_fc exclude each other"},
       {R"({"norm_output": 1})", "norm_output: expected true or false, found 1"},
-      {R"({"num_hidden_layers": 2})", "num_hidden_layers: a draft of 1 is supported, found 2"},
+      {R"({"num_hidden_layers": 2})", "num_hidden_layers: a draft has 1, found 2"},
       {R"({"model_type": "qwen2"})", "model_type: a draft is a \"llama\" or \"qwen3\" layer, found \"qwen2\""},
       {R"({"eagle_config": {"use_aux_hidden_state": false}})",
        "use_aux_hidden_state = false is not supported (only true)"},
