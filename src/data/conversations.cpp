@@ -113,7 +113,7 @@ const ChatTokenizer& ConversationReader::expect_chat() const {
 
 Conversations survey_conversations(const std::string& path, const ConversationReader& reader) {
   Conversations out;
-  out.lines = for_each_fit_line(path, [&](const Json& line) {
+  out.lines = for_each_fit_line(path, [&](const Json& line, int64_t) {
     ChatCounts counts = out.chat;  // of a line that turns out unfit nothing is counted
     std::vector<TokenSequence> sequences = read_sequences(line, reader, counts);
     for (const TokenSequence& sequence : sequences) check_ids(sequence, reader.vocabulary);
