@@ -220,7 +220,7 @@ TEST_F(Serving, BadPrompts) {
   } cases[] = {{"{\"question\": [3]}\n", ":2: expected a string, found [3]"},
                {"{\"quest\": \"a\"}\n", ":2: expected one of \"prompt\""},
                {"{\"input_ids\": []}\n", "holds no turn to answer"},
-               {"{\"input_ids\": [2048]}\n", ":2: expected an integer from 0 to 2047"},
+               {"{\"input_ids\": [2048]}\n", ":2: input_ids: expected an integer from 0 to 2047"},
                {"{\"question\": \"\xff\"}\n", ":2: malformed JSON"},
                {"{\"messages\": [{\"role\": \"robot\", \"content\": \"a\"}]}\n", ":2: message 1: role \"robot\""}};
   const Arguments run = generate({"--input", path("bad.jsonl"), "--output", path("out.jsonl")});

@@ -17,7 +17,7 @@ namespace {
 TokenSequence read_tokens(const Json& line) {
   TokenSequence sequence;
   for (const Json& id : line.array("input_ids"))
-    sequence.input_ids.push_back(static_cast<int32_t>(id.as_integer(0, INT32_MAX)));
+    at_place("input_ids", [&] { sequence.input_ids.push_back(static_cast<int32_t>(id.as_integer(0, INT32_MAX))); });
   for (const Json& bit : line.array("loss_mask")) sequence.loss_mask.push_back(mask_bit(bit));
   if (sequence.input_ids.empty()) throw Error(ErrorKind::file, "input_ids", "the sequence is empty");
   if (sequence.input_ids.size() != sequence.loss_mask.size())

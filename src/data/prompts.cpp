@@ -48,7 +48,8 @@ Prompt read_prompt(const Json& line, const ConversationReader& reader) {
   Prompt prompt;
   if (line.find("input_ids")) {
     for (const Json& id : line.array("input_ids"))
-      prompt.ids.push_back(static_cast<int32_t>(id.as_integer(0, reader.vocabulary - 1)));
+      at_place("input_ids",
+               [&] { prompt.ids.push_back(static_cast<int32_t>(id.as_integer(0, reader.vocabulary - 1))); });
     if (line.find("loss_mask")) cut_last_answer(line.array("loss_mask"), prompt.ids);
   } else {
     prompt = prompt_of(reader, *read_conversation(with_messages(line)));
