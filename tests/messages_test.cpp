@@ -113,6 +113,29 @@ TEST_F(Messages, AResumedRunSaysWhatChanged) {
   EXPECT_NE(more.error.find("5 steps (0 skipped)"), std::string::npos) << more.error;
 }
 
+TEST_F(Messages, AModelsFilesAreNamed) {
+  const std::string model = path("model"), index = model + "/model.safetensors.index.json";
+  fs::create_directory(model);
+  for (const char* name : {"config.json", "tokenizer.json"}) fs::copy(asset(name), model);
+  const std::pair<const char*, const char*> cases[] = {
+      {"[]", ": expected an object, found []"},
+      {"{\"weight_map\": true}", ": weight_map: expected an object, found true"},
+      {"{\"weight_map\": {\"a\": 1e+308}}", ": tensor a: expected a string, found 1e+308"}};
+  for (const auto& [text, message] : cases) {
+    write_bytes(index, text);
+    EXPECT_EQ(unlike_failure(eyrie({"inspect", model}), 1, index + message), "");
+  }
+  fs::remove(index);
+  fs::copy(asset("model.safetensors"), model);
+  for (const char* name : {"tokenizer_config.json", "generation_config.json", "tokenizer.json"}) {
+    const std::string before = read_bytes(model + "/" + name);
+    write_bytes(model + "/" + name, "[]");
+    const Outcome outcome = eyrie({"generate", "--model", model, "--prompt", "x", "--raw"});
+    EXPECT_EQ(unlike_failure(outcome, 1, model + "/" + name + ": expected an object, found []"), "");
+    if (before.empty()) fs::remove(model + "/" + name);
+  }
+}
+
 TEST_F(Messages, ACheckpointsSettingsHaveTheirFile) {
   train_run({"--seed", "8"});
   const std::string trainer = path("run/checkpoint-000003/trainer.json"), whole = read_bytes(trainer);
