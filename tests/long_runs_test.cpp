@@ -158,7 +158,7 @@ TEST_F(Training, OutputAndResumeAreEnough) {
   const std::string recorded = read_bytes(path("out/run.toml"));
   for (const std::string& line :
        Arguments{"data = '" + data() + "'", "model = '" + kFledgling + "'", "init-draft = '" + path("draft") + "'",
-                 "learning-rate = 0.00123456", "dump-steps = [ 0, 1 ]", "seed = 7"})
+                 "learning-rate = 0.00123456", "beta1 = 0.9", "dump-steps = [ 0, 1 ]", "seed = 7"})
     EXPECT_NE(recorded.find(line + "\n"), std::string::npos) << line << " in\n" << recorded;
   fs::remove_all(path("out/checkpoint-000003"));
   fs::remove_all(path("draft"));

@@ -92,6 +92,10 @@ std::vector<TomlEntry> read_toml(const std::string& path) {
 std::string write_toml(const std::vector<TomlEntry>& entries) {
   std::ostringstream text;
   for (const TomlEntry& entry : entries) {
+    if (entry.kind == Kind::number && !entry.list) {  // the library writes 17 digits: 0.8 as 0.80000000000000004
+      text << entry.key << " = " << entry.words[0] << '\n';
+      continue;
+    }
     toml::array values;
     for (const std::string& word : entry.words) insert(values, entry.kind, word);
     toml::table line;
