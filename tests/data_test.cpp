@@ -110,7 +110,7 @@ TEST_F(Data, NoLimitIsNoLimit) {
   EXPECT_EQ(eyrie({"generate", "--model", target, "--prompt", "What is 12 + 30?"}).out, kAnswer + "\n");
   const Outcome planned = plan(file("data.jsonl", chat()), {}, target);
   EXPECT_EQ(planned.status, 0) << planned.error;
-  EXPECT_TRUE(holds(planned.out, "1 sequences (0 cut), 37 tokens")) << planned.out;
+  EXPECT_TRUE(holds(planned.out, "1 sequence (0 cut), 37 tokens")) << planned.out;
 }
 
 // stop-token-of-template-ignored: config.json names another one and there is no generation_config.json.
@@ -143,12 +143,11 @@ TEST_F(Data, AHeldOutLineWithoutAnswerIsNoPrompt) {
         eyrie({"train", "--model", kFledgling, "--data", lines, "--held-out", held_out, "--evaluate-every", "1",
                "--steps", "1", "--ttt-steps", "2", "--draft-vocabulary", "256", "--output", run});
     ASSERT_EQ(outcome.status, 0) << outcome.error;
-    EXPECT_TRUE(
-        holds(outcome.error,
-              held_out +
-                  ": 1 of 2 are left out of the generated accept length; the first: prompt 2: holds no turn to answer"))
+    EXPECT_TRUE(holds(outcome.error, held_out +
+                                         ": 1 of 2 prompts are left out of the generated accept length; the first: " +
+                                         held_out + ":2: holds no turn to answer"))
         << outcome.error;
-    EXPECT_TRUE(holds(outcome.error, "over 1 prompts")) << outcome.error;
+    EXPECT_TRUE(holds(outcome.error, "over 1 prompt\n")) << outcome.error;
     EXPECT_EQ(json_lines(read_bytes(run + "/metrics.jsonl")).back().integer("tokens"), 43);  // both lines' loss
   }
 }
@@ -235,7 +234,7 @@ TEST_F(Data, LinesThatDoNotFitAreNamedAndPassedOver) {
     }
     EXPECT_EQ(unlike_failure(strict, 1, "1 of 2 lines do not fit: " + lines + ":2: "), "");
     EXPECT_EQ(unlike_failure(strict, 1, why), "");
-    EXPECT_TRUE(holds(lenient.out, "1 sequences (0 cut, 1 lines unfit)")) << lenient.out;
+    EXPECT_TRUE(holds(lenient.out, "1 sequence (0 cut, 1 line unfit)")) << lenient.out;
     EXPECT_TRUE(holds(lenient.error, lines + ":2: ") && holds(lenient.error, why)) << lenient.error;
   }
   const Outcome trained =

@@ -126,18 +126,40 @@ TEST_F(Training, OneTrainingADirectory) {
 TEST_F(Training, OutputAndResumeAreEnough) {
   expect_success(eyrie(train_on_data("draft-run", {"--steps", "1"})));
   fs::copy(path("draft-run/checkpoint-000001"), path("draft"));
-  const Arguments run{"train", "--model",      kFledgling, "--data",          "data.jsonl", "--init-draft",
-                      "draft", "--steps",      "3",        "--ttt-steps",     "2",          "--checkpoint-every",
-                      "1",     "--keep",       "3",        "--learning-rate", "0.00123456", "--dump-steps",
-                      "0,1",   "--seed",       "7",        "--held-out",      "data.jsonl", "--prompt-count",
-                      "2",     "--loss-decay", "0.7654321"};
+  const Arguments run{"train",
+                      "--model",
+                      kFledgling,
+                      "--data",
+                      "data.jsonl",
+                      "--init-draft",
+                      "draft",
+                      "--steps",
+                      "3",
+                      "--ttt-steps",
+                      "2",
+                      "--checkpoint-every",
+                      "1",
+                      "--keep",
+                      "3",
+                      "--learning-rate",
+                      "0.00123456",
+                      "--dump-steps",
+                      "0,1",
+                      "--seed",
+                      "7",
+                      "--held-out",
+                      "held-out.jsonl",
+                      "--prompt-count",
+                      "2",
+                      "--loss-decay",
+                      "0.7654321"};
   const Setting here{.threads = 2, .working_directory = directory_.path()};
   expect_success(eyrie(run + Arguments{"--output", "whole"}, here));
   expect_success(eyrie(run + Arguments{"--output", "out"}, here));
   const std::string recorded = read_bytes(path("out/run.toml"));
   for (const std::string& line :
-       Arguments{"data=\"" + data() + "\"", "model=\"" + kFledgling + "\"", "init-draft=\"" + path("draft") + "\"",
-                 "learning-rate=0.00123456", "resume=false"})
+       Arguments{"data = '" + data() + "'", "model = '" + kFledgling + "'", "init-draft = '" + path("draft") + "'",
+                 "learning-rate = 0.00123456", "beta1 = 0.9", "dump-steps = [ 0, 1 ]", "seed = 7"})
     EXPECT_NE(recorded.find(line + "\n"), std::string::npos) << line << " in\n" << recorded;
   fs::remove_all(path("out/checkpoint-000003"));
   fs::remove_all(path("draft"));
@@ -157,8 +179,8 @@ TEST_F(Training, OutputAndResumeAreEnough) {
   expect_success(eyrie(resume));
   EXPECT_EQ(losses_of(path("out")).size(), 5u);
   write_bytes(path("out/run.toml"), "step = 3\n");
-  EXPECT_EQ(unlike_failure(eyrie(resume), 2, path("out/run.toml") + ": there is no key \"step\"; did you mean steps?"),
-            "");
+  EXPECT_EQ(
+      unlike_failure(eyrie(resume), 2, path("out/run.toml") + ":1: there is no key \"step\"; did you mean steps?"), "");
 }
 
 // What strftime_now tells is of the run's beginning, and arguments of the template are recorded as they were given.
@@ -206,23 +228,23 @@ TEST_F(Training, AHeldOutPromptThatIsTooLongIsLeftOut) {
                       "1",          "--checkpoint-every",   "1"};
   const Outcome outcome = eyrie(train_on_data("run", run), kTwoThreads);
   expect_success(outcome);
-  for (const char* said : {"held out   2 sequences (1 cut, 1 left out unsupervised)",
-                           "held_out.jsonl: 1 of 3 are left out of the generated accept length; the first: prompt 2: "
-                           "expected fewer tokens than the 2048 positions of target and draft, found ",
-                           "over 2 prompts"})
+  for (const char* said :
+       {"held out   2 sequences (1 cut, 1 left out unsupervised)",
+        "held_out.jsonl: 1 of 3 prompts are left out of the generated accept length; the first: ",
+        "held_out.jsonl:2: expected fewer tokens than the 2048 positions of target and draft, found ",
+        "over 2 prompts"})
     EXPECT_NE(outcome.error.find(said), std::string::npos) << said << " in\n" << outcome.error;
 
-  const Arguments prompts{"--held-out", data(), "--prompts", path("held_out.jsonl"), "--steps", "1"};
+  const Arguments prompts{"--held-out", held_out(), "--prompts", path("held_out.jsonl"), "--steps", "1"};
   const Outcome of_file = eyrie(train_on_data("prompts", prompts), kTwoThreads);
   expect_success(of_file);
   for (const char* said :
-       {"held_out.jsonl: 1 of 3 are left out",
-        "the first: prompt 2: expected fewer tokens than the 2048 positions of target and draft, found ",
+       {"held_out.jsonl: 1 of 3 prompts are left out",
+        "held_out.jsonl:2: expected fewer tokens than the 2048 positions of target and draft, found ",
         "over 2 prompts"})
     EXPECT_NE(of_file.error.find(said), std::string::npos) << said << " in\n" << of_file.error;
   write_bytes(path("held_out.jsonl"), long_line());
-  EXPECT_EQ(unlike_failure(eyrie(train_on_data("none", prompts)), 1, "held_out.jsonl: prompt 1: expected fewer tokens"),
-            "");
+  EXPECT_EQ(unlike_failure(eyrie(train_on_data("none", prompts)), 1, "held_out.jsonl:1: expected fewer tokens"), "");
   EXPECT_FALSE(fs::exists(path("none"))) << "it is said before the first step";
 }
 
@@ -233,11 +255,11 @@ TEST_F(Training, AHeldOutLineWithoutAnAnswerIsNoPrompt) {
                 first_lines(data(), 1) + R"({"input_ids": [1, 200, 2], "loss_mask": [)" + mask + "]}\n");
     const Outcome outcome = eyrie(train_on_data("run" + bit, {"--held-out", path("held_out.jsonl"), "--steps", "1"}));
     expect_success(outcome);
-    EXPECT_NE(outcome.error.find(
-                  "1 of 2 are left out of the generated accept length; the first: prompt 2: holds no turn to answer"),
+    EXPECT_NE(outcome.error.find("1 of 2 prompts are left out of the generated accept length; the first: " +
+                                 path("held_out.jsonl:2") + ": holds no turn to answer"),
               std::string::npos)
         << outcome.error;
-    EXPECT_NE(outcome.error.find("over 1 prompts"), std::string::npos) << outcome.error;
+    EXPECT_NE(outcome.error.find("over 1 prompt\n"), std::string::npos) << outcome.error;
   }
 }
 

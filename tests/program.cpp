@@ -24,20 +24,23 @@ void redirect(const std::string& path, int flags, int descriptor) {
   close(file);
 }
 
+void set_limit(__rlimit_resource resource, int64_t value) {
+  const rlimit limit{static_cast<rlim_t>(value), static_cast<rlim_t>(value)};
+  setrlimit(resource, &limit);
+}
+
 [[noreturn]] void become_program(const Arguments& arguments, const Setting& setting, const std::string& directory) {
   redirect(directory + "/in", O_RDONLY, STDIN_FILENO);
   const std::string out = setting.standard_output.empty() ? directory + "/out" : setting.standard_output;
   redirect(out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
   redirect(directory + "/error", O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
-  if (setting.file_limit_bytes) {
-    const auto bytes = static_cast<rlim_t>(*setting.file_limit_bytes);
-    const rlimit limit{bytes, bytes};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
+  if (setting.file_limit_bytes) set_limit(RLIMIT_FSIZE, *setting.file_limit_bytes);
+  if (setting.memory_limit_bytes) set_limit(RLIMIT_AS, *setting.memory_limit_bytes);
   if (!setting.working_directory.empty() && chdir(setting.working_directory.c_str()) != 0) _exit(99);
   ::signal(SIGPIPE, SIG_DFL);  // whatever this process was started with
   setenv("OMP_NUM_THREADS", std::to_string(setting.threads).c_str(), 1);
   setenv("OMP_WAIT_POLICY", "PASSIVE", 1);
+  for (const auto& [name, value] : setting.environment) setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> pointers{const_cast<char*>("eyrie")};
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);

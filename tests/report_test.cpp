@@ -41,7 +41,7 @@ class Report : public Training {
  protected:
   Arguments run(const Arguments& more) const {
     return train_on_data("run", Arguments{"--steps", "4", "--checkpoint-every", "2", "--keep", "9", "--held-out",
-                                          data(), "--evaluate-every", "2", "--prompt-count", "2", "--seed", "7"} +
+                                          held_out(), "--evaluate-every", "2", "--prompt-count", "2", "--seed", "7"} +
                                     more);
   }
   std::string page() const { return read_bytes(path("run/report.html")); }

@@ -162,9 +162,30 @@ TEST_F(Serving, InspectSaysWhatFits) {
   EXPECT_NE(probed.out.find("The draft fits the target."), std::string::npos) << probed.out;
   EXPECT_NE(probed.out.find("\n1, 3, 4              off "), std::string::npos) << probed.out;
   EXPECT_NE(probed.out.find("\n0, 2, 3              off "), std::string::npos) << probed.out;
+  EXPECT_NE(probed.out.find("\nno reading is clearly better than the file's own: "), std::string::npos) << probed.out;
+  EXPECT_NE(probed.out.find("(3 prompts, "), std::string::npos) << probed.out;
 
   EXPECT_EQ(unlike_failure(eyrie({"inspect", path("absent")}), 1, path("absent")), "");
   EXPECT_EQ(unlike_failure(eyrie({"inspect", kFledgling, "--against", kFledgling}), 2, "expected a draft"), "");
+}
+
+// The text is the target's own all the same.
+TEST_F(Serving, ADraftThatRunsOutOfPositionsSaysSoOnce) {
+  fs::copy(draft(), path("short"));
+  std::string config = read_bytes(path("short/config.json"));
+  const std::string key = "\"max_position_embeddings\": 2048";
+  ASSERT_NE(config.find(key), std::string::npos) << config;
+  write_bytes(path("short/config.json"),
+              config.replace(config.find(key), key.size(), "\"max_position_embeddings\": 64"));
+  const Arguments long_answers{"generate",      "--model",          kFledgling, "--input", path("prompts.jsonl"),
+                               "--ignore-stop", "--max-new-tokens", "100"};
+  const Outcome plain = eyrie(long_answers), outcome = eyrie(long_answers + Arguments{"--draft", path("short")});
+  EXPECT_EQ(ids_of(json_lines(outcome.out)), ids_of(json_lines(plain.out)));
+  const std::string said = "the draft knows 64 positions: behind them nothing is drafted\n";
+  EXPECT_NE(outcome.error.find(said), std::string::npos) << outcome.error;
+  EXPECT_EQ(outcome.error.find(said), outcome.error.rfind(said)) << outcome.error;
+  const Outcome whole = eyrie(long_answers + Arguments{"--draft", draft()});
+  EXPECT_EQ(whole.error.find("nothing is drafted"), std::string::npos) << whole.error;
 }
 
 TEST_F(Serving, DraftsThatDoNotServe) {
@@ -199,7 +220,7 @@ TEST_F(Serving, BadPrompts) {
   } cases[] = {{"{\"question\": [3]}\n", ":2: expected a string, found [3]"},
                {"{\"quest\": \"a\"}\n", ":2: expected one of \"prompt\""},
                {"{\"input_ids\": []}\n", "holds no turn to answer"},
-               {"{\"input_ids\": [2048]}\n", ":2: expected an integer from 0 to 2047"},
+               {"{\"input_ids\": [2048]}\n", ":2: input_ids: expected an integer from 0 to 2047"},
                {"{\"question\": \"\xff\"}\n", ":2: malformed JSON"},
                {"{\"messages\": [{\"role\": \"robot\", \"content\": \"a\"}]}\n", ":2: message 1: role \"robot\""}};
   const Arguments run = generate({"--input", path("bad.jsonl"), "--output", path("out.jsonl")});

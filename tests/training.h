@@ -15,14 +15,18 @@ inline const Setting kTwoThreads{.threads = 2};
 // A few conversations and the flags of a run that takes a fraction of a second.
 class Training : public ::testing::Test {
  protected:
-  Training() { testing::write_bytes(data(), first_lines(asset("conversations.jsonl"), 12)); }
+  Training() {
+    testing::write_bytes(data(), first_lines(asset("conversations.jsonl"), 12));
+    testing::write_bytes(held_out(), first_lines(asset("conversations.jsonl"), 5));
+  }
   std::string data() const { return directory_.file("data.jsonl"); }
+  std::string held_out() const { return directory_.file("held-out.jsonl"); }
   std::string path(const std::string& name) const { return directory_.file(name); }
   Arguments train(const std::string& output, const Arguments& more, const char* token_budget = "128") const {
-    const Arguments usual{
-        "train",       "--model", kFledgling,           "--output", path(output),      "--token-budget", token_budget,
-        "--ttt-steps", "3",       "--draft-vocabulary", "256",      "--learning-rate", "0.001"};
-    return usual + more;
+    return Arguments{"train",      "--model",         kFledgling, "--output",
+                     path(output), "--ttt-steps",     "3",        "--draft-vocabulary",
+                     "256",        "--learning-rate", "0.001"} +
+           (token_budget ? Arguments{"--token-budget", token_budget} : Arguments{}) + more;
   }
   Arguments train_on_data(const std::string& output, const Arguments& more, const char* token_budget = "128") const {
     return train(output, Arguments{"--data", data()} + more, token_budget);

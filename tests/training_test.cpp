@@ -26,7 +26,7 @@ void copy_checkpoint(const std::string& checkpoint, const std::string& run) {
 
 TEST_F(Training, ResumesBitForBit) {
   const Arguments run{"--steps", "6", "--accumulate", "2", "--checkpoint-every", "2", "--keep", "9"};
-  const Arguments evaluated = run + Arguments{"--held-out", data(), "--evaluate-every", "3", "--prompt-count", "2"};
+  const Arguments evaluated = run + Arguments{"--held-out", held_out(), "--evaluate-every", "3", "--prompt-count", "2"};
   expect_success(eyrie(train_on_data("whole", evaluated), kTwoThreads));
   ASSERT_EQ(checkpoints_in(path("whole")).size(), 4u);  // steps 2, 4, 6, and 3: the best of the evaluation there
   copy_checkpoint(path("whole/checkpoint-000002"), path("broken"));
@@ -121,7 +121,7 @@ TEST_F(Training, FeaturesGiveTheLossesOfTheirConversations) {
     expect_success(eyrie({"capture", "--model", kFledgling, "--input", data(), "--output", features, "--token-budget",
                           "4096", "--dtype", dtype}));
     EXPECT_EQ(names_in(features), std::vector<std::string>{"features-00000.safetensors"});
-    expect_success(eyrie(train("from-" + dtype, {"--features", features, "--epochs", "3"}, "4096")));
+    expect_success(eyrie(train("from-" + dtype, {"--features", features, "--epochs", "3"}, nullptr)));
     const std::vector<double> found = losses_of(path("from-" + dtype));
     ASSERT_EQ(found.size(), expected.size());
     for (size_t i = 0; i < found.size(); ++i)

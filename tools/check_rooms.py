@@ -11,9 +11,9 @@ import sys
 OWNERS = {
     "spdlog/": {"base/log.cpp"},
     "nlohmann/": {"io/json.cpp"},
-    "CLI/": {"app/flags.cpp"},
+    "CLI/": {"app/command_line.h"},
     "cudnn.h": {"cuda/cudnn.cuh"},
-    "png.h": {"app/mask/png.cpp", "app/mask/drawing_test.cpp"},
+    "toml++/": {"app/toml_file.cpp"},
     "pcre2.h": {"text/regex.cpp"},
     "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},
 }

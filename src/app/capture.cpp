@@ -6,6 +6,7 @@
 #include "app/interrupt.h"
 #include "app/output.h"
 #include "app/serving.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "data/conversations.h"
@@ -48,8 +49,8 @@ void run_capture(const CaptureOptions& options) {
   const Conversations data = read_conversations(options.input, reader);
   if (data.sequences.empty())
     throw Error(ErrorKind::input, options.input,
-                fmt::format("nothing is supervised, of {} sequences ({} cut at {} tokens)", data.unsupervised, data.cut,
-                            reader.max_tokens));
+                fmt::format("nothing is supervised, of {} ({} cut at {})", counted(data.unsupervised, "sequence"),
+                            data.cut, counted(reader.max_tokens, "token")));
   FeatureInfo info = reader.info(target.fingerprint, options.tap_ids);
   if (info.tap_ids.empty()) info.tap_ids = default_tap_ids(target.config.layers);
 
@@ -64,9 +65,10 @@ void run_capture(const CaptureOptions& options) {
                   output.path() + "/" + feature_file_name(static_cast<int64_t>(i)));
   }
   output.commit();
-  log_info(fmt::format("{} sequences ({} cut at {} tokens), {} tokens, {} supervised, {} files in {}",
-                       data.sequences.size(), data.cut, reader.max_tokens, data.tokens, data.supervised_tokens,
-                       batches.size(), options.output));
+  log_info(fmt::format("{} ({} cut at {}), {}, {} supervised, {} in {}",
+                       counted(std::ssize(data.sequences), "sequence"), data.cut, counted(reader.max_tokens, "token"),
+                       counted(data.tokens, "token"), data.supervised_tokens, counted(std::ssize(batches), "file"),
+                       options.output));
 }
 
 }  // namespace eyrie

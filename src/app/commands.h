@@ -2,6 +2,7 @@
 // work is done and throws Error otherwise; main() maps that to an exit code.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,8 @@ struct DataCommand {
 void run_data(const DataCommand&);
 
 struct GenerateCommand {
-  std::string model, draft, prompt, input, output;
+  std::string model, draft, input, output;
+  std::optional<std::string> prompt;
   ChatOptions chat;
   bool raw = false;              // no chat template
   std::vector<int64_t> tap_ids;  // of the draft, instead of what its config says
@@ -62,6 +64,7 @@ void run_bench(const BenchOptions&);
 
 struct TrainCommand {
   TrainOptions train;
+  std::string config;         // a TOML file of flags; empty: none
   std::string prompts;        // prompts whose generated accept length is measured; empty: the held-out conversations'
   int64_t prompt_count = 32;  // of them
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "app/commands.h"
@@ -33,9 +34,13 @@ std::string marked_text(const Tokenizer& tokenizer, const TokenSequence& sequenc
   return text;
 }
 
+bool wants_color() {
+  const char *refused = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) == 1 && !(refused && *refused) && !(terminal && std::string_view(terminal) == "dumb");
+}
+
 void show(const DataCommand& command, const ConversationReader& reader, const Conversations& data) {
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  const Marks marks = terminal ? Marks{"\033[32m", "\033[0m"} : Marks{"«", "»"};
+  const Marks marks = wants_color() ? Marks{"\033[32m", "\033[0m"} : Marks{"«", "»"};
   const size_t count = std::min(data.sequences.size(), static_cast<size_t>(command.show));
   for (size_t i = 0; i < count; ++i) {
     const TokenSequence& one = data.sequences[i];
@@ -72,7 +77,7 @@ Figures measure(const DataCommand& command, const ConversationReader& reader, co
     for (const int32_t id : one.input_ids) vocabulary = std::max<int64_t>(vocabulary, id + 1);
   const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, vocabulary);
   figures.draft_vocabulary =
-      command.draft_vocabulary ? command.draft_vocabulary : std::min(vocabulary, kUsualDraftVocabulary);
+      std::min(vocabulary, command.draft_vocabulary ? command.draft_vocabulary : kUsualDraftVocabulary);
   figures.oov_share = out_of_vocabulary_share(counts, draft_vocabulary_ids(counts, figures.draft_vocabulary));
   if (!reader.tokenizer) return figures;
   const std::vector<int32_t> plain = reader.tokenizer->encode("a", false), full = reader.tokenizer->encode("a", true);

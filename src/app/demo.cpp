@@ -174,6 +174,7 @@ void run_demo(const DemoCommand& command) {
   write_demo_config(demo, load_target(command.target));
   train_draft(demo);
   const ServedModels models = load_served_models(command.target, demo.path("draft"), {});
+  log_template(models.reader);
   const auto prompts = read_prompts(command.target + "/held_out.jsonl", models.reader);
   const SpeculationReport result = compare(demo, models, prompts);
   fill_generated(demo, result, prompts, *models.reader.tokenizer);

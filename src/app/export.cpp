@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "io/atomic_dir.h"
@@ -26,8 +27,8 @@ void run_export(const ExportCommand& command) {
     for (const std::string& problem : problems) log_warning(problem);
     if (!problems.empty())
       throw Error(ErrorKind::input, command.output,
-                  fmt::format("not written: {} would not read it as it is meant ({} problems)", command.reader,
-                              problems.size()));
+                  fmt::format("not written: {} would not read it as it is meant ({})", command.reader,
+                              counted(std::ssize(problems), "problem")));
   }
   output.commit();
   log_info(fmt::format("draft written to {}", command.output));

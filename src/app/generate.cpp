@@ -10,6 +10,7 @@
 #include "app/interrupt.h"
 #include "app/output.h"
 #include "app/serving.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "io/atomic_dir.h"
@@ -33,7 +34,7 @@ GenerateOptions options_for(const GenerateCommand& command, const ServedModels& 
 
 std::string describe(const GenerateResult& result) {
   const double seconds = result.seconds.after_prefill();
-  std::string text = fmt::format("{} tokens", result.ids.size());
+  std::string text = counted(std::ssize(result.ids), "token");
   if (seconds > 0) text += fmt::format(", {:.1f} tokens/s", static_cast<double>(result.ids.size() - 1) / seconds);
   if (result.accepted.steps_by_tokens.size() > 2)
     text += fmt::format(", accept length {:.2f}", result.accepted.accept_length());
@@ -72,9 +73,9 @@ Json line_of(Generator& generator, const Prompt& prompt, const GenerateOptions& 
   if (!prompt.id.empty()) line.set("id", prompt.id);
   if (!prompt.error.empty()) return line.set("error", prompt.error);
   try {
-    set_answer(line, generator.generate(prompt.ids, options));
+    at_place(prompt.place, [&] { set_answer(line, generator.generate(prompt.ids, options)); });
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::input) throw;
+    if (error.kind() != ErrorKind::file) throw;
     line.set("error", error.what());
   }
   return line;
@@ -99,15 +100,22 @@ void answer_file(Generator& generator, const ServedModels& models, const Generat
   }
   if (!command.output.empty()) write_file_atomically(command.output, lines);
   if (failed > 0)
-    throw Error(
-        ErrorKind::input, command.input,
-        fmt::format("{} of {} prompts could not be answered: their lines hold \"error\"", failed, prompts.size()));
+    throw Error(ErrorKind::input, command.input,
+                fmt::format("{} of {} could not be answered: their lines hold \"error\"", failed,
+                            counted(std::ssize(prompts), "prompt")));
+}
+
+void expect_ids(const char* flag, const std::vector<int32_t>& ids, int64_t vocabulary) {
+  for (const int32_t id : ids)
+    if (id >= vocabulary)
+      throw Error(ErrorKind::usage, flag, fmt::format("expected ids below {}, found {}", vocabulary, id));
 }
 
 }  // namespace
 
 void run_generate(const GenerateCommand& command) {
-  if (command.prompt.empty() == command.input.empty())
+  if (command.prompt && command.prompt->empty()) throw Error(ErrorKind::usage, "prompt", "expected text, found \"\"");
+  if (command.prompt.has_value() != command.input.empty())
     throw Error(ErrorKind::usage, "generate", "expected one of --prompt and --input");
   if (!command.output.empty() && command.input.empty())
     throw Error(ErrorKind::usage, "generate", "--output takes the lines of --input; an answer to --prompt is printed");
@@ -118,11 +126,13 @@ void run_generate(const GenerateCommand& command) {
   stop_requested();
   ServedModels models = load_served_models(command.model, command.draft, command.chat, command.tap_ids);
   models.reader.raw_prompts = command.raw;
+  if (!command.raw) log_template(models.reader);
+  expect_ids("stop-id", command.stop_ids, models.target.config.vocabulary);
   Exec exec;
   Generator generator(exec, models.target, models.draft ? &*models.draft : nullptr);
   const GenerateOptions options = options_for(command, models);
   if (command.input.empty())
-    answer_one(generator, models, make_prompt(models.reader, command.prompt), options);
+    answer_one(generator, models, make_prompt(models.reader, *command.prompt), options);
   else
     answer_file(generator, models, command, options);
 }

@@ -35,6 +35,7 @@ void inspect_against(const InspectCommand& command, Draft draft) {
   print_fit(found);
   if (!found.mismatches.empty()) throw Error(ErrorKind::input, command.directory, "does not fit the target");
   if (command.prompts.empty()) return;
+  log_template(models.reader);
   draft = load_draft(command.directory, heads_of(models.target));
   resolve_tap_ids(draft.config, models.target.config);
   std::vector<std::vector<int32_t>> prompts;

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -8,11 +9,12 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <new>
 #include <string>
 
 #include "app/flags.h"
-#include "app/usage.h"
 #include "base/error.h"
+#include "base/nearest_word.h"
 
 namespace eyrie {
 namespace {
@@ -59,6 +61,13 @@ void finish_output() {
   throw Error(ErrorKind::file, "standard output", errno ? std::strerror(errno) : "not everything could be written");
 }
 
+// The most that this process had at a time.
+std::string memory_in_use() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return fmt::format("{:.1f} GiB", static_cast<double>(usage.ru_maxrss) * 1024 / 0x1p30);
+}
+
 int run(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error of write(), which says which file
   try {
@@ -69,7 +78,11 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "eyrie: %s\n", error.what());
     return exit_code(error.kind());
   } catch (const std::filesystem::filesystem_error& error) {
-    std::fprintf(stderr, "eyrie: %s: %s\n", error.path1().c_str(), error.code().message().c_str());
+    std::fprintf(stderr, "eyrie: %s: %s\n", shown_text(error.path1().native()).c_str(), error.code().message().c_str());
+    return 1;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "eyrie: %s: out of memory: the system gave no more than %s\n", argv[1],
+                 memory_in_use().c_str());
     return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "eyrie: internal error: %s\n", error.what());

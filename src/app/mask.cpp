@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include "app/commands.h"
 #include "app/mask/device.h"
@@ -27,19 +26,21 @@ BlockTile parse_tile(const std::string& text) {
   refuse(fmt::format("--tile: expected ROWSxKEYS such as 256x128, found \"{}\"", text));
 }
 
-using Encode = std::string (*)(const Drawing&);
-Encode encoder_for(const std::string& path) {
-  if (path.ends_with(".svg")) return to_svg;
-  if (path.ends_with(".png")) return to_png;
-  refuse(fmt::format("--out: expected a name that ends in .svg or .png, found \"{}\"", path));
+// Each row of documents has its start in memory, 4 bytes.
+int64_t document_rows(const MaskCommand& command) {
+  constexpr int64_t kMost = int64_t{1} << 28;
+  int64_t rows = 0;
+  for (const int64_t length : command.documents) {
+    if (length > kMost - rows) refuse(fmt::format("--documents: expected at most {} rows in all, found more", kMost));
+    rows += length;
+  }
+  return rows;
 }
-
-int64_t sum(const std::vector<int64_t>& values) { return std::accumulate(values.begin(), values.end(), int64_t{0}); }
 
 int64_t row_count(const MaskCommand& command) {
   if (!command.lengths.empty() && !command.documents.empty()) refuse("expected one of --lengths and --documents");
   const auto longest = std::max_element(command.lengths.begin(), command.lengths.end());
-  const int64_t least = command.lengths.empty() ? sum(command.documents) : *longest;
+  const int64_t least = command.lengths.empty() ? document_rows(command) : *longest;
   if (command.q == 0 && least == 0) refuse("expected rows from --q, --lengths or --documents, found none");
   if (command.q != 0 && command.q < least)
     refuse(fmt::format("--q: expected at least the {} rows that the lengths take, found {}", least, command.q));
@@ -49,24 +50,20 @@ int64_t row_count(const MaskCommand& command) {
 // One batch entry per length; else one of all rows, or of documents end to end with padding behind them.
 struct Masks {
   std::vector<int32_t> starts;
-  std::vector<BlockMaskRows> rows;
-  std::vector<std::string> labels;
+  std::vector<MaskPanel> panels;
 };
 
 Masks masks_of(const MaskCommand& command) {
   const int64_t count = row_count(command);
   Masks masks;
-  for (const int64_t length : command.lengths) {
-    masks.rows.push_back(dense_rows(count, command.rounds, length));
-    masks.labels.push_back(fmt::format("length {}", grouped(length)));
-  }
-  if (!masks.rows.empty()) return masks;
-  masks.rows.push_back(dense_rows(count, command.rounds));
-  masks.labels.emplace_back();
+  for (const int64_t length : command.lengths)
+    masks.panels.push_back({fmt::format("length {}", grouped(length)), dense_rows(count, command.rounds, length)});
+  if (!masks.panels.empty()) return masks;
+  MaskPanel& all = masks.panels.emplace_back("", dense_rows(count, command.rounds));
   if (command.documents.empty()) return masks;
   masks.starts = document_starts(command.documents);
-  masks.rows[0].start = masks.starts.data();
-  masks.rows[0].valid_rows = sum(command.documents);
+  all.rows.start = masks.starts.data();
+  all.rows.valid_rows = std::ssize(masks.starts);
   return masks;
 }
 
@@ -79,42 +76,66 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.{}f} {}", bytes, unit ? 2 : 0, kUnits[unit]);
 }
 
-void print_sizes(const Masks& masks, const std::vector<OwnedBlockMask>& made, const TileCounts& counts) {
-  double listed = 0, padded = 0, dense = 0;
-  for (size_t i = 0; i < made.size(); ++i) {
-    listed += static_cast<double>(made[i].memory.tensor().bytes());
-    padded += static_cast<double>(padded_bytes(made[i].sizes));
-    dense += static_cast<double>(masks.rows[i].rows) * static_cast<double>(masks.rows[i].keys());
+// What the lists of all panels come to: counted, not made.
+struct Totals {
+  TileCounts tiles;
+  int64_t listed_bytes = 0;
+  double padded_bytes = 0, dense_bytes = 0;
+};
+
+Totals count(const Masks& masks, BlockTile tile) {
+  Totals all;
+  for (const MaskPanel& panel : masks.panels) {
+    const BlockMaskSizes sizes = count_tiles(panel.rows, tile);
+    all.tiles.full += sizes.full, all.tiles.partial += sizes.partial;
+    all.tiles.all += sizes.row_tiles * sizes.key_tiles;
+    all.listed_bytes += sizes.elements() * size_bytes(DType::i32);
+    all.padded_bytes += static_cast<double>(padded_bytes(sizes));
+    all.dense_bytes += static_cast<double>(panel.rows.rows) * static_cast<double>(panel.rows.keys());
   }
-  print_line("FULL", grouped(counts.full));
-  print_line("PARTIAL", grouped(counts.partial));
-  print_line("absent",
-             fmt::format("{}, {:.1f} % of all tiles skipped", grouped(counts.absent()), counts.skipped_percent()));
-  print_line("CSR", bytes_text(listed) + ", both directions");
-  print_line("padded", bytes_text(padded) + ", the eight tensors");
-  print_line("dense mask", bytes_text(dense) + ", a byte a pair (never built)");
+  return all;
 }
 
-void print_times(const Masks& masks, const std::vector<OwnedBlockMask>& made, BlockTile tile) {
+void print_sizes(const Totals& all) {
+  print_line("FULL", grouped(all.tiles.full));
+  print_line("PARTIAL", grouped(all.tiles.partial));
+  print_line("absent", fmt::format("{}, {:.1f} % of all tiles skipped", grouped(all.tiles.absent()),
+                                   all.tiles.skipped_percent()));
+  print_line("CSR", bytes_text(static_cast<double>(all.listed_bytes)) + ", both directions");
+  print_line("padded", bytes_text(all.padded_bytes) + ", the eight tensors");
+  print_line("dense mask", bytes_text(all.dense_bytes) + ", a byte a pair (never built)");
+}
+
+// The one part that needs the lists.
+void print_times(const Masks& masks, BlockTile tile, int64_t listed_bytes) {
+  constexpr int64_t kMostBytes = int64_t{1} << 28;
+  if (listed_bytes > kMostBytes)
+    return print_line("built in", fmt::format("not tried: the lists take more than {}", bytes_text(kMostBytes)));
+  std::vector<OwnedBlockMask> made;
+  for (const MaskPanel& panel : masks.panels) made.push_back(make_block_mask(panel.rows, tile));
   const double ms = testing::median_ms(
       [&] {
-        for (size_t i = 0; i < made.size(); ++i) build_block_mask(masks.rows[i], made[i].mask);
+        for (size_t i = 0; i < made.size(); ++i) build_block_mask(masks.panels[i].rows, made[i].mask);
       },
       0.05);
   print_line("built in", fmt::format("{:.3f} ms on one CPU core", ms));
-  if (const std::string device = mask_device(); !device.empty())
-    print_line("", fmt::format("{:.3f} ms on {}", build_on_device_ms(masks.rows, tile), device));
+  const std::string device = mask_device();
+  if (device.empty()) return;
+  std::vector<BlockMaskRows> rows;
+  for (const MaskPanel& panel : masks.panels) rows.push_back(panel.rows);
+  print_line("", fmt::format("{:.3f} ms on {}", build_on_device_ms(rows, tile), device));
 }
 
-std::string title_of(const BlockMaskRows& rows, const BlockMask& mask) {
-  return fmt::format("{} x {} pairs in tiles of {}x{}: {} x {}", grouped(rows.rows), grouped(rows.keys()),
-                     mask.tile.rows, mask.tile.keys, grouped(mask.row_tiles), grouped(mask.key_tiles));
+std::string title_of(const BlockMaskRows& rows, BlockTile tile) {
+  const auto tiles = [](int64_t count, int64_t size) { return grouped((count + size - 1) / size); };
+  return fmt::format("{} x {} pairs in tiles of {}x{}: {} x {}", grouped(rows.rows), grouped(rows.keys()), tile.rows,
+                     tile.keys, tiles(rows.rows, tile.rows), tiles(rows.keys(), tile.keys));
 }
 
 // What the door of the room refuses is the command line's fault here.
-OwnedBlockMask make(const BlockMaskRows& rows, BlockTile tile) {
+Totals checked_count(const Masks& masks, BlockTile tile) {
   try {
-    return make_block_mask(rows, tile);
+    return count(masks, tile);
   } catch (const Error& error) {
     refuse(error.what());
   }
@@ -124,22 +145,15 @@ OwnedBlockMask make(const BlockMaskRows& rows, BlockTile tile) {
 
 void run_mask(const MaskCommand& command) {
   const BlockTile tile = parse_tile(command.tile);
-  const Encode encode = encoder_for(command.output);
+  if (!command.output.ends_with(".svg"))
+    refuse(fmt::format("--out: expected a name that ends in .svg, found \"{}\"", command.output));
   const Masks masks = masks_of(command);
-  std::vector<OwnedBlockMask> made;
-  std::vector<MaskPanel> panels;
-  TileCounts counts;
-  for (size_t i = 0; i < masks.rows.size(); ++i) {
-    made.push_back(make(masks.rows[i], tile));
-    const BlockMaskSizes& sizes = made[i].sizes;
-    panels.push_back({masks.labels[i], made[i].mask});
-    counts.full += sizes.full, counts.partial += sizes.partial, counts.all += sizes.row_tiles * sizes.key_tiles;
-  }
-  const std::string title = title_of(masks.rows[0], made[0].mask);
-  write_file_atomically(command.output, encode(draw_block_masks(title, masks.rows[0], panels, counts)));
+  const Totals all = checked_count(masks, tile);
+  const std::string title = title_of(masks.panels[0].rows, tile);
+  write_file_atomically(command.output, to_svg(draw_block_masks(title, masks.panels, tile, all.tiles)));
   fmt::print("{}\n", title);
-  print_sizes(masks, made, counts);
-  print_times(masks, made, tile);
+  print_sizes(all);
+  print_times(masks, tile, all.listed_bytes);
   print_line("drawn to", command.output);
 }
 

@@ -30,6 +30,11 @@ bool same_file(const fs::path& one, const fs::path& other) {
   return fs::equivalent(one, other, absent);
 }
 
+bool holds_working_directory(const fs::path& directory) {
+  for (fs::path at = fs::current_path();; at = at.parent_path())
+    if (same_file(directory, at) || at == at.parent_path()) return same_file(directory, at);
+}
+
 // What models, drafts and dumps are read from, whatever its name.
 bool may_be_read(const fs::path& file) {
   const fs::path extension = file.extension();
@@ -41,6 +46,9 @@ bool may_be_read(const fs::path& file) {
 void expect_replaceable(const std::string& directory, const std::vector<std::string_view>& own_names) {
   if (!fs::exists(directory)) return;
   if (!fs::is_directory(directory)) throw Error(ErrorKind::usage, directory, "is there already, and not a directory");
+  if (holds_working_directory(directory))
+    throw Error(ErrorKind::usage, directory,
+                "is or holds the working directory, which cannot be replaced: name another");
   for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename();
     const auto is_name = [&](std::string_view own) { return matches(name, own); };

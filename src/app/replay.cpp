@@ -26,6 +26,12 @@ void print_depths(const ReplayRun& run) {
   }
 }
 
+void print_recorded(const Replay& result) {
+  if (!result.recorded_loss) return fmt::print("\nno loss is recorded to compare with\n");
+  const std::string& why = result.why_not_compared;
+  fmt::print("\nrecorded loss {:.6g}{}\n", *result.recorded_loss, why.empty() ? "" : ", not compared: " + why);
+}
+
 void print_differences(const std::vector<ReplayRun>& runs) {
   for (size_t i = 1; i < runs.size(); ++i) {
     fmt::print("\n{} against {}: relative difference of each gradient\n", runs[i].attention, runs[0].attention);
@@ -55,7 +61,9 @@ void run_replay(const ReplayCommand& command) {
     fmt::print("on cuda: the attention alone; q, k, v, o and their gradients in bf16, for dense in f32\n");
   print_depths(result.runs[0]);
   print_differences(result.runs);
+  print_recorded(result);
   write_replay(command.output, result);
+  expect_recorded_loss(options, result);
 }
 
 }  // namespace eyrie

@@ -33,7 +33,6 @@ ServedModels load_served_models(const std::string& model_directory, const std::s
   ServedModels models{load_target(model_directory), std::nullopt, ConversationReader::of_model(model_directory, chat)};
   models.reader.vocabulary = models.target.config.vocabulary;
   models.target.config.stop_ids = models.reader.stop_ids;
-  log_template(models.reader);
   if (!draft_directory.empty()) models.draft = load_served_draft(draft_directory, models.target, tap_ids);
   return models;
 }

@@ -15,7 +15,7 @@ struct ServedModels {
   std::optional<Draft> draft;
   ConversationReader reader;
 };
-// `draft_directory` may be empty. `tap_ids`, when given, replace the draft's own. Logs which rules applied.
+// `draft_directory` may be empty. `tap_ids`, when given, replace the draft's own. Logs which taps are read.
 ServedModels load_served_models(const std::string& model_directory, const std::string& draft_directory,
                                 const ChatOptions& chat, const std::vector<int64_t>& tap_ids = {});
 

@@ -11,6 +11,7 @@
 #include "app/report/report.h"
 #include "app/serving.h"
 #include "app/training.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/threads.h"
@@ -34,19 +35,19 @@ std::vector<Prompt> generation_prompts(const TrainCommand& command, const TrainI
   std::vector<Prompt> read = named ? read_prompts(path, *inputs.reader) : read_all_prompts(path, *inputs.reader);
   std::vector<Prompt> prompts;
   std::string first;
-  for (size_t i = 0; i < read.size(); ++i) {
-    const auto tokens = static_cast<int64_t>(read[i].ids.size());
-    if (read[i].error.empty() && tokens >= positions)
-      read[i].error =
-          fmt::format("expected fewer tokens than the {} positions of target and draft, found {}", positions, tokens);
-    if (!read[i].error.empty() && first.empty()) first = fmt::format("prompt {}: {}", i + 1, read[i].error);
-    if (read[i].error.empty()) prompts.push_back(std::move(read[i]));
+  for (Prompt& prompt : read) {
+    const auto tokens = static_cast<int64_t>(prompt.ids.size());
+    if (prompt.error.empty() && tokens >= positions)
+      prompt.error = fmt::format("{}: expected fewer tokens than the {} positions of target and draft, found {}",
+                                 prompt.place, positions, tokens);
+    if (first.empty()) first = prompt.error;
+    if (prompt.error.empty()) prompts.push_back(std::move(prompt));
   }
-  if (named && prompts.empty()) throw Error(ErrorKind::input, path, first);
+  if (named && prompts.empty()) throw Error(ErrorKind::input, "", first);
   if (prompts.size() < read.size())
-    log_info(fmt::format("{}: {} of {} are left out of the generated accept length; the first: {}", path,
+    log_info(fmt::format("{}: {} of {} prompts are left out of the generated accept length; the first: {}", path,
                          read.size() - prompts.size(), read.size(), first));
-  prompts.resize(std::min(prompts.size(), static_cast<size_t>(std::max<int64_t>(command.prompt_count, 0))));
+  prompts.resize(std::min(prompts.size(), static_cast<size_t>(command.prompt_count)));
   return prompts;
 }
 
@@ -115,14 +116,14 @@ void run_train(const TrainCommand& command) {
     };
   const TrainResult result = train(exec, command.train, *inputs, hooks);
   bar.end();
-  log_info(fmt::format("{} steps ({} skipped), {} tokens in {}; last checkpoint {}", result.steps, result.skipped,
-                       result.tokens, format_duration(result.seconds), result.checkpoint));
+  log_info(fmt::format("{} ({} skipped), {} in {}; last checkpoint {}", counted(result.steps, "step"), result.skipped,
+                       counted(result.tokens, "token"), format_duration(result.seconds), result.checkpoint));
   if (result.best_step > 0)
     log_info(fmt::format("walked accept length {:.3f} (chain {}), best at step {}", result.best_accept_length,
                          std::min(command.train.chain, command.train.ttt_steps), result.best_step));
   if (result.generated_accept_length)
-    log_info(
-        fmt::format("generated accept length {:.3f} over {} prompts", *result.generated_accept_length, prompts.size()));
+    log_info(fmt::format("generated accept length {:.3f} over {}", *result.generated_accept_length,
+                         counted(std::ssize(prompts), "prompt")));
   write_report(options.output, page);
 }
 

@@ -1,18 +1,10 @@
-// app/usage.h: what the command line says to people: help that fits 80 columns, and the word they may have meant.
+// app/usage.h: what the command line says to people: help that fits 80 columns.
 #pragma once
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace eyrie {
-
-// The known word that the fewest changed, left out or added letters turn `word` into; empty where none is near enough
-// to be meant (a third of its letters; swapped neighbours count as one).
-std::string nearest_word(std::string_view word, const std::vector<std::string>& known);
-
-// "; did you mean X?", or empty.
-std::string suggestion(std::string_view word, const std::vector<std::string>& known);
 
 // One entry of a help text: the name, and the description from column `indent` on in lines of at most `width`
 // characters. A name that is too long for its column has the first line alone.

@@ -35,6 +35,7 @@ void count(const Geometry& geometry, int32_t lines, BlockMaskSizes& sizes) {
     const Line line(geometry, i);
     sizes.full += line.full.size();
     for_each_partial(line, [&](int32_t) { ++sizes.partial; });
+    block_mask::expect_listable(sizes);  // at once: there may be a billion lines
   }
 }
 
@@ -58,7 +59,6 @@ void fill(const Geometry& geometry, const BlockMask& mask) {
 BlockMaskSizes exact_sizes(const Geometry& geometry) {
   BlockMaskSizes sizes{.row_tiles = geometry.row_tiles, .key_tiles = geometry.key_tiles};
   count<RowLine>(geometry, geometry.row_tiles, sizes);
-  block_mask::expect_listable(sizes);
   return sizes;
 }
 

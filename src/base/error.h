@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/shown_text.h"
+
 namespace eyrie {
 
 enum class ErrorKind {
@@ -20,7 +22,9 @@ enum class ErrorKind {
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, std::string place, const std::string& message)
-      : std::runtime_error(place.empty() ? message : place + ": " + message), kind_(kind), place_(std::move(place)) {}
+      : std::runtime_error(shown_text(place.empty() ? message : place + ": " + message)),
+        kind_(kind),
+        place_(std::move(place)) {}
   ErrorKind kind() const { return kind_; }
   const std::string& place() const { return place_; }
 
@@ -28,5 +32,18 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
   std::string place_;
 };
+
+// Runs `work`; an error of a value or a file that does not say where gets `place` in front.
+template <typename Work>
+decltype(auto) at_place(const std::string& place, const Work& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    const bool of_place = error.kind() == ErrorKind::input || error.kind() == ErrorKind::file;
+    if (!of_place || what.starts_with(shown_text(place))) throw;
+    throw Error(ErrorKind::file, place, what);
+  }
+}
 
 }  // namespace eyrie

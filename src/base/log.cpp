@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "base/shown_text.h"
+
 namespace eyrie {
 namespace {
 
@@ -21,14 +23,14 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void log_info(std::string_view line) { logger().info("{}", line); }
+void log_info(std::string_view line) { logger().info("{}", shown_text(line, true)); }
 void log_info_once(std::string_view line) {
   static std::mutex mutex;
   static std::set<std::string, std::less<>> said;
   const std::lock_guard lock(mutex);
   if (said.emplace(line).second) log_info(line);
 }
-void log_warning(std::string_view line) { logger().warn("warning: {}", line); }
+void log_warning(std::string_view line) { logger().warn("warning: {}", shown_text(line, true)); }
 void set_log_quiet(bool quiet) { logger().set_level(quiet ? spdlog::level::warn : spdlog::level::info); }
 
 }  // namespace eyrie

@@ -17,7 +17,7 @@ namespace {
 TokenSequence read_tokens(const Json& line) {
   TokenSequence sequence;
   for (const Json& id : line.array("input_ids"))
-    sequence.input_ids.push_back(static_cast<int32_t>(id.as_integer(0, INT32_MAX)));
+    at_place("input_ids", [&] { sequence.input_ids.push_back(static_cast<int32_t>(id.as_integer(0, INT32_MAX))); });
   for (const Json& bit : line.array("loss_mask")) sequence.loss_mask.push_back(mask_bit(bit));
   if (sequence.input_ids.empty()) throw Error(ErrorKind::file, "input_ids", "the sequence is empty");
   if (sequence.input_ids.size() != sequence.loss_mask.size())
@@ -113,7 +113,7 @@ const ChatTokenizer& ConversationReader::expect_chat() const {
 
 Conversations survey_conversations(const std::string& path, const ConversationReader& reader) {
   Conversations out;
-  out.lines = for_each_fit_line(path, [&](const Json& line) {
+  out.lines = for_each_fit_line(path, [&](const Json& line, int64_t) {
     ChatCounts counts = out.chat;  // of a line that turns out unfit nothing is counted
     std::vector<TokenSequence> sequences = read_sequences(line, reader, counts);
     for (const TokenSequence& sequence : sequences) check_ids(sequence, reader.vocabulary);

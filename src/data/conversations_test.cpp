@@ -205,8 +205,8 @@ TEST(Prompts, LinesThatAreNoPromptHaveTheirError) {
   EXPECT_EQ(all[0].error, "");
   EXPECT_EQ(all[1].id, "far");
   EXPECT_EQ(all[1].error.find(lines.path + ":2: "), 0u);
-  EXPECT_EQ(all[2].error, "holds no turn to answer");
-  EXPECT_EQ(all[3].error, "holds no turn to answer");
+  EXPECT_EQ(all[2].error, lines.path + ":3: holds no turn to answer");
+  EXPECT_EQ(all[3].error, lines.path + ":4: holds no turn to answer");
   EXPECT_NE(all[4].error.find(":5: expected one of \"prompt\", \"question\""), std::string::npos);
   EXPECT_THROW(read_prompts(lines.path, with), Error);
   with.bad_lines = 0.4;

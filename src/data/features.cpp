@@ -17,19 +17,10 @@ namespace {
 
 constexpr const char* kFormatVersion = "1";
 
-// Errors of `check` get the file's path.
-void with_path(const SafetensorsFile& file, const auto& check) {
-  try {
-    check();
-  } catch (const Error& error) {
-    throw Error(ErrorKind::file, file.path(), error.what());
-  }
-}
-
 const ConstTensor& checked(const SafetensorsFile& file, const char* name, const Shape& shape,
                            std::initializer_list<DType> dtypes) {
   const ConstTensor& tensor = file.at(name);
-  with_path(file, [&] {
+  at_place(file.path(), [&] {
     expect_dtype(name, tensor, dtypes);
     expect_shape(name, tensor, shape);
   });
@@ -55,6 +46,15 @@ std::vector<int32_t> read_ids(const SafetensorsFile& file) {
   return ids;
 }
 
+std::vector<uint8_t> read_loss_mask(const SafetensorsFile& file, int64_t tokens) {
+  const ConstTensor& tensor = checked(file, "loss_mask", {tokens}, {DType::u8, DType::boolean});
+  const auto* bytes = static_cast<const uint8_t*>(tensor.data);
+  for (int64_t t = 0; t < tokens; ++t)
+    if (bytes[t] > 1)
+      throw Error(ErrorKind::file, file.path(), fmt::format("loss_mask[{}]: expected 0 or 1, found {}", t, bytes[t]));
+  return std::vector<uint8_t>(bytes, bytes + tensor.bytes());
+}
+
 FeatureInfo read_info(const SafetensorsFile& file) {
   FeatureInfo info;
   const auto value = [&](const char* key) {
@@ -70,8 +70,11 @@ FeatureInfo read_info(const SafetensorsFile& file) {
   info.template_hash = value("template_hash");
   info.template_date = value("template_date");
   if (const std::string ids = value("tap_ids"); !ids.empty()) {
-    const Json array = Json::parse(ids, file.path());
-    for (const Json& id : array.as_array()) info.tap_ids.push_back(id.as_integer(0));
+    const std::string place = file.path() + ": tap_ids";
+    at_place(place, [&] {
+      const Json array = Json::parse(ids, place);
+      for (const Json& id : array.as_array()) info.tap_ids.push_back(id.as_integer(0));
+    });
   }
   return info;
 }
@@ -79,7 +82,7 @@ FeatureInfo read_info(const SafetensorsFile& file) {
 std::vector<int32_t> read_cu_seqlens(const SafetensorsFile& file, int64_t tokens) {
   const ConstTensor& tensor = checked(file, "cu_seqlens", {-1}, {DType::i32});
   const std::vector<int32_t> offsets(tensor.as<int32_t>(), tensor.as<int32_t>() + tensor.dim(0));
-  with_path(file, [&] { expect_packed(offsets, tokens); });
+  at_place(file.path(), [&] { expect_packed(offsets, tokens); });
   return offsets;
 }
 
@@ -91,9 +94,7 @@ FeatureBatch read_features(const std::string& path) {
   const int64_t tokens = batch.tokens.tokens();
   batch.taps = read_states(batch.file, "aux_hidden_states", tokens);
   batch.last_hidden = read_states(batch.file, "last_hidden_states", tokens);
-  const auto* mask = checked(batch.file, "loss_mask", {tokens}, {DType::u8, DType::boolean}).data;
-  const auto* mask_bytes = static_cast<const uint8_t*>(mask);
-  batch.tokens.loss_mask.assign(mask_bytes, mask_bytes + tokens);
+  batch.tokens.loss_mask = read_loss_mask(batch.file, tokens);
   batch.tokens.cu_seqlens = read_cu_seqlens(batch.file, tokens);
   batch.info = read_info(batch.file);
   return batch;

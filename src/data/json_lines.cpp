@@ -77,6 +77,8 @@ void visit_line(const std::string& place, int64_t line, const std::string& text,
     if (error.kind() != ErrorKind::input && error.kind() != ErrorKind::file) throw;
     throw Error(ErrorKind::file, place_of_line(place, line),
                 what.starts_with(place + ": ") ? what.substr(place.size() + 2) : what);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::device, place_of_line(place, line), fmt::format("out of memory at {} bytes", text.size()));
   }
 }
 
@@ -110,14 +112,14 @@ void UnfitLines::expect_few(const std::string& path, double share) const {
   log_warning(fmt::format("{}: {}: passed over", path, named));
 }
 
-UnfitLines for_each_fit_line(const std::string& path, const std::function<void(const Json&)>& visit,
+UnfitLines for_each_fit_line(const std::string& path, const std::function<void(const Json&, int64_t line)>& visit,
                              const std::function<void(const std::string& why)>& unfit) {
   std::ifstream file = opened(path);
   UnfitLines found;
   for_each_line(file, path, [&](int64_t line, const std::string& text) {
     if (found.lines++ == 0) expect_json_line(text, path);
     try {
-      visit_line(path, line, text, visit);
+      visit_line(path, line, text, [&](const Json& json) { visit(json, line); });
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::file) throw;
       ++found.unfit;

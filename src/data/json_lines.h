@@ -28,7 +28,7 @@ struct UnfitLines {
 };
 
 // As for_each_json_line, but a line that does not fit is passed over. `unfit(line, why)` hears of each.
-UnfitLines for_each_fit_line(const std::string& path, const std::function<void(const Json&)>& visit,
+UnfitLines for_each_fit_line(const std::string& path, const std::function<void(const Json&, int64_t line)>& visit,
                              const std::function<void(const std::string& why)>& unfit = {});
 
 }  // namespace eyrie

@@ -48,12 +48,12 @@ Prompt read_prompt(const Json& line, const ConversationReader& reader) {
   Prompt prompt;
   if (line.find("input_ids")) {
     for (const Json& id : line.array("input_ids"))
-      prompt.ids.push_back(static_cast<int32_t>(id.as_integer(0, reader.vocabulary - 1)));
+      at_place("input_ids",
+               [&] { prompt.ids.push_back(static_cast<int32_t>(id.as_integer(0, reader.vocabulary - 1))); });
     if (line.find("loss_mask")) cut_last_answer(line.array("loss_mask"), prompt.ids);
   } else {
     prompt = prompt_of(reader, *read_conversation(with_messages(line)));
   }
-  if (prompt.ids.empty()) prompt.error = "holds no turn to answer";
   if (const Json* answer = line.find("answer")) prompt.answer = text_or_json(*answer);
   return prompt;
 }
@@ -64,11 +64,13 @@ std::vector<Prompt> read_lines(const std::string& path, const ConversationReader
   std::string id;  // of the line at hand, once it is read
   lines = for_each_fit_line(
       path,
-      [&](const Json& line) {
+      [&](const Json& line, int64_t number) {
         const Json* found = line.find("id") ? line.find("id") : line.find("question_id");  // MT-bench's
         id = found ? text_or_json(*found) : "";
         Prompt prompt = read_prompt(line, reader);
         prompt.id = std::exchange(id, "");
+        prompt.place = place_of_line(path, number);
+        if (prompt.ids.empty()) prompt.error = prompt.place + ": holds no turn to answer";
         prompts.push_back(std::move(prompt));
       },
       [&](const std::string& why) { prompts.push_back({.id = std::exchange(id, ""), .error = why}); });

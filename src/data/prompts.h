@@ -15,7 +15,8 @@ struct Prompt {
   std::vector<int32_t> ids = {};
   std::string question = {};  // the last user's words; empty for input_ids
   std::string answer = {};    // what a {"question", "answer"} line expects
-  std::string error = {};     // why the line is no prompt: it has no ids then
+  std::string place = {};     // "path:line"; empty without a file
+  std::string error = {};     // why the line is no prompt, behind its place: it has no ids then
 };
 
 // One user turn through the reader's chat template, generation prompt included; or the plain text (raw_prompts).

@@ -67,8 +67,10 @@ TEST(Probe, TriesEveryReadingAndLeavesTheDraftAlone) {
   ASSERT_EQ(report.readings.size(), 6u);
   EXPECT_EQ(report.readings[0].tap_ids, (std::vector<int64_t>{1, 2, 3}));
   EXPECT_FALSE(report.readings[0].norm_output);
+  EXPECT_EQ(report.best, 0u) << "three prompts are no reason to leave the file's own";
+  EXPECT_NE(report.verdict.find("no reading is clearly better"), std::string::npos) << report.verdict;
+  EXPECT_NE(report.verdict.find("(3 prompts, "), std::string::npos) << report.verdict;
   for (const ProbeReading& reading : report.readings) {
-    EXPECT_GE(report.readings[report.best].accept_length, reading.accept_length);
     EXPECT_GE(reading.accept_length, 1);
     EXPECT_LE(reading.accept_length, 5);
   }
@@ -78,6 +80,24 @@ TEST(Probe, TriesEveryReadingAndLeavesTheDraftAlone) {
   models.draft.config.tap_ids = {0, 2, 4};
   EXPECT_EQ(probe_draft(exec, models.target, models.draft, {{1, 2}}).readings.size(), 2u);
   EXPECT_THROW(probe_draft(exec, models.target, models.draft, {}), Error);
+}
+
+// Pairs of the same prompt: what a prompt is worth in itself does not count, but a difference must rise above its
+// noise.
+TEST(Probe, BetterIsBeyondTheNoise) {
+  const std::vector<double> own = {2, 4, 3, 5, 2.5, 3.5, 4.5, 1.5, 3};
+  const auto reading = [&](const std::vector<double>& more) {
+    ProbeReading made;
+    for (size_t i = 0; i < more.size(); ++i) made.kept_per_row.push_back(own[i] + more[i]);
+    return made;
+  };
+  const ProbeReading same = reading({0, 0, 0, 0, 0, 0, 0, 0, 0});
+  EXPECT_TRUE(clearly_better(reading({0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1}), same));
+  EXPECT_FALSE(clearly_better(same, reading({0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1})));
+  EXPECT_FALSE(clearly_better(reading({2, -1, 1, -1, 2, -1, 1, -1, 1}), same)) << "better in the mean alone";
+  EXPECT_FALSE(clearly_better(reading({0, 0, 0, 0, 1, 1, 1, 0, 0}), same)) << "twice its standard error";
+  EXPECT_FALSE(clearly_better(same, same));
+  EXPECT_FALSE(clearly_better(reading({1, 1, 1, 1, 1, 1, 1}), same)) << "seven prompts";
 }
 
 }  // namespace

@@ -14,16 +14,14 @@ std::vector<int32_t> eos_token_ids(const std::string& model_directory) {
     const std::filesystem::path path = std::filesystem::path(model_directory) / name;
     if (!std::filesystem::exists(path)) continue;
     const Json config = Json::parse_file(path.string());
-    const Json* found = config.find("eos_token_id");
+    const Json* found = at_place(path.string(), [&] { return config.find("eos_token_id"); });
     if (!found) continue;
-    try {
+    at_place(path.string() + ": eos_token_id", [&] {
       for (const Json& id : found->is_array() ? found->as_array() : Json::Array{*found}) {
         const auto token = static_cast<int32_t>(id.as_integer(0, INT32_MAX));
         if (std::find(ids.begin(), ids.end(), token) == ids.end()) ids.push_back(token);
       }
-    } catch (const Error& error) {
-      throw Error(ErrorKind::file, path.string(), std::string("eos_token_id: ") + error.what());
-    }
+    });
   }
   return ids;
 }

@@ -11,12 +11,15 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/shown_text.h"
+
 namespace eyrie {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kMark = "/.eyrie-writer", kFresh = "/new", kReplaced = "/old";
-constexpr std::string_view kBetween = ".tmp-eyrie-", kUnique = "XXXXXX";  // behind FINAL; mkdtemp fills in the last
+constexpr std::string_view kMark = "/.eyrie-writer", kFresh = kStagingFresh, kReplaced = "/old";
+constexpr std::string_view kBetween = kStagingInfix,
+                           kUnique = kStagingUnique;  // behind FINAL; mkdtemp fills in the last
 
 std::string in(const std::string& staging, std::string_view name) { return staging + std::string(name); }
 

@@ -57,8 +57,10 @@ Error no_weights(const std::string& directory) {
 // The shards that the index names, and a check that each is a plain file name.
 std::set<std::string> shards_of(const Json& index, const std::string& index_path) {
   std::set<std::string> shards;
-  for (const auto& [tensor, shard] : index.at("weight_map").as_members()) {
-    const std::string& name = shard.as_text();
+  const Json& map = at_place(index_path, [&]() -> const Json& { return index.at("weight_map"); });
+  at_place(index_path + ": weight_map", [&] { map.as_members(); });
+  for (const auto& [tensor, shard] : map.as_members()) {
+    const std::string name = at_place(index_path + ": tensor " + tensor, [&] { return shard.as_text(); });
     if (name.empty() || fs::path(name).filename() != name || name == "." || name == "..")
       throw Error(ErrorKind::file, index_path,
                   fmt::format("tensor {}: expected a file name, found \"{}\"", tensor, name));

@@ -2,9 +2,11 @@
 
 #include <cmath>
 
+#include "ops/parallel.h"
+
 namespace eyrie {
 
-void adamw(Exec&, const AdamW& op) {
+void adamw(Exec& exec, const AdamW& op) {
   for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_shape("moment", *one, op.weight.shape);
   expect_shape("gradient", op.gradient, op.weight.shape);
   float *w = op.weight.as<float>(), *m = op.first_moment.as<float>(), *v = op.second_moment.as<float>();
@@ -16,13 +18,16 @@ void adamw(Exec&, const AdamW& op) {
   const auto rate = static_cast<float>(op.learning_rate / (1 - std::pow(op.beta1, step)));
   const auto unbias = static_cast<float>(1 / std::sqrt(1 - std::pow(op.beta2, step)));
   const auto decay = static_cast<float>(op.learning_rate * op.weight_decay);
-#pragma omp parallel for simd schedule(static)
-  for (int64_t i = 0; i < op.weight.elements(); ++i) {
-    const float g = scale * gradient[i];
-    m[i] = beta1 * m[i] + rest1 * g;
-    v[i] = beta2 * v[i] + rest2 * g * g;
-    w[i] -= rate * m[i] / (std::sqrt(v[i]) * unbias + epsilon) + decay * w[i];
-  }
+  const int64_t elements = op.weight.elements();
+  for_each_range(exec, elements, 1, 16 * elements, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) {
+      const float g = scale * gradient[i];
+      m[i] = beta1 * m[i] + rest1 * g;
+      v[i] = beta2 * v[i] + rest2 * g * g;
+      w[i] -= rate * m[i] / (std::sqrt(v[i]) * unbias + epsilon) + decay * w[i];
+    }
+  });
 }
 
 }  // namespace eyrie

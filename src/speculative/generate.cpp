@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "model/fit.h"
 #include "ops/linear.h"
@@ -167,7 +168,9 @@ class Request {
 
   // A draft may know fewer positions than its target; from there the target goes on alone.
   void drop_draft_beyond_its_positions(int64_t known) {
-    if (draft_ && known - 1 > draft_positions_) draft_.reset();
+    if (!draft_ || known - 1 <= draft_positions_) return;
+    log_info_once(fmt::format("the draft knows {} positions: behind them nothing is drafted", draft_positions_));
+    draft_.reset();
   }
 
   int64_t chain_that_fits() const {

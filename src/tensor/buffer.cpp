@@ -35,7 +35,7 @@ Bytes allocate_bytes(int64_t bytes, Device device, std::string_view purpose) {
     if constexpr (kHasCuda) return Bytes(cuda::allocate(bytes, purpose), {Device::cuda});
   }
   void* pointer = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded(bytes, kAlignment)));
-  if (!pointer) throw Error(ErrorKind::device, "memory", fmt::format("could not allocate {} bytes", bytes));
+  if (!pointer) throw Error(ErrorKind::device, "out of memory", fmt::format("expected {} bytes for {}, found fewer", bytes, purpose));
   return Bytes(pointer);
 }
 

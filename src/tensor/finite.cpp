@@ -10,14 +10,12 @@
 namespace eyrie {
 namespace {
 
-constexpr int64_t kWorthThreads = int64_t{1} << 18;  // elements
-
 // A float is not finite when all bits of its exponent are set: integers, so that the loop over 16-bit floats is as
 // wide as its loads.
 template <typename Bits>
 int64_t count_not_finite(const Bits* x, int64_t elements, Bits exponent) {
   int64_t count = 0;
-#pragma omp parallel for simd schedule(static) reduction(+ : count) if (elements >= kWorthThreads)
+#pragma omp simd reduction(+ : count)
   for (int64_t i = 0; i < elements; ++i) count += (x[i] & exponent) == exponent;
   return count;
 }

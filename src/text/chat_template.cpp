@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/named.h"
+#include "base/nearest_word.h"
 #include "base/random.h"
 #include "io/atomic_dir.h"
 
@@ -63,8 +64,11 @@ Found named(const std::string& name) {
   if (const BuiltInTemplate* built_in = find_named(built_in_templates(), name))
     return {"built in: " + name, std::string(built_in->text), {}};
   if (fs::is_regular_file(name)) return {name, read_file(name), {}};
+  std::vector<std::string> known;
+  for (const BuiltInTemplate& one : built_in_templates()) known.emplace_back(one.name);
   throw Error(ErrorKind::usage, "chat-template",
-              fmt::format("\"{}\": expected a file or one of {}", name, names_of(built_in_templates())));
+              fmt::format("\"{}\": expected a file or one of {}{}", name, names_of(built_in_templates()),
+                          suggestion(name, known)));
 }
 
 // bos_token and its kin: texts, or added tokens written out. The older file says what the newer one leaves open.

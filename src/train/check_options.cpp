@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "attention/suffix_attention.h"
@@ -26,7 +27,7 @@ void check_counts(const TrainOptions& o) {
       {"max-tokens", o.max_tokens, 1, kAny},
       {"draft-vocabulary", o.draft_vocabulary, 0, kAny},
       {"ttt-steps", o.ttt_steps, 1, kMaxDepths},
-      {"epochs", o.epochs, 1, INT32_MAX},
+      {"epochs", o.epochs, 1, 10'000},  // each is planned before the run; --steps may be any number
       {"steps", o.steps, 0, kAny},
       {"token-budget", o.token_budget, 1, kAny},
       {"accumulate", o.accumulate, 1, INT32_MAX},
@@ -80,6 +81,10 @@ void check_options(const TrainOptions& options) {
     usage("draft-config", "a draft to begin with brings its own config");
   if (options.draft_vocabulary && !options.init_draft.empty())
     usage("draft-vocabulary", "a draft to begin with brings its own vocabulary");
+  std::error_code absent;
+  for (const std::string& data : {options.data, options.features})
+    if (std::filesystem::equivalent(options.held_out, data, absent))
+      usage("held-out", "is what the draft is trained on: expected other data, found " + options.held_out);
   check_counts(options);
   check_numbers(options);
 }

@@ -86,12 +86,33 @@ bool SavedRun::finished() const {
   return std::ranges::count(settings, RunSettings::value_type("steps", std::to_string(position.step))) > 0;
 }
 
+namespace {
+
+void read_trainer(const Json& json, SavedRun& saved) {
+  saved.position = {json.integer("step", 0), json.integer("skipped", 0), json.number("best_accept_length"),
+                    json.integer("best_step", 0)};
+  const Json& settings = json.at("settings");
+  at_place("settings", [&] {
+    for (const auto& [key, value] : settings.as_members())
+      at_place(key, [&] { saved.settings.emplace_back(key, value.as_text()); });
+  });
+  saved.optimizer.applied = json.integer("applied", 0);
+  std::vector<double> norms;
+  for (const Json& norm : json.array("gradient_norms"))
+    at_place("gradient_norms", [&] { norms.push_back(norm.as_number()); });
+  saved.optimizer.norms.restore(std::move(norms));
+}
+
+}  // namespace
+
 SavedRun load_checkpoint(const std::string& directory, const TargetHeads& heads, const OptimizerOptions& options) {
-  const Json json = Json::parse_file(directory + "/trainer.json");
+  const std::string trainer = directory + "/trainer.json";
+  const Json json = Json::parse_file(trainer);
+  // In front, as a draft may have its weights in files of other names.
+  const SafetensorsFile weights = SafetensorsFile::open(directory + "/model.safetensors");
   Draft draft = load_draft(directory, heads);
   const DraftConfig& config = draft.config;
   SavedRun saved{directory, draft, make_draft_tensors(config), Optimizer(config, options), {}, {}};
-  const SafetensorsFile weights = SafetensorsFile::open(directory + "/model.safetensors");
   const SafetensorsFile state = SafetensorsFile::open(directory + "/optimizer.safetensors");
   read_into(weights, "", parameters(config, saved.weights));
   read_into(state, "first.", parameters(config, saved.optimizer.first_moment));
@@ -99,13 +120,7 @@ SavedRun load_checkpoint(const std::string& directory, const TargetHeads& heads,
   saved.draft.tensors = views(config, saved.weights);
   // Files that a later checkpoint replaces would keep their place on the disk as long as they are mapped.
   if (!draft.own_embedding) saved.draft.storage = heads.storage;
-  saved.position = {json.integer("step", 0), json.integer("skipped", 0), json.number("best_accept_length"),
-                    json.integer("best_step", 0)};
-  for (const auto& [key, value] : json.at("settings").as_members()) saved.settings.emplace_back(key, value.as_text());
-  saved.optimizer.applied = json.integer("applied", 0);
-  std::vector<double> norms;
-  for (const Json& norm : json.array("gradient_norms")) norms.push_back(norm.as_number());
-  saved.optimizer.norms.restore(std::move(norms));
+  at_place(trainer, [&] { read_trainer(json, saved); });
   return saved;
 }
 
@@ -125,7 +140,8 @@ std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory,
   throw Error(ErrorKind::file, run_directory, unread + "there is none before");
 }
 
-void expect_same_settings(const SavedRun& saved, const RunSettings& now) {
+void expect_same_settings(const SavedRun& saved, const RunSettings& now,
+                          const std::map<std::string, std::string>& files) {
   const auto refuse = [&](const std::string& message) { throw Error(ErrorKind::usage, saved.directory, message); };
   const int64_t done = saved.position.step;
   for (const auto& [key, value] : now) {
@@ -133,10 +149,19 @@ void expect_same_settings(const SavedRun& saved, const RunSettings& now) {
     const auto found = std::ranges::find_if(saved.settings, same_key);
     const std::string before = found == saved.settings.end() ? "nothing" : found->second;
     if (before == value) continue;
-    if (key != "steps" || !saved.finished())
+    if (const auto file = files.find(key); file != files.end())
+      throw Error(
+          ErrorKind::usage, file->second,
+          fmt::format("is not what the run began with ({}): expected {}, found {}", saved.directory, before, value));
+    if (key == "steps" && !saved.finished())
+      refuse(
+          fmt::format("{} of the run's {} steps are done: expected as many to go on, or more once it is finished, "
+                      "found {}",
+                      done, before, value));
+    if (key != "steps")
       refuse(
           fmt::format("the run began with {} = {}, this one has {}: a run is resumed as it began", key, before, value));
-    else if (std::stoll(value) < done)
+    if (std::stoll(value) < done)
       refuse(fmt::format("the run has done its {} steps; expected more to go on, found {}", done, value));
   }
 }

@@ -6,6 +6,7 @@
 // The order of the data and every random number are functions of (seed, position), so the position is all there is to
 // restore: a resumed run continues bit for bit (spec §10).
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -55,8 +56,10 @@ SavedRun load_checkpoint(const std::string& directory, const TargetHeads&, const
 // there is none; Error{file} when there are some and none can be read.
 std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads&,
                                                const OptimizerOptions&);
-// Error{usage} names a setting with both values. A finished run may have more steps now.
-void expect_same_settings(const SavedRun&, const RunSettings& now);
+// Error{usage} names a setting with both values, or the file that it was made from (`files`: by key). A finished run
+// may have more steps now.
+void expect_same_settings(const SavedRun&, const RunSettings& now,
+                          const std::map<std::string, std::string>& files = {});
 
 // The checkpoints of a run directory, "checkpoint-<step>", oldest first.
 std::vector<std::string> list_checkpoints(const std::string& run_directory);

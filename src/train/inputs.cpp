@@ -94,14 +94,19 @@ void load_features(const TrainOptions& options, TrainInputs& inputs) {
     log_info(fmt::format("{}: no last norm of a known family: a new draft's begins with ones", weights));
 }
 
-// The tokens of captured batches as one sequence each: their counts and shares are all that is asked of them.
+// The sequences of captured batches: their counts and shares are all that is asked of them.
 Conversations tokens_of(const BatchSource& source) {
   Conversations found;
   for (int64_t i = 0; i < source.batches(0); ++i) {
-    PackedBatch batch = source.tokens(0, i);
+    const PackedBatch batch = source.tokens(0, i);
     found.tokens += batch.tokens();
     found.supervised_tokens += std::count(batch.loss_mask.begin(), batch.loss_mask.end(), uint8_t{1});
-    found.sequences.push_back({"", std::move(batch.input_ids), std::move(batch.loss_mask)});
+    for (size_t s = 1; s < batch.cu_seqlens.size(); ++s) {
+      const int32_t begin = batch.cu_seqlens[s - 1], end = batch.cu_seqlens[s];
+      found.sequences.push_back({"",
+                                 {batch.input_ids.begin() + begin, batch.input_ids.begin() + end},
+                                 {batch.loss_mask.begin() + begin, batch.loss_mask.begin() + end}});
+    }
   }
   return found;
 }
@@ -135,12 +140,12 @@ TargetConfig derivable_target(const TrainOptions& options, const TrainInputs& in
 
 DraftConfig new_draft_config(const TrainOptions& options, const TrainInputs& inputs) {
   const int64_t vocabulary = inputs.heads.lm_head.dim(0);
-  const int64_t wanted =
-      options.draft_vocabulary ? options.draft_vocabulary : std::min(vocabulary, kUsualDraftVocabulary);
+  const int64_t most = options.draft_vocabulary ? options.draft_vocabulary : kUsualDraftVocabulary;
+  const int64_t wanted = std::min(vocabulary, most);
   DraftConfig config;
   if (!options.draft_config.empty()) {
     config = read_draft_config(options.draft_config);
-    if (options.draft_vocabulary) config.draft_vocabulary = options.draft_vocabulary;
+    if (options.draft_vocabulary) config.draft_vocabulary = wanted;
   } else {
     config = derive_draft_config(derivable_target(options, inputs), wanted,
                                  options.tap_ids.empty() ? inputs.info.tap_ids : options.tap_ids);
@@ -203,7 +208,8 @@ bool load_known_draft(const TrainOptions& options, TrainInputs& inputs) {
     return false;
   }
   const int64_t vocabulary = inputs.draft.config.draft_vocabulary;
-  if (options.draft_vocabulary && options.draft_vocabulary != vocabulary)
+  const int64_t wanted = std::min(options.draft_vocabulary, inputs.draft.config.vocabulary);  // it is a limit
+  if (options.draft_vocabulary && wanted != vocabulary)
     usage("draft-vocabulary",
           fmt::format("the draft to go on from has {}, found {}", vocabulary, options.draft_vocabulary));
   resolve_taps(options, inputs, inputs.draft.config);

@@ -115,7 +115,7 @@ TEST_F(RunTest, SequencesAreCutAtTheTargetsPositions) {
   EXPECT_EQ(inputs->tokens, 256);
   EXPECT_FALSE(fs::exists(o.output)) << "a plan writes nothing";
   o.plan = false;
-  EXPECT_NE(plan_training(o, *inputs).text.find("held out   1 sequences (1 cut), 128 tokens"), std::string::npos);
+  EXPECT_NE(plan_training(o, *inputs).text.find("held out   1 sequence (1 cut), 128 tokens"), std::string::npos);
   EXPECT_EQ(run(o).steps, 1);
 }
 

@@ -149,7 +149,7 @@ void MetricsFile::write(const RunBegin& begin) {
 
 RunMetrics read_metrics(const std::string& path) {
   RunMetrics found;
-  const UnfitLines lines = for_each_fit_line(path, [&](const Json& line) {
+  const UnfitLines lines = for_each_fit_line(path, [&](const Json& line, int64_t) {
     const std::string& kind = line.text("kind");
     if (kind == "train")
       found.steps.push_back(read_point(line));

@@ -29,7 +29,7 @@ struct TrainOptions {
 
   std::string draft_config;      // directory with a config.json; empty: derived from the target
   std::vector<int64_t> tap_ids;  // output ids; empty: the draft config's, the features', or the default
-  int64_t draft_vocabulary = 0;  // Vd; 0: the draft config's, or the whole vocabulary up to 32,000
+  int64_t draft_vocabulary = 0;  // Vd, or the target's vocabulary where that is less; 0: the draft config's, or 32,000
   std::string init_draft;        // a draft to begin with: its config, vocabulary and weights
   std::string init = "target";   // lm_head and last norm of a new draft: target or random
 

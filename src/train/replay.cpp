@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t kDefaultTttSteps = 7;
 constexpr double kDefaultDecay = 0.8;
+constexpr double kSameLoss = 1e-3;  // relative: another backend, thread count or trainer
+constexpr int64_t kMostRows = int64_t{1} << 40;
 
 // A dump in memory, ready for the step.
 struct Dump {
@@ -31,9 +33,26 @@ std::vector<int64_t> read_step_rows(const SafetensorsFile& file) {
   expect_dtype(file.path() + ": n_k", *rows, {DType::i64});
   expect_shape(file.path() + ": n_k", *rows, {-1});
   std::vector<int64_t> counts(rows->as<int64_t>(), rows->as<int64_t>() + rows->dim(0));
-  for (const int64_t count : counts)
-    if (count < 0) throw Error(ErrorKind::file, file.path() + ": n_k", fmt::format("expected counts, found {}", count));
   return counts;
+}
+
+std::string step_path(const ReplayOptions& options) { return options.directory + "/step.json"; }
+
+double read_decay(const Json& step, const std::string& path) {
+  if (!step.find("loss_decay")) return kDefaultDecay;
+  const double decay = step.number("loss_decay");
+  if (decay > 0 && std::isfinite(decay)) return decay;
+  throw Error(ErrorKind::file, path + ": loss_decay", fmt::format("expected a finite number above 0, found {}", decay));
+}
+
+Normalize read_normalize(const Json& step, const std::string& path) {
+  if (!step.find("normalize")) return Normalize::step;
+  const std::string& text = step.text("normalize");
+  try {
+    return find_normalize(text);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::file, path, error.what());
+  }
 }
 
 TargetHeads dump_heads(const FeatureBatch& batch, const std::string& model) {
@@ -65,21 +84,42 @@ Dump read_dump(const ReplayOptions& options) {
 }
 
 void read_settings(const ReplayOptions& options, const Dump& dump, Replay& result) {
-  const std::string path = std::filesystem::path(options.directory) / "step.json";
+  const std::string path = step_path(options);
   const Json step = std::filesystem::exists(path) ? Json::parse_file(path) : Json::object();
-  result.ttt_steps = dump.step_rows.empty() ? kDefaultTttSteps : static_cast<int64_t>(dump.step_rows.size());
-  if (step.find("ttt_steps")) result.ttt_steps = step.integer("ttt_steps", 1, kMaxDepths);
-  if (options.ttt_steps) result.ttt_steps = *options.ttt_steps;
-  result.loss_decay = options.loss_decay.value_or(step.find("loss_decay") ? step.number("loss_decay") : kDefaultDecay);
-  const Json* normalize = step.find("normalize");
-  result.normalize = options.normalize.value_or(normalize ? find_normalize(normalize->as_text()) : Normalize::step);
+  int64_t depths = dump.step_rows.empty() ? kDefaultTttSteps : std::ssize(dump.step_rows);
+  at_place(path, [&] {
+    if (step.find("ttt_steps")) depths = step.integer("ttt_steps", 1, kMaxDepths);
+    if (step.find("loss")) result.recorded_loss = step.number("loss");
+  });
+  const double decay = read_decay(step, path);
+  const Normalize normalize = read_normalize(step, path);
+  result.ttt_steps = options.ttt_steps.value_or(depths);
+  result.loss_decay = options.loss_decay.value_or(decay);
+  result.normalize = options.normalize.value_or(normalize);
+  if (!result.recorded_loss)
+    result.why_not_compared = "the dump records none";
+  else if (result.ttt_steps != depths || result.loss_decay != decay || result.normalize != normalize)
+    result.why_not_compared = "it is of other settings";
+}
+
+// The step has this batch's rows at least.
+void check_step_rows(const Dump& dump, const Supervision& supervision, Replay& result) {
+  const size_t depths = std::min(dump.step_rows.size(), supervision.rows_at_depth.size());
+  for (size_t k = 0; k < depths; ++k) {
+    const int64_t found = dump.step_rows[k], least = supervision.rows_at_depth[k];
+    if (found < least || found > kMostRows)
+      throw Error(ErrorKind::file, fmt::format("{}: n_k[{}]", dump.batch.file.path(), k),
+                  fmt::format("expected {} (the rows of this batch) to {}, found {}", least, kMostRows, found));
+    if (found > least && result.why_not_compared.empty())
+      result.why_not_compared = "it is of a step of several batches, of which this is one";
+  }
 }
 
 // n_k for the depths asked for: a dump that counts fewer depths cannot say what the rest would have been.
 std::span<const int64_t> step_rows_of(const Dump& dump, Normalize normalize, int64_t depths) {
   if (dump.step_rows.empty() || normalize == Normalize::micro_batch) return {};
   if (static_cast<int64_t>(dump.step_rows.size()) < depths)
-    throw Error(ErrorKind::input, "n_k",
+    throw Error(ErrorKind::input, dump.batch.file.path() + ": n_k",
                 fmt::format("expected at least {} entries (one per depth), found {}", depths, dump.step_rows.size()));
   return std::span(dump.step_rows).first(static_cast<size_t>(depths));
 }
@@ -114,11 +154,14 @@ Replay replay(Exec& exec, const ReplayOptions& options) {
   read_settings(options, dump, result);
   const PackedBatch& tokens = dump.batch.tokens;
   const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, result.ttt_steps);
+  check_step_rows(dump, supervision, result);
   const TttBatch batch{tokens.input_ids, dump.taps, dump.last_hidden, supervision};
   const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.normalize, result.ttt_steps)};
   for (const auto& [backend, device] : attentions_of(options)) {
     DraftTensors<Buffer> gradients = make_draft_tensors(result.config);
-    TttOutcome outcome = ttt_step(exec, {dump.draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients);
+    TttOutcome outcome = at_place(dump.batch.file.path(), [&] {
+      return ttt_step(exec, {dump.draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients);
+    });
     const std::vector<Parameter> list = parameters(result.config, gradients);
     const std::string label = fmt::format("{}{}", name(outcome.attention), device == Device::cuda ? " on cuda" : "");
     ReplayRun run{label, outcome.loss, l2_norm(exec, list), std::move(outcome.figures), {}};
@@ -129,6 +172,14 @@ Replay replay(Exec& exec, const ReplayOptions& options) {
     result.runs.push_back(std::move(run));
   }
   return result;
+}
+
+void expect_recorded_loss(const ReplayOptions& options, const Replay& result) {
+  if (!result.why_not_compared.empty()) return;
+  const double recorded = *result.recorded_loss, found = result.runs[0].loss;
+  if (std::abs(found - recorded) <= kSameLoss * std::abs(recorded)) return;
+  throw Error(ErrorKind::input, step_path(options) + ": loss",
+              fmt::format("expected {:.6g} as recorded, found {:.6g} when computed again", recorded, found));
 }
 
 void expect_replay_result(const std::string& path) {

@@ -3,7 +3,8 @@
 //
 // The dump (spec §7) is a directory: batch.safetensors (features, and target.lm_head.weight [V, Ht] and
 // target.embed_tokens.weight [V, H] unless a target directory is named; n_k i64[K] when the batch was part of a larger
-// step), draft/ (config.json, model.safetensors), optionally step.json.
+// step), draft/ (config.json, model.safetensors), optionally step.json with what the step was computed with and what
+// loss it had.
 #pragma once
 #include <optional>
 #include <string>
@@ -40,12 +41,16 @@ struct Replay {
   double loss_decay = 0;
   Normalize normalize = Normalize::step;
   std::vector<ReplayRun> runs;  // one per backend
+  std::optional<double> recorded_loss;
+  std::string why_not_compared;  // with it; empty: the first run's loss is to be the same
   DraftConfig config;
   DraftTensors<Buffer> gradients;  // of the first run, before clipping
 };
 
 // Errors: Error{file} for a dump that lacks or contradicts something, with the tensor, expected and found.
 Replay replay(Exec&, const ReplayOptions&);
+// Error{input} when a loss that can be compared with the recorded one is another.
+void expect_recorded_loss(const ReplayOptions&, const Replay& result);
 
 // loss [1], step_loss [K], step_accuracy [K], grad_norm [1] and grad.<tensor>, all f32, of the first run. Tensors are
 // named as our own draft files name them: midlayer.* whatever the dump's draft says.

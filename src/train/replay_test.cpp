@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, ReplayVectors, ::testing::ValuesIn(vectors()), [
 TEST(Replay, VectorsAreThere) { EXPECT_GE(vectors().size(), 20u); }
 
 // The batch of a case under a random draft with heads of 32: those of the cases are too narrow for tiles.
-void write_wide_dump(const std::string& case_name, const std::string& directory) {
+void write_wide_dump(const std::string& case_name, const std::string& directory, int64_t n_k = 40) {
   const FeatureBatch batch = read_features(kCases / case_name / "batch.safetensors");
   TargetHeads heads;
   heads.lm_head = batch.file.at("target.lm_head.weight");
@@ -143,7 +143,7 @@ void write_wide_dump(const std::string& case_name, const std::string& directory)
       initial_draft({draft.config, draft.vocabulary, /*seed=*/7, InitialHead::random, {}, {}});
   draft.tensors = views(draft.config, random);
   const Buffer taps = Buffer::copy_of(batch.taps, DType::f32), last = Buffer::copy_of(batch.last_hidden, DType::f32);
-  const std::vector<int64_t> step_rows(7, 40);
+  const std::vector<int64_t> step_rows(7, n_k);
   write_step_dump(directory, {draft, heads, batch.tokens, taps, last, batch.info, {.step_rows = step_rows}, "none"});
 }
 
@@ -175,6 +175,39 @@ TEST(Replay, SettingsComeFromTheDumpUnlessNamed) {
   EXPECT_NEAR(fewer.loss_decay, 0.5, 0);
   EXPECT_NEAR(fewer.runs[0].figures.depths[1].loss(), plain.runs[0].figures.depths[1].loss(), 1e-6)
       << "a depth does not see later ones";
+}
+
+// A step has its batch's rows at least.
+TEST(Replay, CountsOfNoStepAreRefused) {
+  const testing::TemporaryDirectory directory;
+  Exec exec;
+  for (const int64_t n_k : {int64_t{0}, int64_t{5}, int64_t{1} << 62}) {
+    const std::string dump = directory.file(fmt::format("dump{}", n_k));
+    write_wide_dump("plain", dump, n_k);
+    try {
+      replay(exec, {.directory = dump});
+      ADD_FAILURE() << n_k;
+    } catch (const Error& error) {
+      const std::string what = error.what();
+      EXPECT_TRUE(what.starts_with(dump + "/batch.safetensors: n_k[0]: expected ")) << what;
+      EXPECT_TRUE(what.ends_with(fmt::format("found {}", n_k))) << what;
+    }
+  }
+}
+
+TEST(Replay, HoldsItsLossAgainstTheRecordedOne) {
+  Exec exec;
+  ReplayOptions options;
+  options.directory = kCases / "plain";
+  Replay same = replay(exec, options);
+  EXPECT_EQ(same.why_not_compared, "");
+  EXPECT_NO_THROW(expect_recorded_loss(options, same));
+  *same.recorded_loss *= 1.01;
+  EXPECT_THROW(expect_recorded_loss(options, same), Error);
+  options.loss_decay = 0.5;
+  const Replay other = replay(exec, options);
+  EXPECT_EQ(other.why_not_compared, "it is of other settings");
+  EXPECT_NO_THROW(expect_recorded_loss(options, other));
 }
 
 TEST(Replay, RefusesWhatIsNotADump) {

@@ -127,7 +127,8 @@ TEST_F(ResumeTest, ABrokenCheckpointFallsBackToTheOneBefore) {
   const TrainResult expected = run(whole);
   const std::pair<std::string, std::function<void(const std::string&)>> damages[] = {
       {"/model.safetensors: tensor ", [](const std::string& path) { truncate(path + "/model.safetensors"); }},
-      {"holds no draft", [](const std::string& path) { fs::remove(path + "/model.safetensors"); }},
+      {"/model.safetensors: cannot be opened",
+       [](const std::string& path) { fs::remove(path + "/model.safetensors"); }},
       {"/optimizer.safetensors: ", [](const std::string& path) { truncate(path + "/optimizer.safetensors"); }},
       {"/optimizer.safetensors: cannot be opened",
        [](const std::string& path) { fs::remove(path + "/optimizer.safetensors"); }},
@@ -231,7 +232,8 @@ TEST_F(ResumeTest, OnlyAFinishedRunGetsMoreSteps) {
   TrainOptions o = options("run");
   run_until(o, 3);
   o.resume = true, o.steps = 8;
-  const std::string other = ": the run began with steps = 6, this one has 8: a run is resumed as it began";
+  const std::string other =
+      ": 3 of the run's 6 steps are done: expected as many to go on, or more once it is finished, found 8";
   EXPECT_EQ(error_of_run(o), checkpoint_path(o.output, 3) + other);
   o.steps = 6;
   run(o);

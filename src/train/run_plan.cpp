@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "base/counted.h"
 #include "base/random.h"
 #include "train/loss.h"
 #include "train/ttt_step.h"
@@ -28,16 +29,24 @@ std::string vocabulary_hash(const DraftVocabulary& vocabulary) {
   return fmt::format("{:016x}", hash);
 }
 
-// The batch with the most rows decides.
-MemoryPlan largest_batch(const TrainOptions& options, const TrainInputs& inputs) {
-  MemoryPlan largest;
+// Of the first epoch: the batch with the most rows decides what memory is needed.
+void plan_batches(const TrainOptions& options, const TrainInputs& inputs, TrainPlan& made) {
+  // Captured batches are as they are; of conversations another epoch's may be fuller.
+  made.most_tokens = inputs.target ? options.token_budget : 0;
   for (int64_t i = 0; i < inputs.train->batches(0); ++i) {
     const PackedBatch batch = inputs.train->tokens(0, i);
     const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
     const MemoryPlan plan = plan_memory(inputs.draft.config, batch.tokens(), supervision);
-    if (plan.total_bytes() > largest.total_bytes()) largest = plan;
+    if (plan.total_bytes() > made.memory.total_bytes()) made.memory = plan;
+    made.most_tokens = std::max(made.most_tokens, batch.tokens());
   }
-  return largest;
+}
+
+void expect_dumped_steps(const TrainOptions& options, int64_t steps) {
+  for (const int64_t step : options.dump_steps)
+    if (step < 0 || step >= steps)
+      throw Error(ErrorKind::usage, "dump-steps",
+                  fmt::format("expected steps from 0 to {}, the last of this run, found {}", steps - 1, step));
 }
 
 }  // namespace
@@ -53,7 +62,8 @@ RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs,
   RunSettings settings = {{"target", inputs.info.target_fingerprint},
                           {"draft config", write_draft_config(inputs.draft.config, "").dump()},
                           {"draft vocabulary", vocabulary_hash(inputs.draft.vocabulary)},
-                          {"data", data_hash(*inputs.train)},
+                          {"data", fmt::format("{}, {} (hash {})", counted(inputs.sequences, "sequence"),
+                                               counted(inputs.tokens, "token"), data_hash(*inputs.train))},
                           {"token-budget", std::to_string(options.token_budget)},
                           {"accumulate", std::to_string(options.accumulate)},
                           {"seed", std::to_string(options.seed)},
@@ -78,9 +88,9 @@ namespace {
 // ", 3 left out unsupervised, +4.0 % tokens repeated": what became of the conversations, where anything did.
 std::string what_else(const Conversations& data) {
   std::string text;
-  if (data.lines.unfit > 0) text += fmt::format(", {} lines unfit", data.lines.unfit);
+  if (data.lines.unfit > 0) text += fmt::format(", {} unfit", counted(data.lines.unfit, "line"));
   if (data.unsupervised > 0) text += fmt::format(", {} left out unsupervised", data.unsupervised);
-  if (data.chat.repeated_tokens > 0) text += fmt::format(", {} tokens repeated", data.chat.repeated_tokens);
+  if (data.chat.repeated_tokens > 0) text += fmt::format(", {} repeated", counted(data.chat.repeated_tokens, "token"));
   return text;
 }
 
@@ -88,24 +98,24 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
   const DraftConfig& config = inputs.draft.config;
   const DecoderConfig& layer = config.decoder;
   const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
-  std::string text = fmt::format(
-      "draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}, vocabulary {} of {}\n", plan.memory.parameters,
-      layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim, layer.qk_norm ? " with norms on q, k" : "",
-      layer.intermediate, config.draft_vocabulary, config.vocabulary);
+  std::string text = fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}\n",
+                                 plan.memory.parameters, layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
+                                 layer.qk_norm ? " with norms on q, k" : "", layer.intermediate);
+  text += fmt::format("vocabulary {} of {} tokens, which cover {:.2f} % of the supervised\n", config.draft_vocabulary,
+                      config.vocabulary, 100 * (1 - plan.oov_share));
   text += fmt::format("taps       leave layers {}\n", fmt::join(config.tap_ids, ", "));
   if (inputs.reader && inputs.reader->chat)
     text += fmt::format("template   {}\n", inputs.reader->chat->chat_template().source());
-  text += fmt::format(
-      "data       {} sequences ({} cut{}), {} tokens, {:.1f} % supervised, {:.2f} % of those out of vocabulary\n",
-      inputs.sequences, inputs.cut, what_else(inputs.data), inputs.tokens, 100 * plan.supervised_share,
-      100 * plan.oov_share);
+  text += fmt::format("data       {} ({} cut{}), {}, {:.1f} % supervised\n", counted(inputs.sequences, "sequence"),
+                      inputs.cut, what_else(inputs.data), counted(inputs.tokens, "token"), 100 * plan.supervised_share);
   const Conversations& held_out = inputs.held_out_data;
   if (!held_out.sequences.empty())
-    text += fmt::format("held out   {} sequences ({} cut{}), {} tokens\n", held_out.sequences.size(), held_out.cut,
-                        what_else(held_out), held_out.tokens);
-  text += fmt::format("run        {} steps of {} x {} tokens at most, {} batches an epoch, seed {}\n", plan.steps,
-                      options.accumulate, options.token_budget, plan.micro_batches_per_epoch, options.seed);
-  text += fmt::format("objective  {} depths, decay {}, normalised by {}; attention {}\n", options.ttt_steps,
+    text += fmt::format("held out   {} ({} cut{}), {}\n", counted(std::ssize(held_out.sequences), "sequence"),
+                        held_out.cut, what_else(held_out), counted(held_out.tokens, "token"));
+  text += fmt::format("run        {} of {} x {} at most, {} an epoch, seed {}\n", counted(plan.steps, "step"),
+                      options.accumulate, counted(plan.most_tokens, "token"),
+                      counted(plan.micro_batches_per_epoch, "batch", "batches"), options.seed);
+  text += fmt::format("objective  {}, decay {}, normalised by {}; attention {}\n", counted(options.ttt_steps, "depth"),
                       options.loss_decay, options.normalize, options.attention);
   text += fmt::format("optimizer  AdamW, learning rate {}, warm-up {:.1f} % of the steps, clip {}\n",
                       options.optimizer.learning_rate, 100 * options.optimizer.warmup_share, options.optimizer.clip);
@@ -124,7 +134,8 @@ TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs) 
   plan.supervised_share =
       inputs.tokens ? static_cast<double>(inputs.supervised_tokens) / static_cast<double>(inputs.tokens) : 0;
   plan.oov_share = inputs.oov_share;
-  plan.memory = largest_batch(options, inputs);
+  expect_dumped_steps(options, plan.steps);
+  plan_batches(options, inputs, plan);
   plan.text = describe(options, inputs, plan);
   return plan;
 }

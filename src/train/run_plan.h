@@ -13,12 +13,13 @@ RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs,
 
 struct TrainPlan {
   int64_t steps = 0, micro_batches_per_epoch = 0;
+  int64_t most_tokens = 0;  // of one batch
   double supervised_share = 0, oov_share = 0;
   MemoryPlan memory;
   std::string text;  // the resolved run, some lines for people
 };
 
-// What the run will be, without starting it.
+// What the run will be, without starting it. Error{usage} for steps to dump that it does not have.
 TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs);
 
 }  // namespace eyrie

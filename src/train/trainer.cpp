@@ -115,7 +115,10 @@ void Trainer::begin() {
 }
 
 void Trainer::go_on_from(const SavedRun& saved) {
-  expect_same_settings(saved, settings_);
+  const bool conversations = inputs_.target.has_value(), own_weights = options_.target_weights.empty();
+  expect_same_settings(saved, settings_,
+                       {{"target", own_weights ? options_.model : options_.target_weights},
+                        {"data", conversations ? options_.data : options_.features}});
   position_ = saved.position;
   saved_step_ = position_.step;
   result_.checkpoint = saved.directory;

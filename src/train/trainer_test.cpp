@@ -330,7 +330,8 @@ TEST_F(FeatureRun, ARunThatAppliesNoStepFailsAndLeavesNoCheckpoint) {
   direct.token_budget = 1 << 20;  // one file
   capture(direct, directory / "features", 0);
   TrainOptions o = with_features("run", directory / "features");
-  o.steps = 3, o.checkpoint_every = 1, o.evaluate_every = 1, o.held_out = o.features;
+  o.steps = 3, o.checkpoint_every = 1, o.evaluate_every = 1, o.held_out = directory / "held-out-features";
+  fs::copy(o.features, o.held_out);
   std::string error = error_of([&] { run(o); });
   EXPECT_TRUE(
       error.starts_with(o.output + ": none of the 3 steps was applied, so there is no checkpoint; step 0: loss "))

@@ -31,16 +31,9 @@ void bench_decode(const BenchOptions&) {
   print("linear layers, 1 row", [&] { bench.linear_layers(1, 1); });
   print("decode, 1 row", [&] { bench.verify(1); });
   print("verify, 5 rows", [&] { bench.verify(5); });
-  // More rows wait for the multiply-adds; the head is that of one row.
-  const double head = static_cast<double>(target.tensors.lm_head.elements());
-  const auto print_many = [&](const char* name, int64_t rows, auto&& call) {
-    const double elements = static_cast<double>(rows) * (bytes / size_bytes(DType::bf16) - head) + head;
-    testing::print_measurement(name,
-                               testing::measure(bench.exec(), {.flops = 2 * elements, .call = [&](Exec&) { call(); }}));
-  };
-  print_many("linear layers, 20 rows", 20, [&] { bench.linear_layers(20, 1); });
-  print_many("linear layers, 512 rows", 512, [&] { bench.linear_layers(512, 1); });
-  print_many("prefill, 512 rows", 512, [&] { bench.prefill(512); });
+  for (const int64_t rows : {20, 512})
+    print_many_rows(bench, "linear layers", rows, [&] { bench.linear_layers(rows, 1); });
+  print_many_rows(bench, "prefill", 512, [&] { bench.prefill(512); });
 }
 
 }  // namespace eyrie

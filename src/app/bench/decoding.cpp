@@ -1,5 +1,7 @@
 #include "app/bench/decoding.h"
 
+#include <fmt/core.h>
+
 #include "ops/linear.h"
 #include "speculative/sampler.h"
 
@@ -83,6 +85,14 @@ void DecodingBench::linear_layers(int64_t rows, int64_t logit_rows) {
     linear(exec_, product, {.weight = layer.down.weight, .y = x, .added = h});
   }
   linear(exec_, x.slice(rows - logit_rows, rows), {.weight = target_.tensors.lm_head, .y = logits});
+}
+
+void print_many_rows(DecodingBench& bench, const char* name, int64_t rows, const std::function<void()>& call) {
+  int64_t elements = 0;
+  for_each_linear_layer(bench.target(), [&](const ConstTensor& weight) { elements += weight.elements(); });
+  elements = rows * elements - (rows - 1) * bench.target().tensors.lm_head.elements();
+  const testing::Workload work{.flops = 2 * static_cast<double>(elements), .call = [&](Exec&) { call(); }};
+  testing::print_measurement(fmt::format("{}, {} rows", name, rows), testing::measure(bench.exec(), work));
 }
 
 }  // namespace eyrie

@@ -1,5 +1,6 @@
 // app/bench/decoding.h: rows of one sequence through a target and its draft, as generation runs them, to be timed.
 #pragma once
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,7 @@ class DecodingBench {
   void linear_layers(int64_t rows, int64_t logit_rows);
 
   Exec& exec() { return exec_; }
+  const Target& target() const { return target_; }
 
  private:
   Exec exec_;
@@ -38,5 +40,8 @@ class DecodingBench {
   std::vector<int32_t> tokens_;
   int64_t chosen_ = 0;
 };
+
+// A line of so many rows, which wait for the multiply-adds of the linear layers; of the head, those of one row.
+void print_many_rows(DecodingBench& bench, const char* name, int64_t rows, const std::function<void()>& call);
 
 }  // namespace eyrie

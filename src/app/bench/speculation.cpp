@@ -69,6 +69,7 @@ void bench_speculation(const BenchOptions& options) {
   print("linear layers, 1 row", [&] { bench.linear_layers(1, 1); });
   print("linear layers, 5 rows", [&] { bench.linear_layers(kChain + 1, kChain + 1); });
   print("decode, 1 row", [&] { bench.verify(1); });
+  print_many_rows(bench, "prefill", 40, [&] { bench.prefill(40); });
   std::vector<Cost> costs = {{"plain step: 1 row", [&] { bench.verify(1); }},
                              {"verify: 5 rows", [&] { bench.verify(kChain + 1); }},
                              {"draft extension: 1 slot", [&] { bench.extend(1); }},

@@ -1,4 +1,4 @@
-// app/mask/drawing.h: a picture as rectangles and lines of text, and the two files it can become. Pixels, y downwards.
+// app/mask/drawing.h: a picture as rectangles and lines of text, and its file. Pixels, y downwards.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -22,10 +22,9 @@ struct Drawing {
   std::vector<Text> texts;
 };
 
-// What a character of Drawing::Text takes at most, in either file.
+// What a character of Drawing::Text takes at most.
 inline constexpr int kCharacterWidth = 12, kTextHeight = 16;
 
 std::string to_svg(const Drawing& drawing);
-std::string to_png(const Drawing& drawing);
 
 }  // namespace eyrie

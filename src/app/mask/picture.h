@@ -15,14 +15,15 @@ struct TileCounts {
 
 struct MaskPanel {
   std::string label;  // above it; may be empty
-  BlockMask mask;
+  BlockMaskRows rows;
 };
 
 std::string grouped(int64_t value);  // "1,234,567"
 
 // The panels below each other, a row of tiles downwards and a tile of keys to the right, under `title`; below them the
 // counts. Past 2048 tiles across or down, a dot stands for several tiles: PARTIAL when one is, else FULL when one is.
-Drawing draw_block_masks(const std::string& title, const BlockMaskRows& rows, const std::vector<MaskPanel>& panels,
+// Drawn line by line: no list of tiles is made.
+Drawing draw_block_masks(const std::string& title, const std::vector<MaskPanel>& panels, BlockTile tile,
                          const TileCounts& counts);
 
 }  // namespace eyrie

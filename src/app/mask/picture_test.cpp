@@ -7,13 +7,9 @@
 namespace eyrie {
 namespace {
 
-TileCounts counts_of(const OwnedBlockMask& made) {
-  return {made.sizes.full, made.sizes.partial, made.sizes.row_tiles * made.sizes.key_tiles};
-}
-
 Drawing draw(const BlockMaskRows& rows, BlockTile tile) {
-  const OwnedBlockMask made = make_block_mask(rows, tile);
-  return draw_block_masks("title", rows, {{"", made.mask}}, counts_of(made));
+  const BlockMaskSizes sizes = count_tiles(rows, tile);
+  return draw_block_masks("title", {{"", rows}}, tile, {sizes.full, sizes.partial, sizes.row_tiles * sizes.key_tiles});
 }
 
 // Pixels of one ink, without its square in the legend.
@@ -62,7 +58,7 @@ TEST(MaskPicture, ADotStandsForManyTilesOfALargeMask) {
 TEST(MaskPicture, NothingToDraw) {
   const Drawing drawing = draw(dense_rows(0, 1), {});
   EXPECT_TRUE(says(drawing, "absent: 0, 0.0 % of all skipped"));
-  EXPECT_FALSE(to_png(drawing).empty());
+  EXPECT_TRUE(to_svg(drawing).ends_with("</svg>\n"));
 }
 
 TEST(MaskPicture, Grouped) {
