@@ -173,7 +173,7 @@ class ManyRows {
 
 // So many rows at a time as stay in the last cache once they are copied.
 void multiply_many(Exec& exec, const ConstTensor& x, std::span<const LinearLayer> layers) {
-  constexpr int64_t kElements = int64_t{1} << 20, kLeastRows = 192;
+  constexpr int64_t kElements = int64_t{1} << 21, kLeastRows = 192;
   const int64_t rows = x.dim(0), most = std::max(kElements / std::max<int64_t>(x.dim(1), 1), kLeastRows);
   const int64_t blocks = (rows + most - 1) / most;
   for (int64_t block = 0; block < blocks; ++block) {

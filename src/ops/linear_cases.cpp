@@ -123,7 +123,7 @@ std::vector<Problem> checked_problems() {
       problems.push_back({rows, 255, 1001, dtype, false, odd});
       problems.push_back({rows, 33, 8, dtype});
     }
-  problems.push_back({50, 700, 1001, DType::bf16, true});  // more than one block of depth
+  problems.push_back({50, 1100, 1001, DType::bf16, true});  // more than one block of depth
   return problems;
 }
 

@@ -19,7 +19,7 @@ using Vector = hn::Vec<Floats>;
 constexpr int64_t kLanes = hn::MaxLanes(Floats());
 constexpr int kTileRows = 6, kVectors = kLanes == 16 ? 4 : 2;  // sums of a tile: what the registers hold
 constexpr int64_t kWidth = kVectors * kLanes;                  // columns of a tile
-constexpr int64_t kBlock = 96;  // depth whose kWidth columns of B stay in the first cache
+constexpr int64_t kBlock = 256;  // depth: more, and B's columns leave the near caches; less, and C is read too often
 
 // `count` elements as f32, zeros behind them up to kWidth.
 void widen_row(const void* row, int64_t first, DType dtype, int64_t count, float* to) {
@@ -115,7 +115,7 @@ void multiply_tile_of(int64_t rows, const Tile& tile) {
 
 int64_t gradient_scratch_floats(int64_t rows) { return (rows + 2 * kTileRows + kWidth) * kBlock; }
 
-// B's columns of a block stay in the first cache while the tiles of A pass by.
+// B's columns of a block stay near while the tiles of A pass by.
 void multiply_gradient(const GradientProduct& p, int64_t first_row, int64_t end_row, float* scratch) {
   float *packed_b = scratch, *packed_a = scratch + kWidth * kBlock;
   const bool packs = p.a_depth_stride != 1;

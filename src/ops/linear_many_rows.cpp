@@ -13,17 +13,28 @@ namespace eyrie::HWY_NAMESPACE {
 namespace {
 
 constexpr int kTileRows = kLanes == 16 ? 6 : 3;  // with kTileOutputs sums each: what the registers hold
-constexpr int64_t kBlock = 512 / kLanes;  // vectors of depth computed at once: a row tile stays in the first cache
+constexpr int64_t kBlock = 1024 / kLanes;  // vectors of depth computed at once: a row tile stays in the first cache
 static_assert(kTileOutputs == kOutputs);
 
-// Rows of an operand from `first` on as one tile: vector v of its row r at to + (v * width + r) * kLanes.
+// Tiles lie block of depth by block of depth, those of one block side by side: apart by a power of two they would meet
+// in the same sets of the caches. Where the block that begins at vector v of the tile that begins at `row` of `rows`
+// lies:
+HWY_INLINE int64_t block_at(int64_t depth, int64_t rows, int64_t row, int64_t v) {
+  return (v * rows + std::min(kBlock, packed_width(depth) / kLanes - v) * row) * kLanes;
+}
+
+// Rows of an operand from `first` on as one tile: in a block its row r has vector v at (v * width + r) * kLanes.
 struct Tile {
   const ProductOperand& from;
   int64_t first;
   int count, width;  // rows that there are, rows of the tile
-  float* to;
+  float* packed;
+  int64_t packed_rows, packed_row;  // of all tiles; where this one begins
 
-  HWY_INLINE float* vector(int64_t v, int r) const { return to + (v * width + r) * kLanes; }
+  HWY_INLINE float* vector(int64_t v, int r) const {
+    const int64_t block = v / kBlock * kBlock;
+    return packed + block_at(from.depth, packed_rows, packed_row, block) + ((v - block) * width + r) * kLanes;
+  }
 };
 
 HWY_INLINE Pair load_pairs(const float* x) {  // x for elements of W that come as even and odd ones
@@ -95,19 +106,18 @@ HWY_INLINE void keep(const Vector (&sums)[kRows][kOutputs], float* kept) {
 // A row tile times all outputs: the block of depth that begins at vector v.
 template <int kRows>
 void multiply_block(const PackedProduct& p, int64_t row, int64_t v, float* kept) {
-  const int64_t vectors = (p.depth + kStep - 1) / kStep * 2, width = packed_width(p.depth);
-  const int64_t count = std::min(kBlock, vectors - v);
-  const float* a = p.x + row * width + v * kRows * kLanes;
-  const float* b = p.weight + v * kOutputs * kLanes;
+  const int64_t vectors = (p.depth + kStep - 1) / kStep * 2, count = std::min(kBlock, vectors - v);
+  const int64_t outputs = whole_tiles(p.end_output - p.first_output);
+  const float* a = p.x + block_at(p.depth, p.rows, row, v);
   for (int64_t output = p.first_output; output < p.end_output; output += kOutputs) {
     Vector sums[kRows][kOutputs];
     load_kept(v == 0 ? nullptr : kept, sums);
-    add_vectors<kRows>(a, b, count, sums);
+    add_vectors<kRows>(a, p.weight + block_at(p.depth, outputs, output - p.first_output, v), count, sums);
     if (v + count == vectors)
       store_block(p.to, static_cast<int>(row), output, p.end_output, sums);
     else
       keep(sums, kept);
-    b += kOutputs * width, kept += kRows * kOutputs * kLanes;
+    kept += kRows * kOutputs * kLanes;
   }
 }
 template <int kRows>
@@ -125,22 +135,22 @@ void pack_row_tiles(const ProductOperand& x, bool pairs, int64_t first, int64_t 
   for (int64_t t = first; t < end; ++t) {
     const int64_t row = x.rows * t / tiles;
     const auto count = static_cast<int>(x.rows * (t + 1) / tiles - row);
-    pack_tile({x, row, count, count, packed + row * packed_width(x.depth)}, pairs);
+    pack_tile({x, row, count, count, packed, x.rows, row}, pairs);
   }
 }
 
 void pack_output_tiles(const ProductOperand& weight, bool pairs, int64_t first, int64_t end, float* packed) {
-  const int64_t tile_size = kOutputs * packed_width(weight.depth);
-  for (int64_t o = first; o < end; o += kOutputs, packed += tile_size) {
+  const int64_t outputs = whole_tiles(end - first);
+  if (outputs > end - first) std::fill_n(packed, outputs * packed_width(weight.depth), 0.0f);
+  for (int64_t o = first; o < end; o += kOutputs) {
     const auto count = static_cast<int>(std::min<int64_t>(end - o, kOutputs));
-    if (count < kOutputs) std::fill_n(packed, tile_size, 0.0f);
-    pack_tile({weight, o, count, kOutputs, packed}, pairs);
+    pack_tile({weight, o, count, kOutputs, packed, outputs, o - first}, pairs);
   }
 }
 
 void multiply_tiles(const PackedProduct& p, int64_t first_tile, int64_t end_tile) {
-  const int64_t tiles = row_tiles(p.rows),
-                kept_of_tile = (p.end_output - p.first_output + 3) / 4 * 4 * kTileRows * kLanes;
+  const int64_t tiles = row_tiles(p.rows);
+  const int64_t kept_of_tile = whole_tiles(p.end_output - p.first_output) * kTileRows * kLanes;
   for (int64_t group = first_tile; group < end_tile; group += kKeptTiles)
     for (int64_t v = 0; v == 0 || v * kLanes < p.depth; v += kBlock)
       for (int64_t t = group; t < std::min(group + kKeptTiles, end_tile); ++t) {

@@ -19,9 +19,11 @@ struct ProductOperand {
 int64_t row_tiles(int64_t rows);  // tile t of x has the rows [rows * t / tiles, rows * (t + 1) / tiles)
 inline constexpr int64_t kTileOutputs = 4, kKeptTiles = 8;
 
-// Copies tiles [first, end) of x, or of W the outputs [first, end), first a multiple of kTileOutputs. Row r of x begins
-// at packed + r * packed_width(depth), of W at packed + (r - first) * packed_width(depth), and packed has room for
-// whole tiles. `pairs`: W is bf16, whose elements come as even and odd ones.
+constexpr int64_t whole_tiles(int64_t outputs) { return (outputs + kTileOutputs - 1) / kTileOutputs * kTileOutputs; }
+
+// Copies tiles [first, end) of x into [rows, packed_width(depth)], all tiles of which belong together, or the outputs
+// [first, end) of W into [whole_tiles(end - first), packed_width(depth)]. `pairs`: W is bf16, whose elements come as
+// even and odd ones.
 void pack_row_tiles(const ProductOperand& x, bool pairs, int64_t first, int64_t end, float* packed);
 void pack_output_tiles(const ProductOperand& weight, bool pairs, int64_t first, int64_t end, float* packed);
 
@@ -32,7 +34,7 @@ struct PackedProduct {
   float* kept;  // [kept_sums(outputs)], the thread's own
 };
 constexpr int64_t kept_sums(int64_t outputs) {  // the lanes of the largest tiles
-  return kKeptTiles * (outputs + kTileOutputs - 1) / kTileOutputs * kTileOutputs * 6 * 16;
+  return kKeptTiles * whole_tiles(outputs) * 6 * 16;
 }
 void multiply_tiles(const PackedProduct& product, int64_t first_tile, int64_t end_tile);
 

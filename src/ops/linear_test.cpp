@@ -64,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Rows,
 // The matrix of rows, threads and instruction sets that a server meets.
 TEST(Linear, RowsTimesThreadsTimesInstructionSets) {
   CaseMemory memory("rows, threads");
-  const Tensor x = memory.normal("x", {513, 520}), weight = memory.normal("weight", {70, 520}, 1.0, DType::bf16);
+  const Tensor x = memory.normal("x", {513, 1100}), weight = memory.normal("weight", {70, 1100}, 1.0, DType::bf16);
   const Tensor alone = memory.output("alone", {513, 70}), y = memory.output("y", {513, 70});
   Exec exec;
   with_each_instruction_set([&](const std::string& set) {
