@@ -1,5 +1,7 @@
 // The tile loops over a BlockMask's lists; suffix keys are tiles like any other. The lists are built on the GPU, within
 // the call, for the tile of each loop.
+#include <algorithm>
+
 #include "attention/gpu/passes.cuh"
 #include "attention/masked/mask_tiles.cuh"
 
