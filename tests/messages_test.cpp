@@ -62,9 +62,9 @@ TEST_F(Messages, TheWorkingDirectoryIsNoOutput) {
 }
 
 TEST_F(Messages, OutOfMemory) {
-  const std::string line = "{\"text\": \"" + std::string(20'000'000, 'a') + "\"}\n";
+  const std::string line = "{\"text\": \"" + std::string(60'000'000, 'a') + "\"}\n";
   const Outcome outcome =
-      eyrie({"tokenize", "--model", kFledgling}, {.input = line, .memory_limit_bytes = int64_t{400} << 20});
+      eyrie({"tokenize", "--model", kFledgling}, {.input = line, .memory_limit_bytes = int64_t{1400} << 20});
   EXPECT_EQ(unlike_failure(outcome, 1, "out of memory"), "");
 }
 
