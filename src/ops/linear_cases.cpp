@@ -114,7 +114,7 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
 std::vector<Problem> checked_problems() {
   std::vector<Problem> problems;
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
-    for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 11, 17, 40, 41, 200}) {
+    for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 11, 16, 17, 40, 41, 200}) {
       const bool odd = rows % 2 != 0;
       const Into into = rows % 3 == 0 ? Into::accumulate : Into::overwrite;
       problems.push_back({rows, 1, 1, dtype, odd, !odd, into});
