@@ -6,7 +6,7 @@
 
 namespace eyrie {
 
-// io/staging.h writes FINAL in the place FINAL.tmp-eyrie-XXXXXX/new.
+// io/staging.h writes FINAL in the place FINAL.tmp-eyrie-XXXXXX/new; mkdtemp fills in the X.
 inline constexpr std::string_view kStagingInfix = ".tmp-eyrie-", kStagingUnique = "XXXXXX", kStagingFresh = "/new";
 
 // Control characters as \x1b (a line's end and a tab too, unless `keep_lines`), paths in a staging as the final ones.

@@ -47,8 +47,8 @@ std::string verdict(const SpeculationReport& report, int64_t chain) {
   const char* why = pays ? "" : " (where a target fits the caches, each of them costs its own arithmetic)";
   return fmt::format(
       "On this machine the draft {} from an accept length of {:.2f} on: a cycle takes {:.2f} ms and a plain step "
-      "{:.2f} "
-      "ms. With {:.2f} it gives {:.2f} times the tokens/s. Verifying {} tokens at once costs {:.1f} plain steps{}, "
+      "{:.2f} ms. With {:.2f} it gives {:.2f} times the tokens/s. Verifying {} tokens at once costs {:.1f} plain "
+      "steps{}, "
       "drafting {:.1f}.",
       pays ? "pays" : "would pay", report.break_even(), 1e3 * cycle.seconds_per_step(), 1e3 * step,
       cycle.steps.accept_length(), report.speed_up(), chain + 1, ratio(cycle.seconds.target, plain_steps), why,

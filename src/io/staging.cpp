@@ -17,9 +17,7 @@ namespace eyrie {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kMark = "/.eyrie-writer", kFresh = kStagingFresh, kReplaced = "/old";
-constexpr std::string_view kBetween = kStagingInfix,
-                           kUnique = kStagingUnique;  // behind FINAL; mkdtemp fills in the last
+constexpr std::string_view kMark = "/.eyrie-writer", kReplaced = "/old";
 
 std::string in(const std::string& staging, std::string_view name) { return staging + std::string(name); }
 
@@ -36,7 +34,7 @@ void rename_or_throw(const std::string& from, const std::string& to, std::string
 // is half removed is still known.
 void remove_staging(const std::string& staging) {
   std::error_code ignored;
-  for (const std::string_view name : {kFresh, kReplaced}) fs::remove_all(in(staging, name), ignored);
+  for (const std::string_view name : {kStagingFresh, kReplaced}) fs::remove_all(in(staging, name), ignored);
   ::unlink(in(staging, kMark).c_str());
   ::rmdir(staging.c_str());
 }
@@ -56,8 +54,8 @@ void recover_in(const std::string& parent, const std::string& only) {
   std::error_code absent;
   for (const fs::directory_entry& entry : fs::directory_iterator(parent, absent)) {
     const std::string name = entry.path().filename();
-    const size_t end = name.size() - std::min(name.size(), kBetween.size() + kUnique.size());
-    if (end == 0 || name.compare(end, kBetween.size(), kBetween) != 0) continue;
+    const size_t end = name.size() - std::min(name.size(), kStagingInfix.size() + kStagingUnique.size());
+    if (end == 0 || name.compare(end, kStagingInfix.size(), kStagingInfix) != 0) continue;
     if (!only.empty() && name.compare(0, end, only) != 0) continue;
     ::rmdir(entry.path().c_str());  // an empty one: its writer died before the mark, or behind it
     const auto locked = mark_of_dead_writer(entry.path());
@@ -88,10 +86,10 @@ std::string followed(const std::string& path) {
 
 Staging::Staging(const std::string& final_path) : destination_(followed(final_path)) {
   do {
-    path_ = destination_ + std::string(kBetween) + std::string(kUnique);
+    path_ = destination_ + std::string(kStagingInfix) + std::string(kStagingUnique);
     if (!mkdtemp(path_.data())) throw system_error(final_path, "cannot be written");
   } while (!mark(final_path));
-  fresh_ = in(path_, kFresh);
+  fresh_ = in(path_, kStagingFresh);
 }
 
 // False when somebody took the place for a dead writer's before the mark was there and locked.

@@ -45,9 +45,8 @@ struct RandomWeights {
   DType matrix_dtype;
   std::shared_ptr<const WeightStorage> borrowed;
   std::deque<Buffer> memory;
-  Exec exec = {};
 
-  ConstTensor make(const std::string& name, const Shape& shape) {
+  ConstTensor make(Exec& exec, const std::string& name, const Shape& shape) {
     const Tensor made = memory.emplace_back(shape.rank == 1 ? DType::f32 : matrix_dtype, shape);
     const uint64_t key = seed ^ hash_name(name);
     if (made.dtype == DType::bf16)
@@ -56,8 +55,10 @@ struct RandomWeights {
       fill(exec, made.as<float>(), made.elements(), key, range_of(name, shape));
     return made;
   }
-  auto visitor() {
-    return [this](const std::string& name, const Shape& shape, ConstTensor& tensor) { tensor = make(name, shape); };
+  auto visitor(Exec& exec) {
+    return [this, &exec](const std::string& name, const Shape& shape, ConstTensor& tensor) {
+      tensor = make(exec, name, shape);
+    };
   }
 };
 
@@ -82,9 +83,10 @@ DraftVocabulary spread_vocabulary(int64_t draft_vocabulary, int64_t vocabulary) 
 
 Target random_target(std::string_view seed, const TargetConfig& config, DType dtype) {
   const auto weights = std::make_shared<RandomWeights>(RandomWeights{hash_name(seed), dtype, {}, {}});
+  Exec exec;
   Target target;
   target.config = config;
-  for_each_tensor(target.config, target.tensors, weights->visitor());
+  for_each_tensor(target.config, target.tensors, weights->visitor(exec));
   if (config.tied_embeddings) target.tensors.lm_head = target.tensors.embedding;
   target.rope = make_rope_table(config.decoder);
   target.fingerprint = seed;
@@ -94,12 +96,13 @@ Target random_target(std::string_view seed, const TargetConfig& config, DType dt
 
 Draft random_draft(std::string_view seed, const DraftConfig& config, const TargetHeads& heads, DType dtype) {
   const auto weights = std::make_shared<RandomWeights>(RandomWeights{hash_name(seed), dtype, heads.storage, {}});
+  Exec exec;
   Draft draft;
   draft.config = config;
-  for_each_tensor(draft.config, draft.tensors, weights->visitor());
+  for_each_tensor(draft.config, draft.tensors, weights->visitor(exec));
   draft.own_embedding = config.decoder.hidden != config.target_hidden;
   draft.embedding = draft.own_embedding
-                        ? weights->make("embed_tokens.weight", {config.vocabulary, config.decoder.hidden})
+                        ? weights->make(exec, "embed_tokens.weight", {config.vocabulary, config.decoder.hidden})
                         : heads.embedding;
   draft.vocabulary = spread_vocabulary(config.draft_vocabulary, config.vocabulary);
   draft.rope = make_rope_table(config.decoder);

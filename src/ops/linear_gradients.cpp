@@ -3,20 +3,13 @@
 #define HWY_TARGET_INCLUDE "ops/linear_gradients.cpp"
 #include "hwy/foreach_target.h"
 // foreach_target.h comes before highway.h
-#include <algorithm>
-
-#include "hwy/highway.h"
 #include "ops/linear_gradients.h"
+#include "ops/linear_sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace eyrie::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-using Floats = hn::CappedTag<float, 16>;
-using Vector = hn::Vec<Floats>;
-
-constexpr int64_t kLanes = hn::MaxLanes(Floats());
 constexpr int kTileRows = 6, kVectors = kLanes == 16 ? 4 : 2;  // sums of a tile: what the registers hold
 constexpr int64_t kWidth = kVectors * kLanes;                  // columns of a tile
 constexpr int64_t kBlock = 256;  // depth: more, and B's columns leave the near caches; less, and C is read too often
@@ -113,7 +106,7 @@ void multiply_tile_of(int64_t rows, const Tile& tile) {
 
 }  // namespace
 
-int64_t gradient_scratch_floats(int64_t rows) { return (rows + 2 * kTileRows + kWidth) * kBlock; }
+int64_t gradient_scratch_floats(int64_t rows) { return (rows + kTileRows + kWidth) * kBlock; }
 
 // B's columns of a block stay near while the tiles of A pass by.
 void multiply_gradient(const GradientProduct& p, int64_t first_row, int64_t end_row, float* scratch) {
