@@ -7,13 +7,13 @@ LLAMA_BENCH is llama.cpp's llama-bench. The GGUF files are written here: the sha
 `eyrie bench speculation` run, in bf16, without a tokenizer; the values do not matter to the clock. `eyrie bench machine`
 before each pair says whether the two processors are near or far.
 """
+import argparse
 import pathlib
 import random
 import re
 import statistics
 import struct
 import subprocess
-import sys
 
 SHAPES = {  # layers, hidden, intermediate, heads, kv heads, head dim, vocabulary
     "1B-shaped": (16, 2048, 8192, 32, 8, 64, 128256),
@@ -81,18 +81,23 @@ def output(*command):
 
 
 def main():
-    llama_bench, program, pairs, scratch = (sys.argv[1:] + ["build/release/eyrie", "7", "/tmp"][len(sys.argv) - 2:])[:4]
+    parser = argparse.ArgumentParser(description="Eyrie beside llama.cpp on a CPU")
+    parser.add_argument("llama_bench")
+    parser.add_argument("program", nargs="?", default="build/release/eyrie")
+    parser.add_argument("pairs", nargs="?", type=int, default=7)
+    parser.add_argument("scratch", nargs="?", default="/tmp")
+    given = parser.parse_args()
     files = {}
     for name, shape in SHAPES.items():
-        files[name] = pathlib.Path(scratch) / f"{name}.gguf"
+        files[name] = pathlib.Path(given.scratch) / f"{name}.gguf"
         write_gguf(files[name], shape)
     rates = {test[0]: ([], []) for test in TESTS}
-    for _ in range(int(pairs)):
-        state = re.search(r"and back +([\d.]+) us", output(program, "bench", "machine")).group(1)
-        ours = {part: output(program, "bench", part) for part in ("decode", "speculation")}
+    for _ in range(given.pairs):
+        state = re.search(r"and back +([\d.]+) us", output(given.program, "bench", "machine")).group(1)
+        ours = {part: output(given.program, "bench", part) for part in ("decode", "speculation")}
         for name, shape, part, line, tokens, flags, test in TESTS:
             ms = float(re.search(rf"^{re.escape(line)} +([\d.]+)", ours[part], re.M).group(1))
-            found = output(llama_bench, "-m", str(files[shape]), "-t", "2", "-r", "3", *flags)
+            found = output(given.llama_bench, "-m", str(files[shape]), "-t", "2", "-r", "3", *flags)
             peer = float(re.search(rf"{test} \| +([\d.]+)", found).group(1))
             rates[name][0].append(1e3 * tokens / ms)
             rates[name][1].append(peer)
