@@ -25,6 +25,7 @@ struct Draft {
   bool own_embedding = false;
   DraftVocabulary vocabulary;
   RopeTable rope;
+  std::string directory;  // as of Target
   std::shared_ptr<const WeightStorage> storage;
 };
 // `heads` gives the embedding when the draft file has none. Reads midlayer.* and layers.0.*; checks d2t against t2d and

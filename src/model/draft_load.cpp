@@ -42,6 +42,7 @@ Draft load_tensors(const std::string& directory, const std::shared_ptr<WeightSto
   draft.vocabulary = found.vocabulary;
   if (!found.rows.empty()) draft.tensors.lm_head = in_order(draft.tensors.lm_head, found.rows, *storage);
   draft.rope = make_rope_table(draft.config.decoder);
+  draft.directory = directory;
   return draft;
 }
 

@@ -17,6 +17,7 @@ struct Target {
   TargetTensors<ConstTensor> tensors;  // lm_head is always defined
   RopeTable rope;
   std::string fingerprint;  // hash of names, shapes and a sample of bytes of every tensor
+  std::string directory;    // where it was read, for messages
   std::shared_ptr<const WeightStorage> storage;
 };
 // Errors: Error{file} per missing or misshapen tensor (name, expected, found).

@@ -38,6 +38,7 @@ Target load_target(const std::string& directory) {
   if (target.config.tied_embeddings) target.tensors.lm_head = target.tensors.embedding;
   target.rope = make_rope_table(target.config.decoder);
   target.fingerprint = fingerprint(storage->files());
+  target.directory = directory;
   target.storage = storage;
   return target;
 }

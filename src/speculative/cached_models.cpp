@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "attention/paged_attention.h"
+#include "base/error.h"
 #include "speculative/sampler.h"
 
 namespace eyrie {
-namespace {}  // namespace
 
 std::vector<CacheLayer> cache_layers(const TargetConfig& target, const DraftConfig* draft) {
   std::vector<CacheLayer> layers(static_cast<size_t>(target.layers),
@@ -137,7 +137,8 @@ void CachedDraft::step(int32_t token, int64_t slot) { run(token, slot, next_h_);
 int32_t CachedDraft::best() {
   draft_logits(exec_, draft_, normed_, logits_);
   const auto size = static_cast<size_t>(draft_.config.draft_vocabulary);
-  return static_cast<int32_t>(draft_.vocabulary.target_id(argmax({logits_.tensor().as<float>(), size})));
+  const int64_t best = at_place(draft_.directory, [&] { return argmax({logits_.tensor().as<float>(), size}); });
+  return static_cast<int32_t>(draft_.vocabulary.target_id(best));
 }
 
 }  // namespace eyrie

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "model/fit.h"
@@ -92,9 +93,9 @@ class Request {
     if (models.draft) draft_.emplace(models.exec, *models.draft, sequence_, std::max(chunk_, options.chain + 1));
     if (draft_) draft_positions_ = draft_->positions();
     sampler_.add_prompt(prompt);
-    choose_ = [this](int64_t row) {
-      return sampler_.choose({logits_.as<float>() + row * logits_.dim(1), static_cast<size_t>(logits_.dim(1))},
-                             output_.known());
+    choose_ = [this, &model = models.target.directory](int64_t row) {
+      const std::span<float> logits(logits_.as<float>() + row * logits_.dim(1), static_cast<size_t>(logits_.dim(1)));
+      return at_place(model, [&] { return sampler_.choose(logits, output_.known()); });
     };
     keep_ = [this](int32_t token, bool from_draft) {
       sampler_.add_output(token);

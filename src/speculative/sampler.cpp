@@ -44,10 +44,9 @@ int32_t argmax(std::span<const float> logits) {
     for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = std::max(lanes[lane], logits[i + lane]);
   for (; i < logits.size(); ++i) lanes[0] = std::max(lanes[0], logits[i]);
   const float highest = *std::max_element(lanes, lanes + kLanes);
-  const auto found = std::find(logits.begin(), logits.end(), highest);
-  if (found == logits.end() || highest == -std::numeric_limits<float>::infinity())
-    throw Error(ErrorKind::internal, "logits", "expected a finite value among them, found none");
-  return static_cast<int32_t>(found - logits.begin());
+  if (!std::isfinite(highest))
+    throw Error(ErrorKind::input, "logits", fmt::format("expected the highest to be finite, found {}", highest));
+  return static_cast<int32_t>(std::find(logits.begin(), logits.end(), highest) - logits.begin());
 }
 
 Sampler::Sampler(const SamplingOptions& options, int64_t vocabulary) : options_(options) {

@@ -139,6 +139,7 @@ TEST(Sampler, GreedyTakesTheLowestIdOfTheHighest) {
   EXPECT_EQ(argmax(std::vector<float>(20, -3)), 0);
   EXPECT_THROW(argmax(std::vector<float>(3, NAN)), Error);
   EXPECT_THROW(argmax(std::vector<float>(33, -INFINITY)), Error);
+  EXPECT_THROW(argmax(std::vector<float>{0, INFINITY}), Error);
   // Temperature 0 is greedy after penalties and bias.
   Sampler sampler({.frequency_penalty = 2, .logit_bias = {{2, 0.75}}}, 3);
   sampler.add_output(0);
