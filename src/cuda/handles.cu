@@ -63,14 +63,26 @@ void* allocate(int64_t bytes, std::string_view buffer) {
   return pointer;
 }
 
+void* allocate_pinned(int64_t bytes) {
+  void* pointer = nullptr;
+  check(cudaMallocHost(&pointer, static_cast<size_t>(bytes > 0 ? bytes : 1)), "pinned memory");
+  return pointer;
+}
+
 // A destructor's failure repeats an error that a launch or a wait has reported.
 void free_memory(void* pointer) noexcept { cudaFree(pointer); }
+void free_pinned(void* pointer) noexcept { cudaFreeHost(pointer); }
 void destroy(CUstream_st* stream) noexcept { cudaStreamDestroy(stream); }
 void destroy(CUevent_st* event) noexcept { cudaEventDestroy(event); }
 
 void copy_bytes(void* to, const void* from, int64_t bytes) {
   if (bytes == 0) return;
   check(cudaMemcpy(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault), "copy to or from the device");
+}
+
+void copy_bytes_async(void* to, const void* from, int64_t bytes, const Stream& stream) {
+  if (bytes == 0) return;
+  check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream.handle()), "copy in a stream");
 }
 
 void set_bytes(void* to, unsigned char value, int64_t bytes) {

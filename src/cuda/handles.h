@@ -42,6 +42,9 @@ int64_t free_memory_bytes();
 // what it was for.
 void* allocate(int64_t bytes, std::string_view buffer);
 void free_memory(void* pointer) noexcept;
+// Memory of the host that copies in a stream's order may read and write.
+void* allocate_pinned(int64_t bytes);
+void free_pinned(void* pointer) noexcept;
 
 // Either side may be host memory. These two wait for what streams did before, and are done when they return.
 void copy_bytes(void* to, const void* from, int64_t bytes);
@@ -70,10 +73,14 @@ class Stream {
   std::unique_ptr<CUstream_st, Destroy> handle_;
 };
 
-// A moment of a stream, for timing.
+// From pinned memory to the device or back, in the stream's order; does not wait.
+void copy_bytes_async(void* to, const void* from, int64_t bytes, const Stream& stream);
+
+// A moment of a stream, to wait for and for timing.
 class Event {
  public:
   static Event create();
+  explicit operator bool() const { return handle_ != nullptr; }
   void record(const Stream& stream);
   void synchronize() const;  // waits until the stream has reached it
   double milliseconds_since(const Event& earlier) const;

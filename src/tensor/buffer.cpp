@@ -24,9 +24,17 @@ int64_t aligned(int64_t bytes, Device device) {
 }  // namespace
 
 void FreeBytes::operator()(void* pointer) const {
-  if constexpr (kHasCuda)
+  if constexpr (kHasCuda) {
+    if (pinned) return cuda::free_pinned(pointer);
     if (device == Device::cuda) return cuda::free_memory(pointer);
+  }
   std::free(pointer);
+}
+
+Bytes allocate_pinned(int64_t bytes) {
+  expect_cuda();
+  if constexpr (kHasCuda) return Bytes(cuda::allocate_pinned(bytes), {.pinned = true});
+  return {};
 }
 
 Bytes allocate_bytes(int64_t bytes, Device device, std::string_view purpose) {
@@ -35,7 +43,9 @@ Bytes allocate_bytes(int64_t bytes, Device device, std::string_view purpose) {
     if constexpr (kHasCuda) return Bytes(cuda::allocate(bytes, purpose), {Device::cuda});
   }
   void* pointer = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded(bytes, kAlignment)));
-  if (!pointer) throw Error(ErrorKind::device, "out of memory", fmt::format("expected {} bytes for {}, found fewer", bytes, purpose));
+  if (!pointer)
+    throw Error(ErrorKind::device, "out of memory",
+                fmt::format("expected {} bytes for {}, found fewer", bytes, purpose));
   return Bytes(pointer);
 }
 

@@ -9,6 +9,7 @@ namespace eyrie {
 
 struct FreeBytes {
   Device device = Device::cpu;
+  bool pinned = false;
   void operator()(void* pointer) const;
 };
 using Bytes = std::unique_ptr<void, FreeBytes>;
@@ -16,6 +17,8 @@ using Bytes = std::unique_ptr<void, FreeBytes>;
 // At least `bytes` bytes, aligned to a cache line (on a GPU to 256), not initialised. Error{device} saying the size,
 // on a GPU also the size free and `purpose`, when there is no memory; and when there is no such device.
 Bytes allocate_bytes(int64_t bytes, Device device = Device::cpu, std::string_view purpose = "tensor");
+// Of the host, for copies to and from a GPU that do not wait. Error{device} when there is no GPU.
+Bytes allocate_pinned(int64_t bytes);
 
 // A tensor that owns its elements (contiguous).
 class Buffer {
