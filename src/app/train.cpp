@@ -31,7 +31,7 @@ std::vector<Prompt> generation_prompts(const TrainCommand& command, const TrainI
   const bool named = !command.prompts.empty();
   const std::string& path = named ? command.prompts : command.train.held_out;
   if (path.empty() || !inputs.target) return {};
-  const int64_t positions = positions_of(*inputs.target, inputs.draft);
+  const int64_t positions = positions_of(*inputs.target, inputs.state.draft);
   std::vector<Prompt> read = named ? read_prompts(path, *inputs.reader) : read_all_prompts(path, *inputs.reader);
   std::vector<Prompt> prompts;
   std::string first;

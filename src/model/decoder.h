@@ -33,7 +33,7 @@ struct BeforeAttentionBackward {
 };
 // Accumulates weight gradients into `gradients`.
 void before_attention_backward(Exec&, const DecoderConfig&, const DecoderTensors<ConstTensor>&, const RopeTable&,
-                               const BeforeAttentionBackward&, DecoderTensors<Buffer>& gradients);
+                               const BeforeAttentionBackward&, const DecoderTensors<Tensor>& gradients);
 
 // What after_attention's backward reads again.
 struct AfterAttentionSaved {
@@ -60,6 +60,6 @@ struct AfterAttentionBackward {
 };
 void after_attention_backward(Exec&, const DecoderConfig&, const DecoderTensors<ConstTensor>&,
                               const AfterAttentionSaved&, const AfterAttentionBackward&,
-                              DecoderTensors<Buffer>& gradients);
+                              const DecoderTensors<Tensor>& gradients);
 
 }  // namespace eyrie

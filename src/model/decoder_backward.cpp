@@ -8,7 +8,7 @@ namespace {
 
 // Gradients of y = linear(x) into the weights and into d_x.
 void linear_backward(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, const ConstTensor& weight,
-                     const LinearTensors<Buffer>& gradient, const Tensor& d_x, Into into) {
+                     const LinearTensors<Tensor>& gradient, const Tensor& d_x, Into into) {
   linear_backward_weight(exec, d_y, x, gradient.weight, gradient.bias);
   linear_backward_input(exec, d_y, weight, d_x, into);
 }
@@ -26,11 +26,11 @@ void norm_heads_backward(Exec& exec, const DecoderConfig& config, const ConstTen
 
 void before_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
                                const RopeTable& rope, const BeforeAttentionBackward& in,
-                               DecoderTensors<Buffer>& gradients) {
+                               const DecoderTensors<Tensor>& gradients) {
   expect_shape("x", in.x, {-1, config.input_width});
   expect_shape("d_x", in.d_x, in.x.shape);
   const auto through = [&](const Tensor& d_heads, const LinearTensors<ConstTensor>& weights,
-                           LinearTensors<Buffer>& gradient) {
+                           const LinearTensors<Tensor>& gradient) {
     if (!d_heads.defined()) return;
     const Tensor d_y = d_heads.reshape({d_heads.dim(0), d_heads.dim(1) * d_heads.dim(2)});
     linear_backward(exec, d_y, in.x, weights.weight, gradient, in.d_x, Into::accumulate);
@@ -49,7 +49,7 @@ void before_attention_backward(Exec& exec, const DecoderConfig& config, const De
 
 void after_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
                               const AfterAttentionSaved& saved, const AfterAttentionBackward& in,
-                              DecoderTensors<Buffer>& gradients) {
+                              const DecoderTensors<Tensor>& gradients) {
   const int64_t rows = in.d_h2.dim(0);
   expect_shape("d_h2", in.d_h2, {rows, config.hidden});
   expect_shape("d_h", in.d_h, in.d_h2.shape);

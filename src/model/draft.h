@@ -55,7 +55,7 @@ struct FcSaved {
 FcSaved take_fc(Scratch&, const DraftConfig&, int64_t rows);
 void fc(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, ConstTensor taps, const FcSaved&, Tensor h);
 void fc_backward(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, ConstTensor taps, const FcSaved&,
-                 ConstTensor d_h, DraftTensors<Buffer>& gradients);
+                 ConstTensor d_h, const DraftTensors<Tensor>& gradients);
 
 // ---- input of one depth
 struct DepthInput {
@@ -74,7 +74,7 @@ struct DepthInputBackward {
   Tensor d_h;                           // [rows, H] written
 };
 void depth_input_backward(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, const DepthInputBackward&,
-                          DraftTensors<Buffer>& gradients);
+                          const DraftTensors<Tensor>& gradients);
 
 // ---- one depth when serving (no gradients kept): rows of any sequences, attention by the caller (layer index 0)
 struct DraftRows {

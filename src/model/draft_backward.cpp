@@ -20,7 +20,7 @@ void add_rows(Exec& exec, const ConstTensor& from, const Tensor& to) {
 }  // namespace
 
 void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors, ConstTensor taps,
-                 const FcSaved& saved, ConstTensor d_h, DraftTensors<Buffer>& gradients) {
+                 const FcSaved& saved, ConstTensor d_h, const DraftTensors<Tensor>& gradients) {
   const int64_t width = config.target_hidden;
   expect_shape("taps", taps, {d_h.dim(0), config.taps() * width});
   expect_shape("d_h", d_h, {-1, config.decoder.hidden});
@@ -42,7 +42,7 @@ void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<Const
 }
 
 void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors,
-                          const DepthInputBackward& in, DraftTensors<Buffer>& gradients) {
+                          const DepthInputBackward& in, const DraftTensors<Tensor>& gradients) {
   const int64_t rows = in.token_ids.dim(0), hidden = config.decoder.hidden;
   const float eps = config.decoder.norm_eps;
   expect_shape("d_x", in.d_x, {rows, 2 * hidden});

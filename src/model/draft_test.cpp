@@ -47,17 +47,17 @@ class DraftPieces : public ::testing::TestWithParam<DraftVariant> {
   Tensor heads(const std::string& name, int64_t count) { return out(name, {rows(), count, layer.head_dim}); }
 
   // Gradients that already hold something, so that overwriting shows.
-  DraftTensors<Buffer> filled_gradients() {
-    DraftTensors<Buffer> made = make_draft_tensors(config);
-    for_each_tensor(config, made, [&](const std::string& name, const Shape& shape, Buffer& tensor) {
+  Parameters filled_gradients() {
+    Parameters made = make_parameters(config);
+    for_each_tensor(config, made.tensors, [&](const std::string& name, const Shape& shape, const Tensor& tensor) {
       copy(problem.memory.normal("held." + name, shape), tensor);
     });
     return made;
   }
 
   // Every tensor's gradient is what it held plus the loss's; by complex step, zero where the loss does not reach.
-  void expect_gradients(const DraftTensors<Buffer>& found, const std::function<Complex(const Reference&)>& loss) {
-    for_each_tensor(config, found, [&](const std::string& name, const Shape& shape, const Buffer& tensor) {
+  void expect_gradients(const Parameters& found, const std::function<Complex(const Reference&)>& loss) {
+    for_each_tensor(config, found.tensors, [&](const std::string& name, const Shape& shape, const Tensor& tensor) {
       std::vector<double> expected = problem.gradient(name, loss);
       const std::vector<double> held = testing::to_doubles(problem.memory.normal("held." + name, shape));
       for (size_t i = 0; i < expected.size(); ++i) expected[i] += held[i];
@@ -85,8 +85,8 @@ TEST_P(DraftPieces, Fc) {
   if (GetParam().weights != DType::f32) return;
   const Tensor d_h = cotangent("h", h.shape);
   const std::vector<double> weights = testing::to_doubles(d_h);
-  DraftTensors<Buffer> gradients = filled_gradients();
-  fc_backward(exec, config, problem.draft.tensors, problem.taps, saved, d_h, gradients);
+  const Parameters gradients = filled_gradients();
+  fc_backward(exec, config, problem.draft.tensors, problem.taps, saved, d_h, gradients.tensors);
   expect_gradients(gradients, [&](const Reference& r) { return dot(weights, r.fc()); });
 }
 
@@ -101,9 +101,10 @@ TEST_P(DraftPieces, DepthInput) {
   if (GetParam().weights != DType::f32) return;
   const Tensor d_x = cotangent("x", x.shape), d_residual = cotangent("residual", residual.shape);
   const Tensor d_h = out("d_h", problem.h.shape);
-  DraftTensors<Buffer> gradients = filled_gradients();
+  const Parameters gradients = filled_gradients();
   depth_input_backward(exec, config, problem.draft.tensors,
-                       {problem.token_ids, problem.draft.embedding, problem.h, d_x, d_residual, d_h}, gradients);
+                       {problem.token_ids, problem.draft.embedding, problem.h, d_x, d_residual, d_h},
+                       gradients.tensors);
   const auto of_x = testing::to_doubles(d_x), of_residual = testing::to_doubles(d_residual);
   const auto loss = [&](const Reference& r) { return dot(of_x, r.x()) + dot(of_residual, r.residual()); };
   expect_equal("d_h", d_h, problem.gradient("h", loss));
@@ -130,9 +131,9 @@ TEST_P(DraftPieces, BeforeAttention) {
   std::vector<double> expected = problem.gradient("x", loss);
   const std::vector<double> held = testing::to_doubles(d_x);
   for (size_t i = 0; i < expected.size(); ++i) expected[i] += held[i];
-  DraftTensors<Buffer> gradients = filled_gradients();
+  const Parameters gradients = filled_gradients();
   before_attention_backward(exec, layer, problem.draft.tensors.layer, problem.draft.rope,
-                            {problem.x, problem.positions, d_q, d_k, d_v, d_x, raw_q, raw_k}, gradients.layer);
+                            {problem.x, problem.positions, d_q, d_k, d_v, d_x, raw_q, raw_k}, gradients.tensors.layer);
   expect_equal("d_x", d_x, expected);
   expect_gradients(gradients, loss);
 }
@@ -158,9 +159,9 @@ TEST_P(DraftPieces, AfterAttention) {
   if (GetParam().weights != DType::f32) return;
   const Tensor d_h2 = cotangent("h2", h2.shape), d_h = out("d_h", h2.shape);
   const Tensor d_attention = out("d_attention", problem.attention.shape);
-  DraftTensors<Buffer> gradients = filled_gradients();
+  const Parameters gradients = filled_gradients();
   after_attention_backward(exec, layer, problem.draft.tensors.layer, saved, {problem.attention, d_h2, d_h, d_attention},
-                           gradients.layer);
+                           gradients.tensors.layer);
   const auto of_h2 = testing::to_doubles(d_h2);
   const auto loss = [&](const Reference& r) { return dot(of_h2, r.h2(r.at("h"), r.at("attention"))); };
   expect_equal("d_h", d_h, problem.gradient("h", loss));
@@ -209,14 +210,14 @@ TEST(Draft, TakesNoRows) {
   DraftProblem problem("Draft/no-rows", {.name = "no-rows", .rows = 0});
   const DecoderConfig& layer = problem.config.decoder;
   Exec exec;
-  DraftTensors<Buffer> gradients = make_draft_tensors(problem.config);
+  const Parameters gradients = make_parameters(problem.config);
   const FcSaved saved = take_fc(exec.scratch, problem.config, 0);
   fc(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.memory.output("h0", {0, layer.hidden}));
-  fc_backward(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.h, gradients);
+  fc_backward(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.h, gradients.tensors);
   const Tensor next_h = problem.memory.output("next_h", {0, layer.hidden});
   forward(exec, problem.draft, {problem.token_ids, problem.positions, problem.h, next_h, next_h},
           [](int64_t, ConstTensor, ConstTensor, ConstTensor, Tensor) {});
-  EXPECT_EQ(testing::to_doubles(gradients.fc), std::vector<double>(static_cast<size_t>(6 * 15), 0));
+  EXPECT_EQ(testing::to_doubles(gradients.tensors.fc), std::vector<double>(static_cast<size_t>(6 * 15), 0));
 }
 
 TEST(Draft, NamesTheArgumentOfAWrongShape) {

@@ -1,5 +1,5 @@
-// model/tensors.h: the one list of tensors of each model. T is ConstTensor (weights in use), Tensor or Buffer (weights
-// being trained, their gradients and moments: the same struct). for_each_tensor visits what the config says the model
+// model/tensors.h: the one list of tensors of each model. T is ConstTensor (weights in use) or Tensor (weights being
+// trained, their gradients and moments: the same struct). for_each_tensor visits what the config says the model
 // has, in a fixed order, with Hugging Face's name and the shape; load, export, optimizer, checkpoint and tests walk it.
 #pragma once
 #include <fmt/core.h>
@@ -103,9 +103,14 @@ void for_each_tensor(const DraftConfig& config, Tensors& t, Function&& visit) {
   visit("lm_head.weight", Shape{config.draft_vocabulary, hidden}, t.lm_head);
 }
 
-// Owned tensors for every entry of the list, zeroed, f32.
-DraftTensors<Buffer> make_draft_tensors(const DraftConfig& config);
-// The same tensors as views.
-DraftTensors<ConstTensor> views(const DraftConfig& config, const DraftTensors<Buffer>& owned);
+// All trained tensors of a draft in one piece of memory: f32, in the list's order, each at a multiple of 256 bytes,
+// with zeros between them. A draft's weights, gradients and moments have one layout, so what is done to every element
+// is one call over `memory`.
+struct Parameters {
+  Buffer memory;                 // [elements, the gaps among them]
+  DraftTensors<Tensor> tensors;  // views of it
+};
+Parameters make_parameters(const DraftConfig& config);                      // zeros
+DraftTensors<ConstTensor> views(const DraftConfig&, const Parameters& of);  // to be read
 
 }  // namespace eyrie

@@ -12,9 +12,9 @@ namespace {
 
 class ConversationSource : public BatchSource {
  public:
-  ConversationSource(const Target& target, std::vector<int64_t> tap_ids, const std::vector<TokenSequence>& sequences,
-                     int64_t token_budget, uint64_t seed)
-      : target_(target), tap_ids_(std::move(tap_ids)), sequences_(sequences), budget_(token_budget), seed_(seed) {}
+  ConversationSource(const Target& target, const std::vector<int64_t>& tap_ids,
+                     const std::vector<TokenSequence>& sequences, int64_t token_budget, uint64_t seed)
+      : target_(target), tap_ids_(tap_ids), sequences_(sequences), budget_(token_budget), seed_(seed) {}
 
   int64_t batches(int64_t epoch) const override { return static_cast<int64_t>(plan(epoch).size()); }
 
@@ -44,7 +44,7 @@ class ConversationSource : public BatchSource {
   }
 
   const Target& target_;
-  const std::vector<int64_t> tap_ids_;
+  const std::vector<int64_t>& tap_ids_;
   const std::vector<TokenSequence>& sequences_;
   const int64_t budget_;
   const uint64_t seed_;
@@ -121,10 +121,10 @@ PackedTokens packed_tokens(const PackedBatch& tokens) {
           {tokens.cu_seqlens.data(), DType::i32, {tokens.sequences() + 1}}};
 }
 
-std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vector<int64_t> tap_ids,
+std::unique_ptr<BatchSource> conversation_source(const Target& target, const std::vector<int64_t>& tap_ids,
                                                  const std::vector<TokenSequence>& sequences, int64_t token_budget,
                                                  uint64_t seed) {
-  return std::make_unique<ConversationSource>(target, std::move(tap_ids), sequences, token_budget, seed);
+  return std::make_unique<ConversationSource>(target, tap_ids, sequences, token_budget, seed);
 }
 
 std::unique_ptr<BatchSource> feature_source(const std::string& directory, uint64_t seed, int64_t vocabulary,

@@ -27,8 +27,9 @@ class BatchSource {
   virtual std::string place(int64_t epoch, int64_t index) const = 0;  // the file of a batch, for errors
 };
 
-// `sequences` must outlive the source. A held-out source is asked for epoch 0 alone.
-std::unique_ptr<BatchSource> conversation_source(const Target& target, std::vector<int64_t> tap_ids,
+// `tap_ids` (to be filled before states are read) and `sequences` must outlive the source. A held-out source is asked
+// for epoch 0 alone.
+std::unique_ptr<BatchSource> conversation_source(const Target& target, const std::vector<int64_t>& tap_ids,
                                                  const std::vector<TokenSequence>& sequences, int64_t token_budget,
                                                  uint64_t seed);
 // Feature files, each one batch, shuffled per epoch. Errors: Error{file} when two files differ in target, tap ids or

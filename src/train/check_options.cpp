@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -56,13 +57,26 @@ void check_numbers(const TrainOptions& o) {
       {"warmup-share", o.optimizer.warmup_share, 0, 1, "0 to 1"},
       {"beta1", o.optimizer.beta1, 0, below_one, "0 or more, below 1"},
       {"beta2", o.optimizer.beta2, 0, below_one, "0 or more, below 1"},
-      {"epsilon", o.optimizer.epsilon, kSmallest, kLargest, "a finite number above 0"},
+      {"epsilon", o.optimizer.epsilon, 1e-37, kLargest, "1e-37 or more, as f32 holds no less"},
       {"weight-decay", o.optimizer.weight_decay, 0, kLargest, "a finite number, 0 or more"},
-      {"clip", o.optimizer.clip, 0, kLargest, "a finite number, 0 or more"},
+      {"clip", o.optimizer.clip, 0, kLargestNorm, "0 to 1e15"},
       {"spike-factor", o.optimizer.spike_factor, 0, kLargest, "a finite number, 0 or more"},
   };
   for (const auto& [option, value, least, most, range] : table)
     if (!(value >= least && value <= most)) usage(option, fmt::format("expected {}, found {}", range, value));
+}
+
+// The moments are within the clip, so a weight moves by the rate times clip / epsilon and its own decay at most.
+void check_reach(const OptimizerOptions& o) {
+  constexpr double kReach = 1e30;
+  const double reach = o.learning_rate * std::max((o.clip > 0 ? o.clip : kLargestNorm) / o.epsilon, 1.0);
+  if (reach > kReach)
+    usage("learning-rate", fmt::format("expected steps that leave finite weights (learning rate x clip / epsilon of "
+                                       "1e30 at most), found {:.3g}",
+                                       reach));
+  if (o.learning_rate * o.weight_decay > 1)
+    usage("weight-decay",
+          fmt::format("expected at most 1 / learning rate = {:.3g}, found {}", 1 / o.learning_rate, o.weight_decay));
 }
 
 }  // namespace
@@ -87,6 +101,7 @@ void check_options(const TrainOptions& options) {
       usage("held-out", "is what the draft is trained on: expected other data, found " + options.held_out);
   check_counts(options);
   check_numbers(options);
+  check_reach(options.optimizer);
 }
 
 }  // namespace eyrie

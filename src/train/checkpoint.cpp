@@ -24,32 +24,29 @@ Json to_json(const Checkpoint& checkpoint) {
   Json settings = Json::object();
   for (const auto& [key, value] : checkpoint.settings) settings.set(key, value);
   Json::Array norms;
-  for (const double norm : checkpoint.optimizer.norms.values()) norms.emplace_back(norm);
+  for (const double norm : checkpoint.state.norms.values()) norms.emplace_back(norm);
   return Json::object({{"format_version", 1},
                        {"step", position.step},
                        {"skipped", position.skipped},
                        {"best_accept_length", position.best_accept_length},
                        {"best_step", position.best_step},
-                       {"applied", checkpoint.optimizer.applied},
+                       {"applied", checkpoint.state.applied},
                        {"gradient_norms", norms},
                        {"settings", settings}});
 }
 
-void read_into(const SafetensorsFile& file, const std::string& prefix, const std::vector<Parameter>& parameters) {
-  for (const Parameter& one : parameters) {
-    const ConstTensor& found = file.at(prefix + one.name);
-    expect_dtype(file.path() + ": " + prefix + one.name, found, {DType::f32});
-    expect_shape(file.path() + ": " + prefix + one.name, found, one.tensor.shape);
+Parameters read_parameters(const SafetensorsFile& file, const std::string& prefix, const DraftConfig& config) {
+  Parameters made = make_parameters(config);
+  for_each_tensor(config, made.tensors, [&](const std::string& name, const Shape& shape, const Tensor& tensor) {
+    const ConstTensor& found = file.at(prefix + name);
+    const std::string place = file.path() + ": " + prefix + name;
+    expect_dtype(place, found, {DType::f32});
+    expect_shape(place, found, shape);
     if (const std::string problem = why_not_finite(found); !problem.empty())
-      throw Error(ErrorKind::file, file.path() + ": " + prefix + one.name, problem);
-    copy(found, one.tensor);
-  }
-}
-
-std::vector<NamedTensor> moments(const DraftConfig& config, const Optimizer& optimizer) {
-  std::vector<NamedTensor> tensors = named_tensors(config, optimizer.first_moment, "first.");
-  for (NamedTensor& one : named_tensors(config, optimizer.second_moment, "second.")) tensors.push_back(std::move(one));
-  return tensors;
+      throw Error(ErrorKind::file, place, problem);
+    copy(found, tensor);
+  });
+  return made;
 }
 
 int64_t step_of(const fs::path& path) {
@@ -64,16 +61,18 @@ int64_t step_of(const fs::path& path) {
 }  // namespace
 
 void save_checkpoint(const std::string& directory, const Checkpoint& checkpoint) {
-  const Draft& draft = checkpoint.draft;
+  const TrainState& state = checkpoint.state;
+  const Draft& draft = state.draft;
   AtomicDirectory output(directory);
-  const DraftTensors<ConstTensor> weights = views(draft.config, checkpoint.weights);
   write_draft(output.path(), {.config = draft.config,
-                              .tensors = weights,
+                              .tensors = draft.tensors,
                               .vocabulary = draft.vocabulary,
                               .embedding = draft.own_embedding ? draft.embedding : ConstTensor(),
                               .dtype = DType::f32,
                               .reader = ""});
-  write_safetensors(output.path() + "/optimizer.safetensors", moments(draft.config, checkpoint.optimizer));
+  std::vector<NamedTensor> moments = named_tensors(draft.config, state.first, "first.");
+  std::ranges::move(named_tensors(draft.config, state.second, "second."), std::back_inserter(moments));
+  write_safetensors(output.path() + "/optimizer.safetensors", moments);
   save_position(output.path(), checkpoint);
   output.commit();
 }
@@ -96,40 +95,39 @@ void read_trainer(const Json& json, SavedRun& saved) {
     for (const auto& [key, value] : settings.as_members())
       at_place(key, [&] { saved.settings.emplace_back(key, value.as_text()); });
   });
-  saved.optimizer.applied = json.integer("applied", 0);
+  saved.state.applied = json.integer("applied", 0);
   std::vector<double> norms;
   for (const Json& norm : json.array("gradient_norms"))
     at_place("gradient_norms", [&] { norms.push_back(norm.as_number()); });
-  saved.optimizer.norms.restore(std::move(norms));
+  saved.state.norms.restore(std::move(norms));
 }
 
 }  // namespace
 
-SavedRun load_checkpoint(const std::string& directory, const TargetHeads& heads, const OptimizerOptions& options) {
+SavedRun load_checkpoint(const std::string& directory, const TargetHeads& heads) {
   const std::string trainer = directory + "/trainer.json";
   const Json json = Json::parse_file(trainer);
   // In front, as a draft may have its weights in files of other names.
   const SafetensorsFile weights = SafetensorsFile::open(directory + "/model.safetensors");
   Draft draft = load_draft(directory, heads);
-  const DraftConfig& config = draft.config;
-  SavedRun saved{directory, draft, make_draft_tensors(config), Optimizer(config, options), {}, {}};
-  const SafetensorsFile state = SafetensorsFile::open(directory + "/optimizer.safetensors");
-  read_into(weights, "", parameters(config, saved.weights));
-  read_into(state, "first.", parameters(config, saved.optimizer.first_moment));
-  read_into(state, "second.", parameters(config, saved.optimizer.second_moment));
-  saved.draft.tensors = views(config, saved.weights);
+  const DraftConfig config = draft.config;
   // Files that a later checkpoint replaces would keep their place on the disk as long as they are mapped.
-  if (!draft.own_embedding) saved.draft.storage = heads.storage;
+  if (!draft.own_embedding) draft.storage = heads.storage;
+  const SafetensorsFile moments = SafetensorsFile::open(directory + "/optimizer.safetensors");
+  SavedRun saved;
+  saved.directory = directory;
+  saved.state = make_state(std::move(draft), read_parameters(weights, "", config));
+  saved.state.first = read_parameters(moments, "first.", config);
+  saved.state.second = read_parameters(moments, "second.", config);
   at_place(trainer, [&] { read_trainer(json, saved); });
   return saved;
 }
 
-std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads& heads,
-                                               const OptimizerOptions& options) {
+std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads& heads) {
   std::string unread;
   for (const std::string& path : list_checkpoints(run_directory) | std::views::reverse) {
     try {
-      SavedRun saved = load_checkpoint(path, heads, options);
+      SavedRun saved = load_checkpoint(path, heads);
       if (!unread.empty()) log_warning(fmt::format("{}the run goes on from {}", unread, path));
       return saved;
     } catch (const Error& error) {

@@ -12,8 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/draft.h"
-#include "train/optimizer.h"
+#include "train/train_state.h"
 
 namespace eyrie {
 
@@ -28,9 +27,7 @@ struct RunPosition {
 };
 
 struct Checkpoint {
-  const Draft& draft;  // config, vocabulary, own embedding
-  const DraftTensors<Buffer>& weights;
-  const Optimizer& optimizer;
+  const TrainState& state;
   const RunPosition& position;
   const RunSettings& settings;
 };
@@ -42,20 +39,17 @@ void save_position(const std::string& directory, const Checkpoint&);
 // A run as its checkpoint holds it: all that it goes on from.
 struct SavedRun {
   std::string directory;
-  Draft draft;  // its tensors view `weights`
-  DraftTensors<Buffer> weights;
-  Optimizer optimizer;
+  TrainState state;  // without gradients
   RunPosition position;
   RunSettings settings;
 
   bool finished() const;  // all its steps are done
 };
 // Error{file}: missing, truncated or misshapen parts, values that are not finite.
-SavedRun load_checkpoint(const std::string& directory, const TargetHeads&, const OptimizerOptions&);
+SavedRun load_checkpoint(const std::string& directory, const TargetHeads&);
 // The newest checkpoint of a run that can be read, with a warning that names those that cannot, and why. Nothing when
 // there is none; Error{file} when there are some and none can be read.
-std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads&,
-                                               const OptimizerOptions&);
+std::optional<SavedRun> load_newest_checkpoint(const std::string& run_directory, const TargetHeads&);
 // Error{usage} names a setting with both values, or the file that it was made from (`files`: by key). A finished run
 // may have more steps now.
 void expect_same_settings(const SavedRun&, const RunSettings& now,

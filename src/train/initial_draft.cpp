@@ -25,9 +25,9 @@ void fill_uniform(Exec& exec, const std::string& name, uint64_t seed, const Tens
   });
 }
 
-void copy_head(const InitialDraft& initial, DraftTensors<Buffer>& draft) {
+void copy_head(const InitialDraft& initial, const DraftTensors<Tensor>& draft) {
   for (int64_t i = 0; i < initial.config.draft_vocabulary; ++i)
-    copy(initial.target_lm_head[initial.vocabulary.target_id(i)], draft.lm_head.tensor()[i]);
+    copy(initial.target_lm_head[initial.vocabulary.target_id(i)], draft.lm_head[i]);
   if (initial.target_norm.defined()) copy(initial.target_norm, draft.norm);
 }
 
@@ -39,15 +39,16 @@ InitialHead find_initial_head(std::string_view name) {
   throw Error(ErrorKind::usage, "init", fmt::format("expected target or random, found {}", name));
 }
 
-DraftTensors<Buffer> initial_draft(const InitialDraft& initial) {
-  DraftTensors<Buffer> draft = make_draft_tensors(initial.config);
+Parameters initial_draft(const InitialDraft& initial) {
+  Parameters draft = make_parameters(initial.config);
   Exec exec;
-  for_each_tensor(initial.config, draft, [&](const std::string& name, const Shape& shape, Buffer& tensor) {
-    if (shape.rank == 2) return fill_uniform(exec, name, initial.seed, tensor);
-    return name.ends_with(".bias") ? fill_zero(tensor) : fill_ones(tensor);
-  });
+  for_each_tensor(initial.config, draft.tensors,
+                  [&](const std::string& name, const Shape& shape, const Tensor& tensor) {
+                    if (shape.rank == 2) return fill_uniform(exec, name, initial.seed, tensor);
+                    if (!name.ends_with(".bias")) fill_ones(tensor);
+                  });
   if (initial.head == InitialHead::target && initial.config.decoder.hidden == initial.config.target_hidden)
-    copy_head(initial, draft);
+    copy_head(initial, draft.tensors);
   return draft;
 }
 

@@ -21,7 +21,7 @@ struct InitialDraft {
 };
 
 // Each tensor depends on the seed and its own name alone.
-DraftTensors<Buffer> initial_draft(const InitialDraft&);
+Parameters initial_draft(const InitialDraft&);
 
 // A vocabulary of spec §6 from ascending target ids; all of them: no d2t, no t2d.
 DraftVocabulary make_draft_vocabulary(const std::vector<int64_t>& ids, int64_t vocabulary);

@@ -7,7 +7,7 @@
 
 #include "testing/compare.h"
 #include "testing/poison.h"
-#include "train/parameters.h"
+#include "train/train_state.h"
 
 namespace eyrie {
 namespace {
@@ -27,7 +27,7 @@ struct InitialDraftTest : ::testing::Test {
   testing::CaseMemory memory{"initial draft"};
   const Tensor lm_head = memory.normal("lm_head", {30, 12}, 1.0, DType::bf16);
   const Tensor last_norm = memory.normal("norm", {12});
-  DraftTensors<Buffer> make(uint64_t seed, InitialHead head) {
+  Parameters make(uint64_t seed, InitialHead head) {
     return initial_draft({config, vocabulary, seed, head, lm_head, last_norm});
   }
 };
@@ -41,18 +41,19 @@ TEST_F(InitialDraftTest, VocabularyStoresOffsets) {
 }
 
 TEST_F(InitialDraftTest, HeadAndNormAreTheTargets) {
-  const DraftTensors<Buffer> draft = make(1, InitialHead::target);
+  const Parameters made = make(1, InitialHead::target);
+  const DraftTensors<Tensor>& draft = made.tensors;
   for (int64_t i = 0; i < 7; ++i) {
-    const auto row = testing::compare("row", draft.lm_head.tensor()[i],
-                                      testing::to_doubles(lm_head[vocabulary.target_id(i)]), {0, 0});
+    const auto row =
+        testing::compare("row", draft.lm_head[i], testing::to_doubles(lm_head[vocabulary.target_id(i)]), {0, 0});
     EXPECT_TRUE(row.passed()) << row.text();
   }
   EXPECT_TRUE(testing::compare_bits("norm", draft.norm, last_norm).passed());
 }
 
 TEST_F(InitialDraftTest, MatricesAreUniformByFanInAndNormsOne) {
-  DraftTensors<Buffer> draft = make(1, InitialHead::random);
-  for (const Parameter& one : parameters(config, draft)) {
+  const Parameters draft = make(1, InitialHead::random);
+  for (const NamedTensor& one : named_tensors(config, draft)) {
     const std::vector<double> values = testing::to_doubles(one.tensor);
     const double bound = 1 / std::sqrt(static_cast<double>(one.tensor.dim(-1)));
     double largest = 0, squares = 0;
@@ -68,11 +69,12 @@ TEST_F(InitialDraftTest, MatricesAreUniformByFanInAndNormsOne) {
 }
 
 TEST_F(InitialDraftTest, DependsOnTheSeedAlone) {
-  const DraftTensors<Buffer> one = make(1, InitialHead::random), same = make(1, InitialHead::random);
-  const DraftTensors<Buffer> other = make(2, InitialHead::random);
-  EXPECT_TRUE(testing::compare_bits("fc", one.fc, same.fc).passed());
-  EXPECT_FALSE(testing::compare_bits("fc", one.fc, other.fc).passed());
-  EXPECT_FALSE(testing::compare_bits("q and o", one.layer.gate.weight, one.layer.up.weight).passed());
+  const Parameters one = make(1, InitialHead::random), same = make(1, InitialHead::random);
+  const Parameters other = make(2, InitialHead::random);
+  const DecoderTensors<Tensor>& layer = one.tensors.layer;
+  EXPECT_TRUE(testing::compare_bits("fc", one.tensors.fc, same.tensors.fc).passed());
+  EXPECT_FALSE(testing::compare_bits("fc", one.tensors.fc, other.tensors.fc).passed());
+  EXPECT_FALSE(testing::compare_bits("gate and up", layer.gate.weight, layer.up.weight).passed());
 }
 
 }  // namespace

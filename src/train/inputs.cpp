@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "base/log.h"
-#include "data/supervision.h"
 #include "data/vocabulary.h"
 #include "io/atomic_dir.h"
 #include "model/rope_frequencies.h"
@@ -46,7 +45,7 @@ void open_run(const TrainOptions& options, TrainInputs& inputs) {
 // No sequence may be longer than target and draft have positions.
 int64_t most_tokens(const TrainOptions& options, const TrainInputs& inputs, bool new_draft) {
   const int64_t most = std::min(options.max_tokens, inputs.target->config.decoder.max_positions);
-  if (!new_draft) return std::min(most, inputs.draft.config.decoder.max_positions);
+  if (!new_draft) return std::min(most, inputs.state.draft.config.decoder.max_positions);
   if (options.draft_config.empty()) return most;
   return std::min(most, read_draft_config(options.draft_config).decoder.max_positions);
 }
@@ -92,23 +91,6 @@ void load_features(const TrainOptions& options, TrainInputs& inputs) {
                             inputs.heads.fingerprint));
   if (options.init_draft.empty() && !options.resume && !inputs.heads.norm.defined())
     log_info(fmt::format("{}: no last norm of a known family: a new draft's begins with ones", weights));
-}
-
-// The sequences of captured batches: their counts and shares are all that is asked of them.
-Conversations tokens_of(const BatchSource& source) {
-  Conversations found;
-  for (int64_t i = 0; i < source.batches(0); ++i) {
-    const PackedBatch batch = source.tokens(0, i);
-    found.tokens += batch.tokens();
-    found.supervised_tokens += std::count(batch.loss_mask.begin(), batch.loss_mask.end(), uint8_t{1});
-    for (size_t s = 1; s < batch.cu_seqlens.size(); ++s) {
-      const int32_t begin = batch.cu_seqlens[s - 1], end = batch.cu_seqlens[s];
-      found.sequences.push_back({"",
-                                 {batch.input_ids.begin() + begin, batch.input_ids.begin() + end},
-                                 {batch.loss_mask.begin() + begin, batch.loss_mask.begin() + end}});
-    }
-  }
-  return found;
 }
 
 // What config.json beside the target's weights says, if there is one: of any family.
@@ -172,8 +154,8 @@ void resolve_taps(const TrainOptions& options, const TrainInputs& inputs, DraftC
                             fmt::join(captured, ", "), fmt::join(ids, ", ")));
 }
 
-void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& counts, TrainInputs& inputs) {
-  Draft& draft = inputs.draft;
+void begin_new_draft(const TrainOptions& options, TrainInputs& inputs) {
+  Draft draft;
   draft.config = new_draft_config(options, inputs);
   if (draft.config.decoder.hidden != draft.config.target_hidden)
     usage("draft-config",
@@ -181,45 +163,37 @@ void begin_new_draft(const TrainOptions& options, const std::vector<int64_t>& co
                       "that has them",
                       draft.config.decoder.hidden, draft.config.target_hidden));
   resolve_taps(options, inputs, draft.config);
-  draft.vocabulary =
-      make_draft_vocabulary(draft_vocabulary_ids(counts, draft.config.draft_vocabulary), draft.config.vocabulary);
+  draft.vocabulary = make_draft_vocabulary(
+      draft_vocabulary_ids(inputs.survey.supervised, draft.config.draft_vocabulary), draft.config.vocabulary);
   draft.rope = make_rope_table(draft.config.decoder);
   draft.embedding = inputs.heads.embedding;
-  inputs.weights = initial_draft({.config = draft.config,
-                                  .vocabulary = draft.vocabulary,
-                                  .seed = options.seed,
-                                  .head = find_initial_head(options.init),
-                                  .target_lm_head = inputs.heads.lm_head,
-                                  .target_norm = inputs.heads.norm});
+  Parameters weights = initial_draft({.config = draft.config,
+                                      .vocabulary = draft.vocabulary,
+                                      .seed = options.seed,
+                                      .head = find_initial_head(options.init),
+                                      .target_lm_head = inputs.heads.lm_head,
+                                      .target_norm = inputs.heads.norm});
+  inputs.state = make_state(std::move(draft), std::move(weights));
 }
 
 // A draft that needs no data to begin with: the run's own when it is resumed, whatever it began with; or the one named.
 // False: a new one is to be made.
 bool load_known_draft(const TrainOptions& options, TrainInputs& inputs) {
-  if (options.resume && !options.output.empty())
-    inputs.saved = load_newest_checkpoint(options.output, inputs.heads, options.optimizer);
+  if (options.resume && !options.output.empty()) inputs.saved = load_newest_checkpoint(options.output, inputs.heads);
   if (inputs.saved) {
-    inputs.draft = inputs.saved->draft;
-    inputs.weights = std::move(inputs.saved->weights);
+    inputs.state = std::move(inputs.saved->state);
   } else if (!options.init_draft.empty()) {
-    inputs.draft = load_draft(options.init_draft, inputs.heads);
-    inputs.weights = copy_parameters(inputs.draft.config, inputs.draft.tensors);
+    inputs.state = copy_state(load_draft(options.init_draft, inputs.heads));
   } else {
     return false;
   }
-  const int64_t vocabulary = inputs.draft.config.draft_vocabulary;
-  const int64_t wanted = std::min(options.draft_vocabulary, inputs.draft.config.vocabulary);  // it is a limit
+  const int64_t vocabulary = inputs.state.draft.config.draft_vocabulary;
+  const int64_t wanted = std::min(options.draft_vocabulary, inputs.state.draft.config.vocabulary);  // it is a limit
   if (options.draft_vocabulary && wanted != vocabulary)
     usage("draft-vocabulary",
           fmt::format("the draft to go on from has {}, found {}", vocabulary, options.draft_vocabulary));
-  resolve_taps(options, inputs, inputs.draft.config);
+  resolve_taps(options, inputs, inputs.state.draft.config);
   return true;
-}
-
-std::vector<int64_t> ids_of(const Draft& draft) {
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < draft.config.draft_vocabulary; ++i) ids.push_back(draft.vocabulary.target_id(i));
-  return ids;
 }
 
 void check_taps(const BatchSource* source, const std::string& directory, const DraftConfig& config) {
@@ -229,14 +203,8 @@ void check_taps(const BatchSource* source, const std::string& directory, const D
         fmt::format("expected features with {} taps, as the draft reads, found {}", config.taps(), source->taps()));
 }
 
-void count_data(const Conversations& data, const std::vector<int64_t>& counts, TrainInputs& inputs) {
-  inputs.sequences = static_cast<int64_t>(data.sequences.size());
-  inputs.tokens = data.tokens, inputs.supervised_tokens = data.supervised_tokens, inputs.cut = data.cut;
-  inputs.oov_share = out_of_vocabulary_share(counts, ids_of(inputs.draft));
-}
-
+// Which taps they read is known when the draft is.
 void open_sources(const TrainOptions& options, TrainInputs& inputs) {
-  inputs.info.tap_ids = inputs.draft.config.tap_ids;
   const auto source = [&](const Conversations& data) {
     return conversation_source(*inputs.target, inputs.info.tap_ids, data.sequences, options.token_budget, options.seed);
   };
@@ -244,24 +212,11 @@ void open_sources(const TrainOptions& options, TrainInputs& inputs) {
   if (!options.held_out.empty()) inputs.held_out = source(inputs.held_out_data);
 }
 
-void expect_positions(const BatchSource& source, int64_t positions) {
-  for (int64_t i = 0; i < source.batches(0); ++i) {
-    const std::vector<int32_t> offsets = source.tokens(0, i).cu_seqlens;
-    for (size_t s = 1; s < offsets.size(); ++s)
-      if (offsets[s] - offsets[s - 1] > positions)
-        throw Error(ErrorKind::file, source.place(0, i),
-                    fmt::format("sequence {}: expected at most {} tokens, the draft's positions, found {}", s - 1,
-                                positions, offsets[s] - offsets[s - 1]));
-  }
-}
-
-void expect_supervision(const TrainOptions& options, const BatchSource& source) {
-  for (int64_t i = 0; i < source.batches(0); ++i) {
-    const PackedBatch batch = source.tokens(0, i);
-    if (supervise(batch.loss_mask, batch.cu_seqlens, 1).rows() > 0) return;
-  }
-  throw Error(ErrorKind::input, options.data.empty() ? options.features : options.data,
-              "nothing is supervised: expected two or more tokens in a row with loss_mask = 1 behind another token");
+void expect_positions(const BatchSource& source, const Survey& found, int64_t positions) {
+  if (found.longest > positions)
+    throw Error(ErrorKind::file, source.place(0, found.longest_batch),
+                fmt::format("sequence {}: expected at most {} tokens, the draft's positions, found {}",
+                            found.longest_sequence, positions, found.longest));
 }
 
 }  // namespace
@@ -277,19 +232,23 @@ std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
     load_features(options, *inputs);
   }
   const bool new_draft = !load_known_draft(options, *inputs);
-  if (inputs->target) load_data(options, most_tokens(options, *inputs, new_draft), *inputs);
-  const Conversations features = inputs->train ? tokens_of(*inputs->train) : Conversations();
-  const Conversations& data = inputs->target ? inputs->data : features;
-  const std::vector<int64_t> counts = count_supervised_tokens(data.sequences, inputs->heads.lm_head.dim(0));
-  if (new_draft) begin_new_draft(options, counts, *inputs);
-  inputs->draft.tensors = views(inputs->draft.config, inputs->weights);
-  count_data(data, counts, *inputs);
-  if (inputs->target) open_sources(options, *inputs);
-  for (const BatchSource* source : {inputs->train.get(), inputs->held_out.get()})
-    if (source) expect_positions(*source, inputs->draft.config.decoder.max_positions);
-  check_taps(inputs->train.get(), options.features, inputs->draft.config);
-  check_taps(inputs->held_out.get(), options.held_out, inputs->draft.config);
-  expect_supervision(options, *inputs->train);
+  if (inputs->target) {
+    load_data(options, most_tokens(options, *inputs, new_draft), *inputs);
+    open_sources(options, *inputs);
+  }
+  const int64_t vocabulary = inputs->heads.lm_head.dim(0);
+  inputs->survey = survey(*inputs->train, options.ttt_steps, vocabulary);
+  if (new_draft) begin_new_draft(options, *inputs);
+  const DraftConfig& config = inputs->state.draft.config;
+  if (inputs->target) inputs->info.tap_ids = config.tap_ids;
+  expect_positions(*inputs->train, inputs->survey, config.decoder.max_positions);
+  if (inputs->held_out)
+    expect_positions(*inputs->held_out, survey(*inputs->held_out, 1, vocabulary), config.decoder.max_positions);
+  check_taps(inputs->train.get(), options.features, config);
+  check_taps(inputs->held_out.get(), options.held_out, config);
+  if (inputs->survey.rows() == 0)
+    throw Error(ErrorKind::input, options.data.empty() ? options.features : options.data,
+                "nothing is supervised: expected two or more tokens in a row with loss_mask = 1 behind another token");
   return inputs;
 }
 

@@ -9,22 +9,21 @@
 #include "train/batch_source.h"
 #include "train/checkpoint.h"
 #include "train/options.h"
+#include "train/survey.h"
 
 namespace eyrie {
 
 struct TrainInputs {
   std::optional<DirectoryLock> lock;  // of the run directory, before anything in it is read or changed
-  std::optional<SavedRun> saved;  // what a resumed run goes on from; its draft and weights have moved to those below
-  std::optional<Target> target;   // when conversations run through it
+  std::optional<SavedRun> saved;      // what a resumed run goes on from; its state has moved to the one below
+  std::optional<Target> target;       // when conversations run through it
   TargetHeads heads;
   FeatureInfo info;                          // of the target's states
   std::optional<ConversationReader> reader;  // of the conversations and prompts of `target`
   Conversations data, held_out_data;
   std::unique_ptr<BatchSource> train, held_out;  // held_out may be null
-  Draft draft;                                   // its tensors view `weights`
-  DraftTensors<Buffer> weights;
-  int64_t sequences = 0, tokens = 0, supervised_tokens = 0, cut = 0;
-  double oov_share = 0;  // of the supervised tokens
+  Survey survey;                                 // of `train`
+  TrainState state;                              // what the run begins with
 };
 
 // Loads and checks everything. Errors: Error{usage} for options that contradict each other, and when the run directory

@@ -7,7 +7,6 @@
 #include "io/atomic_dir.h"
 #include "io/safetensors.h"
 #include "testing/compare.h"
-#include "train/parameters.h"
 #include "train/run_fixture.h"
 #include "train/run_plan.h"
 
@@ -30,11 +29,11 @@ TEST_F(RunTest, WarmStartBeginsWithTheDraftGiven) {
   again.init_draft = first.checkpoint, again.draft_vocabulary = 0;
   const auto inputs = load_inputs(again);
   const SafetensorsFile weights = SafetensorsFile::open(first.checkpoint + "/model.safetensors");
-  for (const Parameter& one : parameters(inputs->draft.config, inputs->weights)) {
+  for (const NamedTensor& one : named_tensors(inputs->state.draft.config, inputs->state.weights)) {
     const auto result = testing::compare_bits(one.name, one.tensor, weights.at(one.name));
     EXPECT_TRUE(result.passed()) << result.text();
   }
-  EXPECT_EQ(inputs->draft.config.draft_vocabulary, 60);
+  EXPECT_EQ(inputs->state.draft.config.draft_vocabulary, 60);
 }
 
 std::string error_of(const TrainOptions& o) {
@@ -77,11 +76,19 @@ TEST_F(RunTest, NumbersOutOfRangeAreRefusedByName) {
        [](auto& o) { o.optimizer.learning_rate = std::nan(""); }},
       {"beta1: expected 0 or more, below 1, found 1", [](auto& o) { o.optimizer.beta1 = 1; }},
       {"beta2: expected 0 or more, below 1, found -0.1", [](auto& o) { o.optimizer.beta2 = -0.1; }},
-      {"epsilon: expected a finite number above 0, found 0", [](auto& o) { o.optimizer.epsilon = 0; }},
+      {"epsilon: expected 1e-37 or more, as f32 holds no less, found 0", [](auto& o) { o.optimizer.epsilon = 0; }},
       {"warmup-share: expected 0 to 1, found 1.5", [](auto& o) { o.optimizer.warmup_share = 1.5; }},
       {"weight-decay: expected a finite number, 0 or more, found inf",
        [](auto& o) { o.optimizer.weight_decay = HUGE_VAL; }},
-      {"clip: expected a finite number, 0 or more, found -1", [](auto& o) { o.optimizer.clip = -1; }},
+      {"clip: expected 0 to 1e15, found -1", [](auto& o) { o.optimizer.clip = -1; }},
+      {"learning-rate: expected steps that leave finite weights (learning rate x clip / epsilon of 1e30 at most), "
+       "found 5e+37",
+       [](auto& o) { o.optimizer.learning_rate = 1e30; }},
+      {"learning-rate: expected steps that leave finite weights (learning rate x clip / epsilon of 1e30 at most), "
+       "found 1e+31",
+       [](auto& o) { o.optimizer.learning_rate = 1e8, o.optimizer.clip = 0; }},
+      {"weight-decay: expected at most 1 / learning rate = 100, found 101",
+       [](auto& o) { o.optimizer.learning_rate = 0.01, o.optimizer.weight_decay = 101; }},
       {"loss-decay: expected a finite number above 0, found 0", [](auto& o) { o.loss_decay = 0; }},
       {"steps: expected 0 or more, found -1", [](auto& o) { o.steps = -1; }},
       {"evaluate-every: expected 0 to 2147483647, found -2", [](auto& o) { o.evaluate_every = -2; }},
@@ -111,8 +118,8 @@ TEST_F(RunTest, SequencesAreCutAtTheTargetsPositions) {
   write_file_atomically(o.held_out, line);
   o.steps = 1, o.plan = true;
   const auto inputs = load_inputs(o);
-  EXPECT_EQ(inputs->cut, 2);
-  EXPECT_EQ(inputs->tokens, 256);
+  EXPECT_EQ(inputs->data.cut, 2);
+  EXPECT_EQ(inputs->survey.tokens, 256);
   EXPECT_FALSE(fs::exists(o.output)) << "a plan writes nothing";
   o.plan = false;
   EXPECT_NE(plan_training(o, *inputs).text.find("held out   1 sequence (1 cut), 128 tokens"), std::string::npos);
@@ -135,9 +142,9 @@ TEST_F(FeatureRun, TapsAreThoseOfTheFeatures) {
   direct.tap_ids = {0, 2, 5};
   capture(direct, directory / "features", -1);
   TrainOptions o = with_features("run", directory / "features");
-  EXPECT_EQ(load_inputs(o)->draft.config.tap_ids, direct.tap_ids);
+  EXPECT_EQ(load_inputs(o)->state.draft.config.tap_ids, direct.tap_ids);
   o.model = target_like(directory, "few", [](Json& config) { config.set("num_hidden_layers", 6); });
-  EXPECT_EQ(load_inputs(o)->draft.config.tap_ids, direct.tap_ids) << "six layers have no default";
+  EXPECT_EQ(load_inputs(o)->state.draft.config.tap_ids, direct.tap_ids) << "six layers have no default";
   o.tap_ids = {1, 3, 4};
   EXPECT_NE(error_of(o).find("the features were captured with [0, 2, 5]"), std::string::npos) << error_of(o);
 }
@@ -146,7 +153,7 @@ TEST_F(FeatureRun, WithoutAModelTheDraftComesFromTheWeightsConfig) {
   capture(options("direct"), directory / "features", -1);
   TrainOptions o = with_features("run", directory / "features");
   o.model = "", o.target_weights = kTarget;
-  const DraftConfig derived = load_inputs(o)->draft.config;
+  const DraftConfig derived = load_inputs(o)->state.draft.config;
   EXPECT_EQ(derived.tap_ids, default_tap_ids(8));
   EXPECT_EQ(derived.target_layers, 8) << "so that the default is not written";
   o.target_weights =
@@ -156,7 +163,7 @@ TEST_F(FeatureRun, WithoutAModelTheDraftComesFromTheWeightsConfig) {
   fs::create_directories(o.draft_config);
   write_file_atomically(o.draft_config + "/config.json", write_draft_config(derived, "").dump());
   ::testing::internal::CaptureStderr();
-  EXPECT_EQ(load_inputs(o)->draft.config.target_layers, 8);
+  EXPECT_EQ(load_inputs(o)->state.draft.config.target_layers, 8);
   EXPECT_NE(::testing::internal::GetCapturedStderr().find("last norm"), std::string::npos);
 }
 

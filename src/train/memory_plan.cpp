@@ -24,18 +24,18 @@ int64_t parameter_count(const DraftConfig& config) {
   return count;
 }
 
-MemoryPlan plan_memory(const DraftConfig& config, int64_t tokens, const Supervision& supervision) {
+MemoryPlan plan_memory(const DraftConfig& config, int64_t depths, const BatchSize& batch) {
   const DecoderConfig& layer = config.decoder;
-  const int64_t rows = supervision.rows(), prefix = static_cast<int64_t>(supervision.prefix_token.size());
+  const auto [tokens, rows, prefix] = batch;
   const int64_t taps_width = config.taps() * config.target_hidden;
   MemoryPlan plan;
   plan.parameters = parameter_count(config);
   plan.weight_bytes = 2 * plan.parameters * kFloat;
   plan.moment_bytes = 2 * plan.parameters * kFloat;
   plan.state_bytes = tokens * (taps_width + config.target_hidden) * kFloat;
-  const int64_t keys = prefix + (supervision.depths - 1) * rows;
+  const int64_t keys = prefix + (depths - 1) * rows;
   const int64_t key_floats = (layer.qk_norm ? 5 : 4) * layer.kv_heads * layer.head_dim;  // k, v, their gradients
-  plan.step_bytes = kFloat * (supervision.depths * rows * (row_floats(layer) + layer.hidden) + keys * key_floats +
+  plan.step_bytes = kFloat * (depths * rows * (row_floats(layer) + layer.hidden) + keys * key_floats +
                               prefix * (taps_width + layer.input_width + 2 * layer.hidden));
   return plan;
 }

@@ -2,8 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "data/supervision.h"
-#include "model/config.h"
+#include "train/survey.h"
 
 namespace eyrie {
 
@@ -17,7 +16,7 @@ struct MemoryPlan {
 };
 
 int64_t parameter_count(const DraftConfig& config);
-// For the largest of a run's batches: `tokens` of them, supervised as said.
-MemoryPlan plan_memory(const DraftConfig& config, int64_t tokens, const Supervision& supervision);
+// For a batch of this size.
+MemoryPlan plan_memory(const DraftConfig& config, int64_t depths, const BatchSize& batch);
 
 }  // namespace eyrie

@@ -2,15 +2,13 @@
 //   learning rate   warm-up: base (s+1) / W for s < W;  then base (1 + cos(pi (s-W) / (S-W))) / 2;  W = ceil(warm-up S)
 //   clip            gradient *= min(1, clip / |gradient|), the norm over all tensors together
 //   AdamW           ops/adamw.h, bias correction by the count of steps applied
-// A step whose loss or gradient is not finite, or whose update would leave such weights or moments, is not applied. A
-// step whose norm exceeds `spike_factor` times the median of the last norms is applied, clipped, and reported.
+// A step whose loss or gradient is not finite is not applied. A step whose norm exceeds `spike_factor` times the median
+// of the last norms is applied, clipped, and reported.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
-
-#include "ops/adamw.h"
-#include "tensor/exec.h"
-#include "train/parameters.h"
 
 namespace eyrie {
 
@@ -38,32 +36,11 @@ class NormHistory {
   std::vector<double> values_;
 };
 
-enum class StepVerdict { fine, spike, not_finite };
+inline constexpr double kLargestNorm = 1e15;  // of what is applied: f32 holds its square
 
-class Optimizer {
- public:
-  Optimizer(const DraftConfig& config, const OptimizerOptions& options);
-
-  // To be asked before apply(): a spike or a bad step is dumped with the weights before it.
-  StepVerdict judge(double loss, double gradient_norm) const;
-  // Whether weights and moments would be finite after apply(). Only settings that bound no update (no clip, a tiny
-  // epsilon, a huge learning rate) cost a rehearsal on copies.
-  bool stays_finite(Exec& exec, DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
-                    double learning_rate);
-  // weights -= update; `gradients` are left as they are. Not for a step that is not finite.
-  void apply(Exec& exec, DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
-             double learning_rate);
-
-  // What a checkpoint holds.
-  DraftTensors<Buffer> first_moment, second_moment;
-  int64_t applied = 0;
-  NormHistory norms;
-
- private:
-  std::vector<AdamW> updates(DraftTensors<Buffer>& weights, DraftTensors<Buffer>& gradients, double gradient_norm,
-                             double learning_rate);
-  DraftConfig config_;
-  OptimizerOptions options_;
-};
+// What to do with a step, asked before it is applied: a spike or a bad step is dumped with the weights before it.
+// too_large: finite, but neither clipped nor below kLargestNorm; not applied either.
+enum class StepVerdict { fine, spike, not_finite, too_large };
+StepVerdict judge(const OptimizerOptions&, const NormHistory&, double loss, double gradient_norm);
 
 }  // namespace eyrie

@@ -31,45 +31,17 @@ TEST(NormHistory, ASpikeIsJudgedByTheMedian) {
   EXPECT_FALSE(history.is_spike(400.0, 10));
 }
 
-DraftConfig tiny() {
-  DraftConfig config;
-  DecoderConfig& layer = config.decoder;
-  layer.hidden = 4, layer.input_width = 8, layer.intermediate = 6;
-  layer.q_heads = 2, layer.kv_heads = 1, layer.head_dim = 2;
-  config.target_hidden = 4, config.vocabulary = 9, config.draft_vocabulary = 5;
-  return config;
-}
-
-void fill(const std::vector<Parameter>& list, float value) {
-  for (const Parameter& one : list) std::fill_n(one.tensor.as<float>(), one.tensor.elements(), value);
-}
-
-TEST(Optimizer, ClipsByTheNormOfAllTensors) {
-  const DraftConfig config = tiny();
-  DraftTensors<Buffer> weights = make_draft_tensors(config), gradients = make_draft_tensors(config);
-  const std::vector<Parameter> list = parameters(config, gradients);
-  fill(list, 2.0f);
-  int64_t elements = 0;
-  for (const Parameter& one : list) elements += one.tensor.elements();
-  Exec exec;
-  EXPECT_NEAR(l2_norm(exec, list), 2 * std::sqrt(static_cast<double>(elements)), 1e-9);
-  Optimizer optimizer(config, {.clip = 0.5});
-  optimizer.apply(exec, weights, gradients, l2_norm(exec, list), 0.01);
-  // Adam's first step is the sign of the gradient; the moments show what was clipped.
-  const double clipped = 0.5 / std::sqrt(static_cast<double>(elements));
-  EXPECT_NEAR(optimizer.first_moment.fc.tensor().as<float>()[0], 0.1 * clipped, 1e-7);
-  EXPECT_NEAR(weights.lm_head.tensor().as<float>()[3], -0.01, 1e-6);
-  EXPECT_EQ(optimizer.applied, 1);
-  EXPECT_EQ(optimizer.norms.values().size(), 1u);
-}
-
-TEST(Optimizer, JudgesBeforeItApplies) {
-  Optimizer optimizer(tiny(), {});
-  EXPECT_EQ(optimizer.judge(1.0, std::numeric_limits<double>::infinity()), StepVerdict::not_finite);
-  EXPECT_EQ(optimizer.judge(std::numeric_limits<double>::quiet_NaN(), 1.0), StepVerdict::not_finite);
-  for (int i = 0; i < 20; ++i) optimizer.norms.add(0.3);
-  EXPECT_EQ(optimizer.judge(1.0, 2.9), StepVerdict::fine);
-  EXPECT_EQ(optimizer.judge(1.0, 3.1), StepVerdict::spike);
+TEST(Judge, SaysWhatBecomesOfAStep) {
+  const OptimizerOptions clipped, free{.clip = 0};
+  NormHistory norms;
+  EXPECT_EQ(judge(clipped, norms, 1.0, std::numeric_limits<double>::infinity()), StepVerdict::not_finite);
+  EXPECT_EQ(judge(clipped, norms, std::numeric_limits<double>::quiet_NaN(), 1.0), StepVerdict::not_finite);
+  EXPECT_EQ(judge(free, norms, 1.0, 1e15), StepVerdict::too_large);
+  EXPECT_EQ(judge(free, norms, 1.0, 9e14), StepVerdict::fine);
+  EXPECT_EQ(judge(clipped, norms, 1.0, 1e30), StepVerdict::fine);
+  for (int i = 0; i < 20; ++i) norms.add(0.3);
+  EXPECT_EQ(judge(clipped, norms, 1.0, 2.9), StepVerdict::fine);
+  EXPECT_EQ(judge(clipped, norms, 1.0, 3.1), StepVerdict::spike);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "data/features.h"
-#include "train/parameters.h"
+#include "train/train_state.h"
 
 namespace eyrie {
 namespace {
@@ -22,8 +22,7 @@ struct Dump {
   FeatureBatch batch;
   Buffer taps = {}, last_hidden = {};  // f32
   TargetHeads heads = {};
-  Draft draft = {};
-  DraftTensors<Buffer> weights = {};    // f32 copies of the draft's
+  TrainState state = {};                // the draft and f32 copies of its weights
   std::vector<int64_t> step_rows = {};  // n_k; empty: the batch is the whole step
 };
 
@@ -76,9 +75,7 @@ Dump read_dump(const ReplayOptions& options) {
   dump.taps = Buffer::copy_of(dump.batch.taps, DType::f32);
   dump.last_hidden = Buffer::copy_of(dump.batch.last_hidden, DType::f32);
   dump.heads = dump_heads(dump.batch, options.model);
-  dump.draft = load_draft(directory / "draft", dump.heads);
-  dump.weights = copy_parameters(dump.draft.config, dump.draft.tensors);
-  dump.draft.tensors = views(dump.draft.config, dump.weights);
+  dump.state = copy_state(load_draft(directory / "draft", dump.heads));
   dump.step_rows = read_step_rows(dump.batch.file);
   return dump;
 }
@@ -124,7 +121,7 @@ std::span<const int64_t> step_rows_of(const Dump& dump, Normalize normalize, int
   return std::span(dump.step_rows).first(static_cast<size_t>(depths));
 }
 
-std::vector<TensorDifference> compare(const std::vector<Parameter>& found, const std::vector<Parameter>& first) {
+std::vector<TensorDifference> compare(const std::vector<NamedTensor>& found, const std::vector<NamedTensor>& first) {
   std::vector<TensorDifference> differences;
   for (size_t i = 0; i < found.size(); ++i) {
     double difference = 0, whole = 0;
@@ -150,25 +147,27 @@ std::vector<std::pair<AttentionBackend, Device>> attentions_of(const ReplayOptio
 Replay replay(Exec& exec, const ReplayOptions& options) {
   const Dump dump = read_dump(options);
   Replay result;
-  result.config = dump.draft.config;
+  const Draft& draft = dump.state.draft;
+  result.config = draft.config;
   read_settings(options, dump, result);
   const PackedBatch& tokens = dump.batch.tokens;
   const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, result.ttt_steps);
   check_step_rows(dump, supervision, result);
   const TttBatch batch{tokens.input_ids, dump.taps, dump.last_hidden, supervision};
   const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.normalize, result.ttt_steps)};
+  HostArrays arrays;
   for (const auto& [backend, device] : attentions_of(options)) {
-    DraftTensors<Buffer> gradients = make_draft_tensors(result.config);
+    Parameters gradients = make_parameters(result.config);
     TttOutcome outcome = at_place(dump.batch.file.path(), [&] {
-      return ttt_step(exec, {dump.draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients);
+      return ttt_step(exec, arrays, {draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients.tensors);
     });
-    const std::vector<Parameter> list = parameters(result.config, gradients);
     const std::string label = fmt::format("{}{}", name(outcome.attention), device == Device::cuda ? " on cuda" : "");
-    ReplayRun run{label, outcome.loss, l2_norm(exec, list), std::move(outcome.figures), {}};
+    ReplayRun run{label, outcome.loss, l2_norm(exec, result.config, gradients), std::move(outcome.figures), {}};
     if (result.runs.empty())
       result.gradients = std::move(gradients);
     else
-      run.differences = compare(list, parameters(result.config, result.gradients));
+      run.differences =
+          compare(named_tensors(result.config, gradients), named_tensors(result.config, result.gradients));
     result.runs.push_back(std::move(run));
   }
   return result;

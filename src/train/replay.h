@@ -44,7 +44,7 @@ struct Replay {
   std::optional<double> recorded_loss;
   std::string why_not_compared;  // with it; empty: the first run's loss is to be the same
   DraftConfig config;
-  DraftTensors<Buffer> gradients;  // of the first run, before clipping
+  Parameters gradients;  // of the first run, before clipping
 };
 
 // Errors: Error{file} for a dump that lacks or contradicts something, with the tensor, expected and found.

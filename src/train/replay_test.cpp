@@ -12,7 +12,6 @@
 #include "testing/compare.h"
 #include "testing/temporary_directory.h"
 #include "train/initial_draft.h"
-#include "train/parameters.h"
 #include "train/step_dump.h"
 
 namespace eyrie {
@@ -139,8 +138,7 @@ void write_wide_dump(const std::string& case_name, const std::string& directory,
   if (const ConstTensor* embedding = batch.file.find("target.embed_tokens.weight")) heads.embedding = *embedding;
   Draft draft = load_draft(kCases / case_name / "draft", heads);
   draft.config.decoder.head_dim = 32;
-  const DraftTensors<Buffer> random =
-      initial_draft({draft.config, draft.vocabulary, /*seed=*/7, InitialHead::random, {}, {}});
+  const Parameters random = initial_draft({draft.config, draft.vocabulary, /*seed=*/7, InitialHead::random, {}, {}});
   draft.tensors = views(draft.config, random);
   const Buffer taps = Buffer::copy_of(batch.taps, DType::f32), last = Buffer::copy_of(batch.last_hidden, DType::f32);
   const std::vector<int64_t> step_rows(7, n_k);

@@ -275,7 +275,7 @@ TEST_F(ResumeTest, TheFirstDraftIsNotOpenedAgain) {
 // Sequences are cut at the draft's positions, which a resumed run has from its checkpoint.
 TEST_F(ResumeTest, TheDraftsPositionsAreStillTheLimit) {
   TrainOptions o = options("run");
-  Json config = write_draft_config(load_inputs(o)->draft.config, "");
+  Json config = write_draft_config(load_inputs(o)->state.draft.config, "");
   fs::remove_all(o.output);
   o.draft_config = directory / "config";
   fs::create_directory(o.draft_config);

@@ -4,24 +4,12 @@
 #include <fmt/ranges.h>
 
 #include "base/counted.h"
-#include "base/random.h"
+#include "data/vocabulary.h"
 #include "train/loss.h"
 #include "train/ttt_step.h"
 
 namespace eyrie {
 namespace {
-
-// Of every token and mask of the first epoch's batches, in order.
-std::string data_hash(const BatchSource& source) {
-  uint64_t hash = 0;
-  for (int64_t i = 0; i < source.batches(0); ++i) {
-    const PackedBatch batch = source.tokens(0, i);
-    for (size_t t = 0; t < batch.input_ids.size(); ++t)
-      hash = hash * 0x100000001b3 + static_cast<uint64_t>(2 * batch.input_ids[t] + batch.loss_mask[t]);
-    hash = mix_hash(hash, static_cast<uint64_t>(batch.sequences()));
-  }
-  return fmt::format("{:016x}", hash);
-}
 
 std::string vocabulary_hash(const DraftVocabulary& vocabulary) {
   uint64_t hash = 0;
@@ -29,17 +17,22 @@ std::string vocabulary_hash(const DraftVocabulary& vocabulary) {
   return fmt::format("{:016x}", hash);
 }
 
-// Of the first epoch: the batch with the most rows decides what memory is needed.
+// Of the first epoch: the largest batch decides what memory is needed.
 void plan_batches(const TrainOptions& options, const TrainInputs& inputs, TrainPlan& made) {
   // Captured batches are as they are; of conversations another epoch's may be fuller.
   made.most_tokens = inputs.target ? options.token_budget : 0;
-  for (int64_t i = 0; i < inputs.train->batches(0); ++i) {
-    const PackedBatch batch = inputs.train->tokens(0, i);
-    const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
-    const MemoryPlan plan = plan_memory(inputs.draft.config, batch.tokens(), supervision);
+  for (const BatchSize& batch : inputs.survey.batches) {
+    const MemoryPlan plan = plan_memory(inputs.state.draft.config, options.ttt_steps, batch);
     if (plan.total_bytes() > made.memory.total_bytes()) made.memory = plan;
-    made.most_tokens = std::max(made.most_tokens, batch.tokens());
+    made.most_tokens = std::max(made.most_tokens, batch.tokens);
   }
+}
+
+double oov_share(const TrainInputs& inputs) {
+  const Draft& draft = inputs.state.draft;
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < draft.config.draft_vocabulary; ++i) ids.push_back(draft.vocabulary.target_id(i));
+  return out_of_vocabulary_share(inputs.survey.supervised, ids);
 }
 
 void expect_dumped_steps(const TrainOptions& options, int64_t steps) {
@@ -60,10 +53,10 @@ int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
 RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs, int64_t steps) {
   const OptimizerOptions& o = options.optimizer;
   RunSettings settings = {{"target", inputs.info.target_fingerprint},
-                          {"draft config", write_draft_config(inputs.draft.config, "").dump()},
-                          {"draft vocabulary", vocabulary_hash(inputs.draft.vocabulary)},
-                          {"data", fmt::format("{}, {} (hash {})", counted(inputs.sequences, "sequence"),
-                                               counted(inputs.tokens, "token"), data_hash(*inputs.train))},
+                          {"draft config", write_draft_config(inputs.state.draft.config, "").dump()},
+                          {"draft vocabulary", vocabulary_hash(inputs.state.draft.vocabulary)},
+                          {"data", fmt::format("{}, {} (hash {})", counted(inputs.survey.sequences, "sequence"),
+                                               counted(inputs.survey.tokens, "token"), inputs.survey.hash)},
                           {"token-budget", std::to_string(options.token_budget)},
                           {"accumulate", std::to_string(options.accumulate)},
                           {"seed", std::to_string(options.seed)},
@@ -95,7 +88,7 @@ std::string what_else(const Conversations& data) {
 }
 
 std::string describe(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& plan) {
-  const DraftConfig& config = inputs.draft.config;
+  const DraftConfig& config = inputs.state.draft.config;
   const DecoderConfig& layer = config.decoder;
   const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
   std::string text = fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}\n",
@@ -106,8 +99,9 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
   text += fmt::format("taps       leave layers {}\n", fmt::join(config.tap_ids, ", "));
   if (inputs.reader && inputs.reader->chat)
     text += fmt::format("template   {}\n", inputs.reader->chat->chat_template().source());
-  text += fmt::format("data       {} ({} cut{}), {}, {:.1f} % supervised\n", counted(inputs.sequences, "sequence"),
-                      inputs.cut, what_else(inputs.data), counted(inputs.tokens, "token"), 100 * plan.supervised_share);
+  text += fmt::format("data       {} ({} cut{}), {}, {:.1f} % supervised\n",
+                      counted(inputs.survey.sequences, "sequence"), inputs.data.cut, what_else(inputs.data),
+                      counted(inputs.survey.tokens, "token"), 100 * plan.supervised_share);
   const Conversations& held_out = inputs.held_out_data;
   if (!held_out.sequences.empty())
     text += fmt::format("held out   {} ({} cut{}), {}\n", counted(std::ssize(held_out.sequences), "sequence"),
@@ -131,9 +125,10 @@ TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs) 
   TrainPlan plan;
   plan.steps = count_steps(options, *inputs.train);
   plan.micro_batches_per_epoch = inputs.train->batches(0);
+  const Survey& data = inputs.survey;
   plan.supervised_share =
-      inputs.tokens ? static_cast<double>(inputs.supervised_tokens) / static_cast<double>(inputs.tokens) : 0;
-  plan.oov_share = inputs.oov_share;
+      data.tokens ? static_cast<double>(data.supervised_tokens) / static_cast<double>(data.tokens) : 0;
+  plan.oov_share = oov_share(inputs);
   expect_dumped_steps(options, plan.steps);
   plan_batches(options, inputs, plan);
   plan.text = describe(options, inputs, plan);

@@ -12,7 +12,7 @@
 #include "speculative/teacher_forced.h"
 #include "speculative/tiny_models.h"
 #include "testing/compare.h"
-#include "train/parameters.h"
+#include "train/train_state.h"
 #include "train/ttt_step.h"
 
 namespace eyrie {
@@ -121,6 +121,7 @@ TEST(ServeParity, EveryDepthOfTrainingIsTheServedChain) {
     SCOPED_TRACE(name);
     const TinyModels models = testing::make_tiny_models("parity " + name, options);
     Exec exec;
+    HostArrays arrays;
     RandomStream stream(name);
     std::vector<int32_t> text(30);
     for (int32_t& id : text) id = static_cast<int32_t>(stream.below(static_cast<uint64_t>(options.vocabulary)));
@@ -128,10 +129,10 @@ TEST(ServeParity, EveryDepthOfTrainingIsTheServedChain) {
       const Batch batch = make_batch(exec, models, text, 6, depths);
       const std::vector<double> scales = depth_scales(0.8, batch.supervision.rows_at_depth);
       const Expected expected = serve_and_sum(exec, models, batch, scales);
-      DraftTensors<Buffer> gradients = make_draft_tensors(models.draft.config);
+      const Parameters gradients = make_parameters(models.draft.config);
       const TttOutcome found =
-          ttt_step(exec, {models.draft, models.target.tensors.lm_head},
-                   {batch.ids, batch.taps, batch.last_hidden, batch.supervision}, {.decay = 0.8}, &gradients);
+          ttt_step(exec, arrays, {models.draft, models.target.tensors.lm_head},
+                   {batch.ids, batch.taps, batch.last_hidden, batch.supervision}, {.decay = 0.8}, &gradients.tensors);
       for (size_t k = 0; k < scales.size(); ++k) {
         const DepthFigures& figures = found.figures.depths[k];
         EXPECT_NEAR(figures.loss_sum, expected.loss[k], 1e-5 * expected.loss[k]) << "depth " << k;
@@ -139,7 +140,7 @@ TEST(ServeParity, EveryDepthOfTrainingIsTheServedChain) {
         EXPECT_EQ(static_cast<double>(figures.right), expected.right[k]) << "depth " << k;
         EXPECT_EQ(static_cast<double>(figures.in_vocabulary), expected.in_vocabulary[k]) << "depth " << k;
       }
-      const testing::Comparison head = testing::compare("d_lm_head", gradients.lm_head, expected.d_lm_head);
+      const testing::Comparison head = testing::compare("d_lm_head", gradients.tensors.lm_head, expected.d_lm_head);
       EXPECT_TRUE(head.passed()) << head.text();
     }
   }
@@ -155,36 +156,38 @@ TEST(ServeParity, GradientsAreTheSlopeOfTheLoss) {
     const std::vector<int32_t> text = {0, 3, 1, 5, 2, 4, 4, 1, 0, 2, 5, 3, 1, 1, 0, 2, 4, 3};
     const Batch batch = make_batch(exec, models, text, 4, kDepths);
     const DraftConfig& config = models.draft.config;
-    DraftTensors<Buffer> weights = copy_parameters(config, models.draft.tensors);
-    models.draft.tensors = views(config, weights);
-    DraftTensors<Buffer> gradients = make_draft_tensors(config);
-    const auto loss = [&](DraftTensors<Buffer>* into) {
-      return ttt_step(exec, {models.draft, models.target.tensors.lm_head},
+    const TrainState state = copy_state(models.draft);
+    const Parameters gradients = make_parameters(config);
+    HostArrays arrays;
+    const auto loss = [&](const DraftTensors<Tensor>* into) {
+      return ttt_step(exec, arrays, {state.draft, models.target.tensors.lm_head},
                       {batch.ids, batch.taps, batch.last_hidden, batch.supervision}, {.decay = 0.8}, into)
           .loss;
     };
-    loss(&gradients);
-    const std::vector<Parameter> parameter = parameters(config, weights), slope = parameters(config, gradients);
-    for (size_t i = 0; i < parameter.size(); ++i) {
-      const Tensor& tensor = parameter[i].tensor;
-      const std::vector<double> at = testing::to_doubles(tensor), d = testing::to_doubles(slope[i].tensor);
-      RandomStream random(parameter[i].name);
-      std::vector<double> direction(at.size());
-      double expected = 0, length = 0;
-      for (size_t j = 0; j < at.size(); ++j) {
-        direction[j] = random.below(2) ? 1 : -1;
-        expected += direction[j] * d[j], length += d[j] * d[j];
-      }
-      const auto loss_at = [&](double step) {
-        for (size_t j = 0; j < at.size(); ++j) tensor.as<float>()[j] = static_cast<float>(at[j] + step * direction[j]);
-        return loss(nullptr);
-      };
-      constexpr double kStep = 2e-3;
-      const double found =
-          (8 * (loss_at(kStep) - loss_at(-kStep)) - (loss_at(2 * kStep) - loss_at(-2 * kStep))) / 12 / kStep;
-      loss_at(0);
-      EXPECT_NEAR(found, expected, 2e-3 * std::sqrt(length)) << name << ": " << parameter[i].name;
-    }
+    loss(&gradients.tensors);
+    const std::vector<NamedTensor> slope = named_tensors(config, gradients);
+    size_t next = 0;
+    for_each_tensor(
+        config, state.weights.tensors, [&](const std::string& parameter, const Shape&, const Tensor& tensor) {
+          const std::vector<double> at = testing::to_doubles(tensor), d = testing::to_doubles(slope[next++].tensor);
+          RandomStream random(parameter);
+          std::vector<double> direction(at.size());
+          double expected = 0, length = 0;
+          for (size_t j = 0; j < at.size(); ++j) {
+            direction[j] = random.below(2) ? 1 : -1;
+            expected += direction[j] * d[j], length += d[j] * d[j];
+          }
+          const auto loss_at = [&](double step) {
+            for (size_t j = 0; j < at.size(); ++j)
+              tensor.as<float>()[j] = static_cast<float>(at[j] + step * direction[j]);
+            return loss(nullptr);
+          };
+          constexpr double kStep = 2e-3;
+          const double found =
+              (8 * (loss_at(kStep) - loss_at(-kStep)) - (loss_at(2 * kStep) - loss_at(-2 * kStep))) / 12 / kStep;
+          loss_at(0);
+          EXPECT_NEAR(found, expected, 2e-3 * std::sqrt(length)) << name << ": " << parameter;
+        });
   }
 }
 
@@ -194,6 +197,7 @@ TEST(ServeParity, WalkedInTrainingIsServed) {
   for (const std::string name : {"walked 10", "walked 33", "walked 37"}) {
     const TinyModels models = testing::make_tiny_models(name, {.vocabulary = 4, .draft_vocabulary = 4});
     Exec exec;
+    HostArrays arrays;
     Generator generator(exec, models.target, &models.draft);
     for (const int32_t first : {0, 1, 2, 3}) {
       const std::vector<int32_t> prompt = {first, 1, 3, 2};
@@ -202,7 +206,7 @@ TEST(ServeParity, WalkedInTrainingIsServed) {
       const GenerateResult plain = generator.generate(prompt, options);
       text.insert(text.end(), plain.ids.begin(), plain.ids.end());
       const Batch batch = make_batch(exec, models, text, 4, kDepths);
-      const TttOutcome found = ttt_step(exec, {models.draft, models.target.tensors.lm_head},
+      const TttOutcome found = ttt_step(exec, arrays, {models.draft, models.target.tensors.lm_head},
                                         {batch.ids, batch.taps, batch.last_hidden, batch.supervision}, {}, nullptr);
       for (options.chain = 1; options.chain <= kDepths; ++options.chain)
         EXPECT_EQ(found.figures.walked[static_cast<size_t>(options.chain) - 1].steps_by_tokens,

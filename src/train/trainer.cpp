@@ -56,9 +56,9 @@ class Trainer {
         order_(*inputs.train),
         steps_(count_steps(options, *inputs.train)),
         settings_(run_settings(options, inputs, steps_)),
-        optimizer_(inputs.saved ? std::move(inputs.saved->optimizer)
-                                : Optimizer(inputs.draft.config, options.optimizer)),
-        gradients_(make_draft_tensors(inputs.draft.config)) {}
+        state_(inputs.state) {
+    begin_training(state_);
+  }
 
   TrainResult run();
 
@@ -89,8 +89,8 @@ class Trainer {
   BatchOrder order_;
   const int64_t steps_;
   const RunSettings settings_;
-  Optimizer optimizer_;
-  DraftTensors<Buffer> gradients_;
+  TrainState& state_;
+  HostArrays arrays_;
   RunPosition position_;
   std::optional<MetricsFile> metrics_;
   TrainResult result_;
@@ -148,13 +148,13 @@ void Trainer::run_batch(const MicroBatch& batch, StepRecord& record) {
   if (batch.supervision.rows() == 0) return;
   Stopwatch watch;
   const ScratchScope scope(exec_.scratch);
-  const States states = take_states(exec_, inputs_.draft.config, batch.tokens.tokens());
+  const States states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
   inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
                              states.last_hidden);
   record.outcome.seconds[Work::target] += watch.lap();
-  const TttOutcome one =
-      ttt_step(exec_, {inputs_.draft, inputs_.heads.lm_head, backend_},
-               {batch.tokens.input_ids, states.taps, states.last_hidden, batch.supervision}, rule_, &gradients_);
+  const TttOutcome one = ttt_step(exec_, arrays_, {state_.draft, inputs_.heads.lm_head, backend_},
+                                  {batch.tokens.input_ids, states.taps, states.last_hidden, batch.supervision}, rule_,
+                                  &state_.gradients.tensors);
   record.outcome.loss += one.loss;
   record.outcome.figures.add(one.figures);
   record.outcome.seconds.add(one.seconds);
@@ -162,23 +162,22 @@ void Trainer::run_batch(const MicroBatch& batch, StepRecord& record) {
 
 void Trainer::update(StepRecord& record) {
   Stopwatch watch;
-  record.grad_norm = l2_norm(exec_, parameters(inputs_.draft.config, gradients_));
+  record.grad_norm = l2_norm(exec_, state_.draft.config, state_.gradients);
   record.learning_rate = learning_rate_at(options_.optimizer, position_.step, steps_);
-  const StepVerdict verdict = optimizer_.judge(record.outcome.loss, record.grad_norm);
-  record.applied = verdict != StepVerdict::not_finite &&
-                   optimizer_.stays_finite(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
+  const StepVerdict verdict = judge(options_.optimizer, state_.norms, record.outcome.loss, record.grad_norm);
+  record.applied = verdict == StepVerdict::fine || verdict == StepVerdict::spike;
   std::string why;  // it is dumped
   if (verdict == StepVerdict::not_finite)
     why = fmt::format("loss {} or gradient norm {} is not finite: not applied", record.outcome.loss, record.grad_norm);
-  else if (!record.applied)
-    why = fmt::format("gradient norm {:.4g} at learning rate {:.4g} leaves weights that are not finite: not applied",
-                      record.grad_norm, record.learning_rate);
-  else if (verdict == StepVerdict::spike)
+  if (verdict == StepVerdict::too_large)
+    why = fmt::format("gradient norm {:.4g}, not clipped, is {:.0g} or more: not applied", record.grad_norm,
+                      kLargestNorm);
+  if (verdict == StepVerdict::spike)
     why = fmt::format("gradient norm {:.4g} is {:.1f} times the usual {:.4g}", record.grad_norm,
-                      record.grad_norm / optimizer_.norms.median(), optimizer_.norms.median());
+                      record.grad_norm / state_.norms.median(), state_.norms.median());
   if (!why.empty() || asked_for()) dump(record, why);
   if (record.applied)
-    optimizer_.apply(exec_, inputs_.weights, gradients_, record.grad_norm, record.learning_rate);
+    apply_step(exec_, options_.optimizer, record.grad_norm, record.learning_rate, state_);
   else if (position_.skipped++ == 0)
     first_skip_ = fmt::format("step {}: {}", position_.step, why);
   record.outcome.seconds[Work::optimizer] += watch.lap();
@@ -190,7 +189,7 @@ StepRecord Trainer::step() {
   read_batches(record);
   record.outcome.figures = StepFigures(options_.ttt_steps);
   rule_.step_rows = record.rows;
-  fill_zero(parameters(inputs_.draft.config, gradients_));
+  fill_zero(state_.gradients.memory);
   for (const MicroBatch& batch : record.batches) run_batch(batch, record);
   update(record);
   record.seconds = watch.seconds();
@@ -210,13 +209,13 @@ void Trainer::dump(const StepRecord& record, const std::string& why) {
   for (size_t i = 0; i < record.batches.size(); ++i) {
     const MicroBatch& batch = record.batches[i];
     const ScratchScope scope(exec_.scratch);
-    const States states = take_states(exec_, inputs_.draft.config, batch.tokens.tokens());
+    const States states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
     inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
                                states.last_hidden);
     std::string directory = fmt::format("{}/dump-{:06}", options_.output, position_.step);
     if (record.batches.size() > 1) directory += fmt::format(".{}", i);
     write_step_dump(directory,
-                    {inputs_.draft, inputs_.heads, batch.tokens, states.taps, states.last_hidden, inputs_.info, rule_,
+                    {state_.draft, inputs_.heads, batch.tokens, states.taps, states.last_hidden, inputs_.info, rule_,
                      options_.attention, position_.step, record.outcome.loss, record.grad_norm});
     log_info(fmt::format("step {} is dumped in {}", position_.step, directory));
   }
@@ -249,7 +248,7 @@ void Trainer::evaluate_now() {
   result_.last = evaluate(exec_, options_, inputs_, *inputs_.held_out, tokens);
   std::optional<double> generated;
   if (hooks_.generate && (last() || due(options_.evaluate_every * options_.generate_every)))
-    generated = result_.generated_accept_length = hooks_.generate(inputs_.draft);
+    generated = result_.generated_accept_length = hooks_.generate(state_.draft);
   const double seconds = watch.seconds();
   const auto chain = static_cast<size_t>(std::min(options_.chain, options_.ttt_steps) - 1);
   const double length = result_.last.walked[chain].accept_length();
@@ -280,7 +279,7 @@ void Trainer::write_best() const {
 // Before a step was applied there is nothing to save, and what would stand there would pass for a trained draft.
 void Trainer::save() {
   if (none_applied()) return;
-  const Checkpoint checkpoint{inputs_.draft, inputs_.weights, optimizer_, position_, settings_};
+  const Checkpoint checkpoint{state_, position_, settings_};
   if (saved_step_ == position_.step) return save_position(result_.checkpoint, checkpoint);
   result_.checkpoint = checkpoint_path(options_.output, position_.step);
   save_checkpoint(result_.checkpoint, checkpoint);
@@ -319,14 +318,15 @@ TrainResult Trainer::run() {
 StepFigures evaluate(Exec& exec, const TrainOptions& options, const TrainInputs& inputs, const BatchSource& source,
                      int64_t& tokens) {
   StepFigures figures(options.ttt_steps);
+  HostArrays arrays;
   for (int64_t i = 0; i < source.batches(0); ++i) {
     const PackedBatch batch = source.tokens(0, i);
     const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
     const ScratchScope scope(exec.scratch);
-    const States states = take_states(exec, inputs.draft.config, batch.tokens());
+    const States states = take_states(exec, inputs.state.draft.config, batch.tokens());
     source.read_states(exec, 0, i, batch, states.taps, states.last_hidden);
     const LossRule rule{options.loss_decay, Normalize::step, {}};
-    figures.add(ttt_step(exec, {inputs.draft, inputs.heads.lm_head, find_backend(options.attention)},
+    figures.add(ttt_step(exec, arrays, {inputs.state.draft, inputs.heads.lm_head, find_backend(options.attention)},
                          {batch.input_ids, states.taps, states.last_hidden, supervision}, rule, nullptr)
                     .figures);
     tokens += batch.tokens();

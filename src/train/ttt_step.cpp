@@ -14,12 +14,6 @@
 namespace eyrie {
 namespace {
 
-Tensor take_copy(Scratch& scratch, const std::vector<int32_t>& values) {
-  const Tensor made = scratch.take(DType::i32, {static_cast<int64_t>(values.size())});
-  std::copy(values.begin(), values.end(), made.as<int32_t>());
-  return made;
-}
-
 Tensor take_zeros(Scratch& scratch, const Shape& shape) {
   const Tensor made = scratch.take(DType::f32, shape);
   fill_zero(made);
@@ -27,25 +21,25 @@ Tensor take_zeros(Scratch& scratch, const Shape& shape) {
 }
 
 // to[i] = from[index[i]], rows of f32.
-void gather(Exec& exec, const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
+void gather(Exec& exec, const ConstTensor& from, const ConstTensor& index, const Tensor& to) {
+  const int32_t* row = index.as<int32_t>();
   const auto source = from.view<float, 2>();
   const auto target = to.view<float, 2>();
   for_each_range(exec, target.dims[0], 1, to.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      std::memcpy(target.row(i), source.row(index[static_cast<size_t>(i)]),
-                  static_cast<size_t>(target.dims[1]) * sizeof(float));
+      std::memcpy(target.row(i), source.row(row[i]), static_cast<size_t>(target.dims[1]) * sizeof(float));
   });
 }
 
 // to = 0 but to[index[i]] = from[i].
-void scatter(Exec& exec, const ConstTensor& from, std::span<const int32_t> index, const Tensor& to) {
+void scatter(Exec& exec, const ConstTensor& from, const ConstTensor& index, const Tensor& to) {
+  const int32_t* row = index.as<int32_t>();
   fill_zero(to);
   const auto source = from.view<float, 2>();
   const auto target = to.view<float, 2>();
   for_each_range(exec, source.dims[0], 1, from.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      std::memcpy(target.row(index[static_cast<size_t>(i)]), source.row(i),
-                  static_cast<size_t>(target.dims[1]) * sizeof(float));
+      std::memcpy(target.row(row[i]), source.row(i), static_cast<size_t>(target.dims[1]) * sizeof(float));
   });
 }
 
@@ -59,8 +53,7 @@ void add(Exec& exec, const ConstTensor& from, const Tensor& to) {
 
 // Depth 0 before its attention, for every token up to the last row of its sequence.
 struct Prefix {
-  Tensor token_ids, positions;  // [P] i32
-  Tensor taps;                  // [P, m·Ht]
+  Tensor taps;  // [P, m·Ht]
   FcSaved fc;
   Tensor h;         // [P, H]
   Tensor x;         // [P, 2H]
@@ -71,20 +64,19 @@ struct Prefix {
 
 // One depth of the rows; everything backward reads again.
 struct Depth {
-  Tensor token_ids, positions;  // [R] i32
-  Tensor h;                     // [R, H] the state it received; undefined at depth 0, where the prefix has it
-  Tensor x;                     // [R, 2H]
-  Tensor residual;              // [R, H]
-  Tensor q, o;                  // [R, q_heads, head_dim]
-  Tensor raw_q;                 // like q, before its norm; undefined: the layer has none
-  Tensor lse;                   // [R, q_heads]
+  Tensor h;         // [R, H] the state it received; undefined at depth 0, where the prefix has it
+  Tensor x;         // [R, 2H]
+  Tensor residual;  // [R, H]
+  Tensor q, o;      // [R, q_heads, head_dim]
+  Tensor raw_q;     // like q, before its norm; undefined: the layer has none
+  Tensor lse;       // [R, q_heads]
   AfterAttentionSaved saved;
   Tensor h2;  // [R, H]
 };
 
 class TttPass {
  public:
-  TttPass(Exec& exec, const TttModel& model, const TttBatch& batch)
+  TttPass(Exec& exec, const TttModel& model, const TttBatch& batch, const TttRows& rows)
       : exec_(exec),
         scratch_(exec.scratch),
         model_(model),
@@ -92,10 +84,10 @@ class TttPass {
         config_(draft_.config),
         layer_(config_.decoder),
         batch_(batch),
-        rule_(batch.supervision),
-        rows_(rule_.rows()),
-        prefix_rows_(static_cast<int64_t>(rule_.prefix_token.size())),
-        depths_(rule_.depths),
+        index_(rows),
+        rows_(rows.rows),
+        prefix_rows_(rows.prefix_rows),
+        depths_(rows.depths),
         step_attention_(exec, model.backend, model.attention_device) {}
 
   void forward() {
@@ -104,8 +96,8 @@ class TttPass {
     for (int64_t k = 0; k < depths_; ++k) forward_depth(k);
   }
 
-  TttOutcome loss(const LossRule& rule, DraftTensors<Buffer>* gradients);
-  void backward(DraftTensors<Buffer>& gradients);
+  TttOutcome loss(const LossRule& rule, const DraftTensors<Tensor>* gradients);
+  void backward(const DraftTensors<Tensor>& gradients);
 
   WorkShares seconds;
   AttentionBackend attention = AttentionBackend::automatic;  // of the last depth that ran
@@ -115,8 +107,8 @@ class TttPass {
   void forward_prefix();
   void forward_depth(int64_t k);
   void begin_depth(int64_t k, Depth& depth);
-  void backward_depth(int64_t k, DraftTensors<Buffer>& gradients);
-  void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, DraftTensors<Buffer>& gradients);
+  void backward_depth(int64_t k, const DraftTensors<Tensor>& gradients);
+  void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, const DraftTensors<Tensor>& gradients);
   SuffixAttention attention_of(int64_t k) const;
   SoftCrossEntropy loss_problem();
   Tensor state_after(int64_t k) const { return config_.norm_output ? normed_[k] : depth_[index(k)].h2; }
@@ -134,17 +126,16 @@ class TttPass {
   const DraftConfig& config_;
   const DecoderConfig& layer_;
   const TttBatch& batch_;
-  const Supervision& rule_;
+  const TttRows& index_;
   const int64_t rows_, prefix_rows_, depths_;
   Stopwatch watch_;
   StepAttention step_attention_;
 
   Prefix prefix_;
   std::vector<Depth> depth_;
-  Tensor suffix_k_, suffix_v_;           // [K-1, R, kv_heads, head_dim]; undefined when K = 1
-  Tensor suffix_raw_k_;                  // like suffix_k_, before its norm; undefined: the layer has none
-  Tensor row_prefix_, row_start_, row_;  // [R] i32: place in the prefix, of the sequence's first token; 0..R-1
-  Tensor normed_;                        // [K, R, H]
+  Tensor suffix_k_, suffix_v_;  // [K-1, R, kv_heads, head_dim]; undefined when K = 1
+  Tensor suffix_raw_k_;         // like suffix_k_, before its norm; undefined: the layer has none
+  Tensor normed_;               // [K, R, H]
 
   Tensor d_normed_;                 // [K, R, H]
   Tensor d_prefix_k_, d_prefix_v_;  // like prefix.k
@@ -158,25 +149,12 @@ void TttPass::take_shared() {
   if (depths_ > 1) suffix_k_ = take(suffix), suffix_v_ = take(suffix);
   if (depths_ > 1 && layer_.qk_norm) suffix_raw_k_ = take(suffix);
   normed_ = take({depths_, rows_, layer_.hidden});
-  row_prefix_ = take_copy(scratch_, rule_.row_prefix);
-  row_start_ = scratch_.take(DType::i32, {rows_});
-  row_ = scratch_.take(DType::i32, {rows_});
-  for (int64_t r = 0; r < rows_; ++r) {
-    row_start_.as<int32_t>()[r] = rule_.prefix_start[index(rule_.row_prefix[index(r)])];
-    row_.as<int32_t>()[r] = static_cast<int32_t>(r);
-  }
 }
 
 void TttPass::forward_prefix() {
   Prefix& p = prefix_;
-  p.token_ids = scratch_.take(DType::i32, {prefix_rows_});
-  p.positions = scratch_.take(DType::i32, {prefix_rows_});
-  for (int64_t i = 0; i < prefix_rows_; ++i) {
-    p.token_ids.as<int32_t>()[i] = batch_.input_ids[index(rule_.prefix_token[index(i)] + 1)];
-    p.positions.as<int32_t>()[i] = static_cast<int32_t>(i) - rule_.prefix_start[index(i)];
-  }
   p.taps = take({prefix_rows_, batch_.taps.dim(1)});
-  gather(exec_, batch_.taps, rule_.prefix_token, p.taps);
+  gather(exec_, batch_.taps, index_.prefix_token, p.taps);
   lap(Work::other);
   p.fc = take_fc(scratch_, config_, prefix_rows_);
   p.h = take({prefix_rows_, layer_.hidden});
@@ -184,40 +162,33 @@ void TttPass::forward_prefix() {
   lap(Work::fc);
   p.x = take({prefix_rows_, layer_.input_width});
   if (config_.norm_before_residual) p.residual = take({prefix_rows_, layer_.hidden});
-  depth_input(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, p.x, p.residual});
+  depth_input(exec_, config_, draft_.tensors, {index_.prefix_input, draft_.embedding, p.h, p.x, p.residual});
   p.k = heads(prefix_rows_, layer_.kv_heads), p.v = heads(prefix_rows_, layer_.kv_heads);
   if (layer_.qk_norm) p.raw_k = take(p.k.shape);
-  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope, {p.x, p.positions, {}, p.k, p.v, {}, p.raw_k});
+  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
+                   {p.x, index_.prefix_position, {}, p.k, p.v, {}, p.raw_k});
   lap(Work::layer);
 }
 
 // Input, queries and this depth's own keys.
 void TttPass::begin_depth(int64_t k, Depth& depth) {
-  depth.token_ids = scratch_.take(DType::i32, {rows_});
-  depth.positions = scratch_.take(DType::i32, {rows_});
-  for (int64_t r = 0; r < rows_; ++r) {
-    const int32_t t = rule_.row_token[index(r)],
-                  later = std::min(static_cast<int32_t>(k), rule_.row_last_depth[index(r)]);
-    depth.token_ids.as<int32_t>()[r] = batch_.input_ids[index(t + 1 + later)];
-    depth.positions.as<int32_t>()[r] = t - rule_.row_start[index(r)] + later;
-  }
   depth.x = take({rows_, layer_.input_width});
   depth.q = heads(rows_, layer_.q_heads);
   if (layer_.qk_norm) depth.raw_q = take(depth.q.shape);
   Tensor own_k, own_v;
   if (k == 0) {
     depth.residual = take({rows_, layer_.hidden});
-    gather(exec_, prefix_.x, rule_.row_prefix, depth.x);
-    gather(exec_, prefix_.residual.defined() ? prefix_.residual : prefix_.h, rule_.row_prefix, depth.residual);
+    gather(exec_, prefix_.x, index_.row_prefix, depth.x);
+    gather(exec_, prefix_.residual.defined() ? prefix_.residual : prefix_.h, index_.row_prefix, depth.residual);
   } else {
     depth.h = state_after(k - 1);
     if (config_.norm_before_residual) depth.residual = take({rows_, layer_.hidden});
-    depth_input(exec_, config_, draft_.tensors, {depth.token_ids, draft_.embedding, depth.h, depth.x, depth.residual});
+    depth_input(exec_, config_, draft_.tensors, {index_.input[k], draft_.embedding, depth.h, depth.x, depth.residual});
     if (!config_.norm_before_residual) depth.residual = depth.h;
     own_k = suffix_k_[k - 1], own_v = suffix_v_[k - 1];
   }
   before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
-                   {depth.x, depth.positions, depth.q, own_k, own_v, depth.raw_q, own_raw_k(k)});
+                   {depth.x, index_.position[k], depth.q, own_k, own_v, depth.raw_q, own_raw_k(k)});
 }
 
 SuffixAttention TttPass::attention_of(int64_t k) const {
@@ -226,9 +197,9 @@ SuffixAttention TttPass::attention_of(int64_t k) const {
   problem.prefix_k = prefix_.k, problem.prefix_v = prefix_.v;
   if (k > 0) {
     problem.suffix_k = suffix_k_.slice(0, k), problem.suffix_v = suffix_v_.slice(0, k);
-    problem.suffix_row = row_;
+    problem.suffix_row = index_.suffix_row;
   }
-  problem.token = row_prefix_, problem.start = row_start_;
+  problem.token = index_.row_prefix, problem.start = index_.row_start;
   problem.scale = layer_.softmax_scale();
   return problem;
 }
@@ -256,12 +227,7 @@ SoftCrossEntropy TttPass::loss_problem() {
     for (size_t i = 0; i < d2t.size(); ++i)
       target_ids.as<int32_t>()[i] = static_cast<int32_t>(draft_.vocabulary.target_id(static_cast<int64_t>(i)));
   }
-  const Tensor position = scratch_.take(DType::i32, {depths_, rows_});
-  for (int64_t k = 0; k < depths_; ++k)
-    for (int64_t r = 0; r < rows_; ++r)
-      position.as<int32_t>()[k * rows_ + r] =
-          rule_.supervised(r, k) ? rule_.row_token[index(r)] + 1 + static_cast<int32_t>(k) : -1;
-  return {batch_.last_hidden, model_.target_lm_head, target_ids, normed_, draft_.tensors.lm_head, position, {}};
+  return {batch_.last_hidden, model_.target_lm_head, target_ids, normed_, draft_.tensors.lm_head, index_.teacher, {}};
 }
 
 // |C_k| of this micro-batch, from the teacher alone.
@@ -281,13 +247,13 @@ std::vector<int64_t> rows_in_vocabulary(Exec& exec, const SoftCrossEntropy& prob
   return counts;
 }
 
-TttOutcome TttPass::loss(const LossRule& rule, DraftTensors<Buffer>* gradients) {
+TttOutcome TttPass::loss(const LossRule& rule, const DraftTensors<Tensor>* gradients) {
   SoftCrossEntropy problem = loss_problem();
   const Shape each = {depths_, rows_};
   const SoftCrossEntropyResult result{take(each), take(each), scratch_.take(DType::u8, each)};
   std::vector<int64_t> counts(rule.step_rows.begin(), rule.step_rows.end());
   if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(exec_, problem, draft_);
-  if (counts.empty()) counts = rule_.rows_at_depth;
+  if (counts.empty()) counts = batch_.supervision.rows_at_depth;
   const std::vector<double> scales = depth_scales(rule.decay, counts);
   const std::vector<float> narrow(scales.begin(), scales.end());
   problem.scale = narrow;
@@ -298,13 +264,13 @@ TttOutcome TttPass::loss(const LossRule& rule, DraftTensors<Buffer>* gradients) 
   }
   soft_cross_entropy(exec_, problem, result, gradients ? &gradient : nullptr);
   TttOutcome outcome;
-  outcome.figures = read_figures(rule_, result);
+  outcome.figures = read_figures(batch_.supervision, result);
   outcome.loss = outcome.figures.loss(scales);
   lap(Work::loss);
   return outcome;
 }
 
-void TttPass::backward(DraftTensors<Buffer>& gradients) {
+void TttPass::backward(const DraftTensors<Tensor>& gradients) {
   d_prefix_k_ = take_zeros(scratch_, prefix_.k.shape), d_prefix_v_ = take_zeros(scratch_, prefix_.v.shape);
   if (depths_ > 1)
     d_suffix_k_ = take_zeros(scratch_, suffix_k_.shape), d_suffix_v_ = take_zeros(scratch_, suffix_v_.shape);
@@ -315,7 +281,7 @@ void TttPass::backward(DraftTensors<Buffer>& gradients) {
   }
 }
 
-void TttPass::backward_depth(int64_t k, DraftTensors<Buffer>& gradients) {
+void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   const Depth& depth = depth_[index(k)];
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
   Tensor d_h2 = d_state_;
@@ -334,24 +300,25 @@ void TttPass::backward_depth(int64_t k, DraftTensors<Buffer>& gradients) {
   if (k > 0) own_d_k = d_suffix_k_[k - 1], own_d_v = d_suffix_v_[k - 1];
   const Tensor d_x = take_zeros(scratch_, depth.x.shape);
   before_attention_backward(exec_, layer_, weights.layer, draft_.rope,
-                            {depth.x, depth.positions, d_q, own_d_k, own_d_v, d_x, depth.raw_q, own_raw_k(k)},
+                            {depth.x, index_.position[k], d_q, own_d_k, own_d_v, d_x, depth.raw_q, own_raw_k(k)},
                             gradients.layer);
   if (k == 0) return backward_prefix(d_x, d_residual, gradients);
-  depth_input_backward(exec_, config_, weights, {depth.token_ids, draft_.embedding, depth.h, d_x, d_residual, d_state_},
+  depth_input_backward(exec_, config_, weights, {index_.input[k], draft_.embedding, depth.h, d_x, d_residual, d_state_},
                        gradients);
   lap(Work::layer);
 }
 
 void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_residual_rows,
-                              DraftTensors<Buffer>& gradients) {
+                              const DraftTensors<Tensor>& gradients) {
   const Prefix& p = prefix_;
   const Tensor d_x = take(p.x.shape), d_residual = take(p.h.shape), d_h = take(p.h.shape);
-  scatter(exec_, d_x_rows, rule_.row_prefix, d_x);
-  scatter(exec_, d_residual_rows, rule_.row_prefix, d_residual);
+  scatter(exec_, d_x_rows, index_.row_prefix, d_x);
+  scatter(exec_, d_residual_rows, index_.row_prefix, d_residual);
   before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
-                            {p.x, p.positions, {}, d_prefix_k_, d_prefix_v_, d_x, {}, p.raw_k}, gradients.layer);
-  depth_input_backward(exec_, config_, draft_.tensors, {p.token_ids, draft_.embedding, p.h, d_x, d_residual, d_h},
-                       gradients);
+                            {p.x, index_.prefix_position, {}, d_prefix_k_, d_prefix_v_, d_x, {}, p.raw_k},
+                            gradients.layer);
+  depth_input_backward(exec_, config_, draft_.tensors,
+                       {index_.prefix_input, draft_.embedding, p.h, d_x, d_residual, d_h}, gradients);
   lap(Work::layer);
   fc_backward(exec_, config_, draft_.tensors, p.taps, p.fc, d_h, gradients);
   lap(Work::fc);
@@ -373,14 +340,16 @@ void check(const TttModel& model, const TttBatch& batch, const LossRule& rule) {
 
 }  // namespace
 
-TttOutcome ttt_step(Exec& exec, const TttModel& model, const TttBatch& batch, const LossRule& rule,
-                    DraftTensors<Buffer>* gradients) {
+TttOutcome ttt_step(Exec& exec, HostArrays& arrays, const TttModel& model, const TttBatch& batch, const LossRule& rule,
+                    const DraftTensors<Tensor>* gradients) {
   check(model, batch, rule);
   TttOutcome outcome;
   outcome.figures = StepFigures(batch.supervision.depths);
   if (batch.supervision.rows() == 0) return outcome;
+  arrays.clear();
+  const TttRows rows = make_ttt_rows(exec, arrays, batch.input_ids, batch.supervision);
   const ScratchScope scope(exec.scratch);
-  TttPass pass(exec, model, batch);
+  TttPass pass(exec, model, batch, rows);
   pass.forward();
   outcome = pass.loss(rule, gradients);
   if (gradients) pass.backward(*gradients);

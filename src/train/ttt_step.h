@@ -1,14 +1,13 @@
 // train/ttt_step.h: one micro-batch of training-time test (spec §3; docs/math.md, "TTT"): the draft forward through K
 // depths, the loss of all depths in one pass, the gradients back through every depth and every cached key and value.
 //
-// Row r stands at token t. At depth k it takes token x_{t+1+k}, the state h^k and RoPE position t - start + k, and
-// learns from the teacher at position t+1+k. Rows past their span's end ride along with weight 0 on their last
-// supervised token and position: nothing supervised sees them.
+// Which rows, tokens, positions and teachers: train/ttt_rows.h.
 #pragma once
 #include "attention/suffix_attention.h"
 #include "data/supervision.h"
 #include "model/draft.h"
 #include "train/loss.h"
+#include "train/ttt_rows.h"
 #include "train/work.h"
 
 namespace eyrie {
@@ -42,8 +41,9 @@ struct TttOutcome {
   AttentionBackend attention = AttentionBackend::automatic;  // the one that ran; automatic: there were no rows
 };
 
-// gradients += dL; null: the loss alone. All memory comes from exec.scratch, which stops growing after the first steps.
-// Errors: Error{input} naming the tensor, expected and found.
-TttOutcome ttt_step(Exec&, const TttModel&, const TttBatch&, const LossRule&, DraftTensors<Buffer>* gradients);
+// gradients += dL; null: the loss alone. All memory comes from exec.scratch and `arrays`, which are cleared first; they
+// stop growing after the first steps. Errors: Error{input} naming the tensor, expected and found.
+TttOutcome ttt_step(Exec&, HostArrays& arrays, const TttModel&, const TttBatch&, const LossRule&,
+                    const DraftTensors<Tensor>* gradients);
 
 }  // namespace eyrie

@@ -20,31 +20,33 @@ class StepBench {
   explicit StepBench(const std::string& model)
       : inputs_(load(model)),
         tokens_(inputs_->train->tokens(0, 0)),
-        supervision_(supervise(tokens_.loss_mask, tokens_.cu_seqlens, TrainOptions().ttt_steps)),
-        optimizer_(inputs_->draft.config, {}),
-        gradients_(make_draft_tensors(inputs_->draft.config)) {}
+        supervision_(supervise(tokens_.loss_mask, tokens_.cu_seqlens, TrainOptions().ttt_steps)) {
+    begin_training(inputs_->state);
+  }
 
   void step(Exec& exec) {
     Stopwatch watch;
-    const DraftConfig& config = inputs_->draft.config;
+    TrainState& state = inputs_->state;
+    const DraftConfig& config = state.draft.config;
     const ScratchScope scope(exec.scratch);
     const Tensor taps = exec.scratch.take(DType::f32, {tokens_.tokens(), config.taps() * config.target_hidden});
     const Tensor last_hidden = exec.scratch.take(DType::f32, {tokens_.tokens(), config.target_hidden});
     inputs_->train->read_states(exec, 0, 0, tokens_, taps, last_hidden);
     const double target_seconds = watch.lap();
-    fill_zero(parameters(config, gradients_));
-    const TttOutcome outcome = ttt_step(exec, {inputs_->draft, inputs_->heads.lm_head},
-                                        {tokens_.input_ids, taps, last_hidden, supervision_}, {}, &gradients_);
+    fill_zero(state.gradients.memory);
+    const TttOutcome outcome =
+        ttt_step(exec, arrays_, {state.draft, inputs_->heads.lm_head},
+                 {tokens_.input_ids, taps, last_hidden, supervision_}, {}, &state.gradients.tensors);
     WorkShares seconds = outcome.seconds;
     seconds[Work::target] = target_seconds;
     watch.lap();
-    optimizer_.apply(exec, inputs_->weights, gradients_, l2_norm(exec, parameters(config, gradients_)), 1e-4);
+    apply_step(exec, {}, l2_norm(exec, config, state.gradients), 1e-4, state);
     seconds[Work::optimizer] = watch.lap();
     calls_.push_back(seconds);
   }
 
   WorkShares flops() const {
-    WorkShares flops = step_flops(inputs_->draft.config, supervision_);
+    WorkShares flops = step_flops(inputs_->state.draft.config, supervision_);
     flops[Work::target] = target_flops(inputs_->target->config, tokens_.cu_seqlens);
     return flops;
   }
@@ -73,8 +75,7 @@ class StepBench {
   const std::unique_ptr<TrainInputs> inputs_;
   const PackedBatch tokens_;
   const Supervision supervision_;
-  Optimizer optimizer_;
-  DraftTensors<Buffer> gradients_;
+  HostArrays arrays_;
   std::vector<WorkShares> calls_;
 };
 
