@@ -92,13 +92,14 @@ std::vector<int32_t> document_starts(const std::vector<int64_t>& lengths) {
 
 BlockMaskRows mask_rows(const SuffixAttention& problem) {
   const bool suffix = problem.depth() > 0;
+  const Device there = problem.q.device;
   return {.rows = problem.q.dim(0),
           .tokens = problem.prefix_k.dim(0),
           .suffix_rows = suffix ? problem.suffix_k.dim(1) : 0,
           .rounds = problem.depth() + 1,
-          .token = problem.token.as<int32_t>(),
-          .start = problem.start.as<int32_t>(),
-          .suffix_row = suffix ? problem.suffix_row.as<int32_t>() : nullptr};
+          .token = problem.token.as<int32_t>(there),
+          .start = problem.start.as<int32_t>(there),
+          .suffix_row = suffix ? problem.suffix_row.as<int32_t>(there) : nullptr};
 }
 
 BlockMaskSizes count_tiles(const BlockMaskRows& rows, BlockTile tile) {

@@ -15,9 +15,9 @@ struct OnDevice {
         rows(problem.rows),
         sizes(block_mask_capacity(problem.rows, problem.tile)),
         lists(memory.output("lists", {sizes.elements()}, DType::i32)),
-        mask(place_block_mask(sizes, problem.tile, lists.as<int32_t>())) {
+        mask(place_block_mask(sizes, problem.tile, lists.as<int32_t>(Device::cuda))) {
     const auto upload = [&](const char* name, const std::vector<int32_t>& values) {
-      return values.empty() ? nullptr : memory.integers(name, values).as<int32_t>();
+      return values.empty() ? nullptr : memory.integers(name, values).as<int32_t>(Device::cuda);
     };
     rows.token = upload("token", problem.token);
     rows.start = upload("start", problem.start);
@@ -42,7 +42,7 @@ void expect_list(const TileList& found, const TileList& expected, int32_t lines,
 
 // What the device has written equals what the CPU builds, and nothing around it was touched.
 void expect_as_on_the_cpu(const OnDevice& device, const BlockMaskProblem& problem) {
-  const Buffer lists = Buffer::copy_of(device.lists, DType::i32);
+  const Buffer lists = testing::on_cpu(device.lists);
   const BlockMask found = place_block_mask(device.sizes, problem.tile, lists.tensor().as<int32_t>());
   const OwnedBlockMask made = make_block_mask(problem.rows, problem.tile);
   expect_list(found.full_keys, made.mask.full_keys, found.row_tiles, "FULL of row tiles");
@@ -92,7 +92,7 @@ TEST_F(GpuBlockMask, AGraphReadsTheArraysOfItsReplay) {
   for (const auto& documents : std::vector<std::vector<int64_t>>{{1000}, {1, 999}, {500, 250, 250}}) {
     problem.start = document_starts(documents);
     problem.point();
-    cuda::copy_bytes(const_cast<int32_t*>(device.rows.start), problem.start.data(), 4 * problem.rows.rows);
+    cuda::copy_bytes(const_cast<int32_t*>(device.rows.start), problem.start.data(), 4 * problem.rows.rows, stream);
     graph.replay(stream);
     stream.synchronize();
     ASSERT_NO_FATAL_FAILURE(expect_as_on_the_cpu(device, problem));

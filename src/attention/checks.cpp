@@ -27,7 +27,7 @@ const int32_t* expect_indices(const char* argument, const ConstTensor& found, in
   expect_shape(argument, found, {count});
   expect_device(argument, found, device);
   if (!found.contiguous()) expect(false, argument, "expected contiguous elements");
-  return found.as<int32_t>();
+  return found.as<int32_t>(device);
 }
 
 void expect_ascending(const char* argument, const int32_t* index, int64_t rows, int64_t limit) {

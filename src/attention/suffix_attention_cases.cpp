@@ -102,7 +102,7 @@ struct Run {
   Run(const Setup& setup, const SuffixProblem& plain)
       : made(plain.copied(setup.kind)),
         exec(setup.kind.device),
-        scratch(exec.scratch, scratch_bytes(setup.backend, made.problem)),
+        scratch(exec, scratch_bytes(setup.backend, made.problem)),
         o(made.output_o("o")),
         lse(made.output_lse("lse")) {
     forward(exec, setup.backend, made.problem, o, lse);
@@ -318,7 +318,7 @@ std::vector<Comparison> gpu_attention_errors(AttentionBackend backend, const std
   std::vector<Comparison> results = {testing::compare("o", found.o, expected.o)};
   const auto gradients = [](Run& run, AttentionBackend by) {
     const SuffixAttentionBackward grad = run.made.gradients("grad", run.o, run.lse);
-    for (const Tensor& sum : {grad.d_prefix_k, grad.d_prefix_v, grad.d_suffix_k, grad.d_suffix_v}) fill_zero(sum);
+    for (const Tensor& sum : {grad.d_prefix_k, grad.d_prefix_v, grad.d_suffix_k, grad.d_suffix_v}) zero(run.exec, sum);
     backward(run.exec, by, run.made.problem, grad);
     return gradients_of(grad, {});
   };

@@ -59,10 +59,8 @@ SuffixProblem::SuffixProblem(const std::string& case_name, const SuffixShape& sh
 SuffixProblem SuffixProblem::copied(const Kind& kind) const {
   SuffixProblem made("copied", shape_, kind);
   made.choose_rows();
-  for (const auto& [name, tensor] : inputs_) {
-    const Tensor to = made.inputs_[name] = made.memory_.output(name, tensor.shape, kind.dtype);
-    copy(tensor, to);
-  }
+  for (const auto& [name, tensor] : inputs_)
+    made.inputs_[name] = made.memory_.put(name, Buffer::copy_of(tensor, kind.dtype));
   made.point_at_inputs();
   return made;
 }
@@ -157,9 +155,7 @@ SuffixAttentionBackward SuffixProblem::gradients(std::string_view name, const Co
   const std::string prefix = std::string(name) + ".";
   // The same start values for every name: what is accumulated into is part of the problem.
   const auto start_value = [&](const char* tensor, const Shape& shape) {
-    const Tensor made = memory_.output(prefix + tensor, shape);
-    copy(testing::CaseMemory("start values").normal(tensor, shape, 0.1), made);
-    return made;
+    return memory_.put(prefix + tensor, testing::CaseMemory("start values").normal(tensor, shape, 0.1));
   };
   SuffixAttentionBackward grad = {.o = o,
                                   .lse = lse,

@@ -75,26 +75,22 @@ void free_pinned(void* pointer) noexcept { cudaFreeHost(pointer); }
 void destroy(CUstream_st* stream) noexcept { cudaStreamDestroy(stream); }
 void destroy(CUevent_st* event) noexcept { cudaEventDestroy(event); }
 
-void copy_bytes(void* to, const void* from, int64_t bytes) {
-  if (bytes == 0) return;
-  check(cudaMemcpy(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault), "copy to or from the device");
-}
-
-void copy_bytes_async(void* to, const void* from, int64_t bytes, const Stream& stream) {
+void copy_bytes(void* to, const void* from, int64_t bytes, const Stream& stream) {
   if (bytes == 0) return;
   check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream.handle()), "copy in a stream");
 }
 
-void set_bytes(void* to, unsigned char value, int64_t bytes) {
+void set_bytes(void* to, unsigned char value, int64_t bytes, const Stream& stream) {
   if (bytes == 0) return;
-  check(cudaMemset(to, value, static_cast<size_t>(bytes)), "fill of device memory");
-  check(cudaStreamSynchronize(nullptr), "fill of device memory");
+  check(cudaMemsetAsync(to, value, static_cast<size_t>(bytes), stream.handle()), "fill of device memory");
 }
+
+void wait_for_device() { check(cudaDeviceSynchronize(), "work on the device"); }
 
 Stream Stream::create() {
   Stream made;
   cudaStream_t handle = nullptr;
-  check(cudaStreamCreate(&handle), "stream");  // one that waits for the copies above, and they for it
+  check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "stream");
   made.handle_.reset(handle);
   return made;
 }

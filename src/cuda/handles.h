@@ -46,10 +46,6 @@ void free_memory(void* pointer) noexcept;
 void* allocate_pinned(int64_t bytes);
 void free_pinned(void* pointer) noexcept;
 
-// Either side may be host memory. These two wait for what streams did before, and are done when they return.
-void copy_bytes(void* to, const void* from, int64_t bytes);
-void set_bytes(void* to, unsigned char value, int64_t bytes);
-
 void destroy(CUstream_st* stream) noexcept;
 void destroy(CUevent_st* event) noexcept;
 void destroy(CUgraphExec_st* graph) noexcept;
@@ -60,8 +56,8 @@ struct Destroy {
   }
 };
 
-// The order in which a device's work is done. Default-constructed: none, for a CPU. While `profile` is set, every
-// launch on it is timed.
+// The order in which a device's work is done; no stream waits for another. Default-constructed: none, for a CPU. While
+// `profile` is set, every launch on it is timed.
 class Stream {
  public:
   static Stream create();
@@ -73,8 +69,12 @@ class Stream {
   std::unique_ptr<CUstream_st, Destroy> handle_;
 };
 
-// From pinned memory to the device or back, in the stream's order; does not wait.
-void copy_bytes_async(void* to, const void* from, int64_t bytes, const Stream& stream);
+// In the stream's order; they do not wait. Either side of a copy may be host memory: where it is not pinned, CUDA may
+// wait.
+void copy_bytes(void* to, const void* from, int64_t bytes, const Stream& stream);
+void set_bytes(void* to, unsigned char value, int64_t bytes, const Stream& stream);
+// For all streams. A test's: a run waits for its own.
+void wait_for_device();
 
 // A moment of a stream, to wait for and for timing.
 class Event {

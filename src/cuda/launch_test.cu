@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cuda/check.cuh"
 #include "cuda/graph.h"
 #include "cuda/launch.cuh"
 #include "cuda/profile.h"
@@ -40,12 +41,17 @@ struct Values {
   explicit Values(int64_t count) : host(static_cast<size_t>(count)) {
     std::iota(host.begin(), host.end(), 0.0f);
     device = static_cast<float*>(allocate(count * 4, "values"));
-    copy_bytes(device, host.data(), count * 4);
+    move(device, host.data());
   }
   ~Values() { free_memory(device); }
   const std::vector<float>& read() {
-    copy_bytes(host.data(), device, static_cast<int64_t>(host.size()) * 4);
+    move(host.data(), device);
     return host;
+  }
+  void move(void* to, const void* from) {  // behind what the streams do, before what they will
+    wait_for_device();
+    check(cudaMemcpy(to, from, host.size() * 4, cudaMemcpyDefault), "values");
+    wait_for_device();
   }
   std::vector<float> host;
   float* device = nullptr;
@@ -113,6 +119,13 @@ TEST_F(GpuLaunch, ABodyThatMayNotBeCapturedIsAnErrorAndTheStreamLives) {
   EXPECT_THROW(Graph::capture(stream, [&] { stream.synchronize(); }), Error);
   add_one(values, stream);
   EXPECT_EQ(values.read()[5], 6);
+}
+
+TEST_F(GpuLaunch, AStreamWaitsForNoOther) {
+  const Stream stream = Stream::create();
+  unsigned flags = 0;
+  check(cudaStreamGetFlags(stream.handle(), &flags), "flags");
+  EXPECT_EQ(flags, static_cast<unsigned>(cudaStreamNonBlocking));
 }
 
 TEST_F(GpuLaunch, AProfileSumsLaunchesBytesAndTime) {

@@ -227,9 +227,9 @@ TEST(SoftCrossEntropy, ScratchStopsGrowing) {
   LossCase one(kSmall[1]);
   Exec exec;
   soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
-  const int64_t before = exec.scratch.allocations();
+  const int64_t before = exec.scratch.growths();
   soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
-  EXPECT_EQ(exec.scratch.allocations(), before);
+  EXPECT_EQ(exec.scratch.growths(), before);
 }
 
 TEST(SoftCrossEntropy, RefusesWhatDoesNotFit) {

@@ -225,9 +225,9 @@ TEST(Generate, ScratchStopsGrowing) {
   Generator generator(exec, models.target, &models.draft);
   const std::vector<int32_t> prompt = random_prompt("scratch prompt", 30, 6);
   generator.generate(prompt, {.max_new_tokens = 50});
-  const int64_t allocations = exec.scratch.allocations();
+  const int64_t growths = exec.scratch.growths();
   generator.generate(prompt, {.max_new_tokens = 100, .sampling = {.temperature = 1}});
-  EXPECT_EQ(exec.scratch.allocations(), allocations);
+  EXPECT_EQ(exec.scratch.growths(), growths);
 }
 
 }  // namespace

@@ -54,38 +54,47 @@ Buffer::Buffer(DType dtype, const Shape& shape, Device device)
                             fmt::format("tensor of {} {}", name(dtype), to_string(shape)))),
       tensor_(bytes_.get(), dtype, shape, device) {}
 
-Buffer Buffer::zeros(DType dtype, const Shape& shape, Device device) {
-  Buffer made(dtype, shape, device);
+Buffer Buffer::zeros(DType dtype, const Shape& shape) {
+  Buffer made(dtype, shape);
   fill_zero(made.tensor_);
   return made;
 }
 
-Buffer Buffer::copy_of(const ConstTensor& source, DType dtype, Device device) {
-  Buffer made(dtype, source.shape, device);
+Buffer Buffer::copy_of(const ConstTensor& source, DType dtype) {
+  Buffer made(dtype, source.shape);
   copy(source, made.tensor_);
   return made;
 }
 
-void Scratch::add_chunk(int64_t size) {
-  chunks_.push_back({allocate_bytes(size, device_, "scratch memory"), size});
-  ++allocations_;
+void Scratch::add_chunk(int64_t size) { chunks_.push_back({allocate_bytes(size, device_, "scratch memory"), size}); }
+
+void Scratch::become_one(int64_t size) {
+  chunks_.clear();
+  add_chunk(size);
 }
 
-// Behind the chunk in use, so that nothing taken moves; at the end, so that none is skipped for good.
 void Scratch::reserve(int64_t bytes) {
   constexpr int64_t kTensors = 64;  // whose sizes may be rounded up
   const int64_t wanted = aligned(bytes + kTensors * kGpuAlignment, device_);
+  if (unused()) {
+    if (chunks_.size() != 1 || chunks_[0].size < wanted) become_one(std::max(wanted, reserved_bytes()));
+    return;
+  }
+  // Behind the chunk in use, so that nothing taken moves; at the end, so that none is skipped for good.
   for (size_t i = chunk_; i < chunks_.size(); ++i)
     if (chunks_[i].size - (i == chunk_ ? offset_ : 0) >= wanted) return;
   add_chunk(wanted);
 }
 
 Tensor Scratch::take(DType dtype, const Shape& shape) {
+  if (unused() && chunks_.size() > 1) become_one(reserved_bytes());
   const int64_t bytes = aligned(shape.elements() * size_bytes(dtype), device_);
   while (chunk_ < chunks_.size() && offset_ + bytes > chunks_[chunk_].size) ++chunk_, offset_ = 0;
   if (chunk_ == chunks_.size()) {
-    const bool doubles = device_ == Device::cpu && !chunks_.empty();  // memory of a GPU is asked for as it is needed
-    add_chunk(std::max({bytes, kFirstChunkBytes, doubles ? 2 * chunks_.back().size : 0}));
+    ++growths_;
+    // A CPU's memory is not there until it is touched; a GPU's is asked for as it is needed.
+    const int64_t as_much_again = device_ == Device::cpu ? reserved_bytes() : 0;
+    add_chunk(std::max({bytes, kFirstChunkBytes, as_much_again}));
   }
   void* data = static_cast<unsigned char*>(chunks_[chunk_].bytes.get()) + offset_;
   offset_ += bytes;

@@ -25,9 +25,8 @@ class Buffer {
  public:
   Buffer() = default;
   Buffer(DType dtype, const Shape& shape, Device device = Device::cpu);  // not initialised
-  static Buffer zeros(DType dtype, const Shape& shape, Device device = Device::cpu);
-  // As copy() below the tensors: from any device, converting between float types.
-  static Buffer copy_of(const ConstTensor& source, DType dtype, Device device = Device::cpu);
+  static Buffer zeros(DType dtype, const Shape& shape);                  // on the CPU
+  static Buffer copy_of(const ConstTensor& source, DType dtype);         // on the CPU, as copy() does it
   static Buffer copy_of(const ConstTensor& source) { return copy_of(source, source.dtype); }
 
   const Tensor& tensor() const { return tensor_; }
@@ -39,16 +38,18 @@ class Buffer {
   Tensor tensor_;
 };
 
-// Memory for values that live no longer than the call that takes them: a stack that grows in its first runs and then
-// allocates nothing. Take inside a ScratchScope; everything taken is given back when the scope ends.
+// Memory for values that live no longer than the call that takes them: a stack that grows in its first runs, becomes
+// one piece when all of it has been given back, and then allocates nothing. Take inside a ScratchScope; everything
+// taken is given back when the scope ends.
 class Scratch {
  public:
   explicit Scratch(Device device = Device::cpu) : device_(device) {}
   Tensor take(DType dtype, const Shape& shape);  // not initialised
-  // So that tensors of `bytes` in all can be taken without an allocation: what a graph is captured from must not
-  // allocate.
+  // Before a run that takes tensors of `bytes` in all: in one piece, behind what is taken already.
   void reserve(int64_t bytes);
-  int64_t allocations() const { return allocations_; }
+  // How often a take found too little. What a graph is captured from may not add to it: growing allocates, and moves
+  // what a next run takes.
+  int64_t growths() const { return growths_; }
   int64_t reserved_bytes() const;
 
  private:
@@ -57,13 +58,15 @@ class Scratch {
     Bytes bytes;
     int64_t size;
   };
+  bool unused() const { return chunk_ == 0 && offset_ == 0; }
   void add_chunk(int64_t size);
+  void become_one(int64_t size);
 
   Device device_;
   std::vector<Chunk> chunks_;
   size_t chunk_ = 0;    // the one in use
   int64_t offset_ = 0;  // bytes taken from it
-  int64_t allocations_ = 0;
+  int64_t growths_ = 0;
 };
 
 class ScratchScope {

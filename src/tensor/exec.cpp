@@ -18,4 +18,43 @@ Crew& Exec::crew() {
   return *crew_;
 }
 
+void Exec::wait() const {
+  if constexpr (kHasCuda)
+    if (device == Device::cuda) stream.synchronize();
+}
+
+void copy(Exec& exec, const ConstTensor& from, const Tensor& to) {
+  if (exec.device == Device::cpu) return copy(from, to);
+  expect_shape("copy", to, from.shape);
+  expect_dtype("copy", to, {from.dtype});
+  if (!from.contiguous() || !to.contiguous()) {
+    for (int64_t i = 0; i < from.dim(0); ++i) copy(exec, from[i], to[i]);
+    return;
+  }
+  if constexpr (kHasCuda) cuda::copy_bytes(to.data, from.data, from.bytes(), exec.stream);
+}
+
+void zero(Exec& exec, const Tensor& tensor) {
+  if (exec.device == Device::cpu) return fill_zero(tensor);
+  expect_device("zero", tensor, exec.device);
+  if (!tensor.contiguous()) throw Error(ErrorKind::internal, "zero", "expected contiguous elements");
+  if constexpr (kHasCuda) cuda::set_bytes(tensor.data, 0, tensor.bytes(), exec.stream);
+}
+
+Buffer to_device(Exec& exec, const ConstTensor& source, DType dtype) {
+  Buffer here = Buffer::copy_of(source, dtype);
+  if (exec.device == Device::cpu) return here;
+  Buffer made(dtype, source.shape, exec.device);
+  copy(exec, here, made);
+  exec.wait();
+  return made;
+}
+
+Buffer to_cpu(Exec& exec, const ConstTensor& source) {
+  Buffer made(source.dtype, source.shape);
+  copy(exec, source, made);
+  exec.wait();
+  return made;
+}
+
 }  // namespace eyrie

@@ -14,6 +14,8 @@ struct Exec {
   explicit Exec(Device device);  // on a GPU: a stream of its own. Error{device} when there is none
 
   Crew& crew();  // of thread_count() threads, started by the first loop
+  // Until everything asked for so far is done. Nothing else waits for a GPU.
+  void wait() const;
 
   Device device = Device::cpu;
   Scratch scratch;      // there
@@ -22,5 +24,15 @@ struct Exec {
  private:
   std::unique_ptr<Crew> crew_;
 };
+
+// As copy() and fill_zero() of tensor/tensor.h, in the order of exec's work and without waiting for it. Where a GPU
+// takes part the dtypes are equal, and memory of the host has to stay as it is until exec.wait().
+void copy(Exec& exec, const ConstTensor& from, const Tensor& to);
+void zero(Exec& exec, const Tensor& tensor);
+
+// For what happens once, or is a test's: copies in memory of their own on exec's device or on the CPU, converted there.
+// Both wait.
+Buffer to_device(Exec& exec, const ConstTensor& source, DType dtype);
+Buffer to_cpu(Exec& exec, const ConstTensor& source);
 
 }  // namespace eyrie

@@ -12,6 +12,12 @@
 namespace eyrie {
 namespace {
 
+Buffer ones_of(int64_t elements) {
+  Buffer made(DType::f32, {elements});
+  std::fill_n(made.tensor().as<float>(), elements, 1.0f);
+  return made;
+}
+
 class GpuMemory : public testing::GpuTest {};
 
 TEST(Device, ATensorElsewhereIsAnErrorThatNamesArgumentExpectedAndFound) {
@@ -37,34 +43,43 @@ TEST(Device, WhereThereIsNoneEveryDoorSaysWhy) {
     }
 }
 
-TEST(Scratch, AReserveIsTheOnlyAllocation) {
-  Scratch scratch;
-  const ScratchScope scope(scratch);
-  scratch.take(DType::u8, {100});
-  scratch.reserve(40 << 20);
-  const int64_t before = scratch.allocations();
-  for (int i = 0; i < 40; ++i) scratch.take(DType::u8, {1 << 20});
-  EXPECT_EQ(scratch.allocations(), before);
-  scratch.reserve(1);
-  EXPECT_LE(scratch.allocations(), before + 1);
-}
-
 TEST_F(GpuMemory, CopiesGoThereAndBackInEveryFloatTypeAndLayout) {
   testing::CaseMemory memory("gpu_memory");
+  Exec exec(Device::cuda);
   const Tensor values = memory.normal("values", {7, 5, 6});
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
-    const Buffer there = Buffer::copy_of(values, dtype, Device::cuda), expected = Buffer::copy_of(values, dtype);
-    EXPECT_TRUE(testing::compare_bits("copy", Buffer::copy_of(there), expected).passed());
-    const Buffer widened = Buffer::copy_of(there, DType::f32, Device::cuda);
-    EXPECT_TRUE(testing::compare_bits("widened", widened, Buffer::copy_of(expected, DType::f32)).passed());
+    const Buffer there = to_device(exec, values, dtype), expected = Buffer::copy_of(values, dtype);
+    EXPECT_TRUE(testing::compare_bits("copy", to_cpu(exec, there), expected).passed());
     Tensor part = there.tensor();  // columns 2..3 of dimension 1
     part.data = static_cast<unsigned char*>(part.data) + 2 * part.strides[1] * size_bytes(dtype);
     part.shape.dims[1] = 2;
     Tensor expected_part = expected.tensor();
     expected_part.data = static_cast<unsigned char*>(expected_part.data) + 2 * part.strides[1] * size_bytes(dtype);
     expected_part.shape.dims[1] = 2;
-    EXPECT_TRUE(testing::compare_bits("part", Buffer::copy_of(part), expected_part).passed());
+    EXPECT_TRUE(testing::compare_bits("part", to_cpu(exec, part), expected_part).passed());
   }
+}
+
+// Each of these stands in the stream behind the one before it; nothing waits until all are asked for.
+TEST_F(GpuMemory, CopiesAndZerosAreInTheOrderOfTheExec) {
+  constexpr int64_t kElements = 1 << 24;
+  Exec exec(Device::cuda);
+  const Buffer ones = to_device(exec, ones_of(kElements), DType::f32);
+  const Buffer a(DType::f32, {kElements}, Device::cuda), b(DType::f32, {kElements}, Device::cuda);
+  const Buffer found(DType::f32, {2});
+  copy(exec, ones, a);
+  copy(exec, a, b);
+  zero(exec, a);
+  copy(exec, b.tensor().slice(kElements - 1, kElements), found.tensor().slice(0, 1));
+  copy(exec, a.tensor().slice(kElements - 1, kElements), found.tensor().slice(1, 2));
+  exec.wait();
+  EXPECT_EQ(testing::to_doubles(found), (std::vector<double>{1, 0}));
+}
+
+TEST_F(GpuMemory, WhatHasToBeConvertedIsRefused) {
+  Exec exec(Device::cuda);
+  const Buffer f32(DType::f32, {4}, Device::cuda), bf16(DType::bf16, {4}, Device::cuda);
+  EXPECT_THROW(copy(exec, f32, bf16), Error);
 }
 
 TEST_F(GpuMemory, PoisonGuardsAndZerosAreThere) {
@@ -73,8 +88,8 @@ TEST_F(GpuMemory, PoisonGuardsAndZerosAreThere) {
   for (const double value : testing::to_doubles(poisoned)) EXPECT_TRUE(std::isnan(value));
   for (const double value : testing::to_doubles(zeros)) EXPECT_EQ(value, 0);
   EXPECT_TRUE(memory.broken_guards().empty());
-  Tensor behind(zeros.as<float>() + zeros.elements(), DType::f32, {1}, Device::cuda);
-  fill_zero(behind);
+  Exec exec(Device::cuda);
+  zero(exec, Tensor(zeros.as<float>(Device::cuda) + zeros.elements(), DType::f32, {1}, Device::cuda));
   ASSERT_EQ(memory.broken_guards().size(), 1u);
   EXPECT_EQ(memory.broken_guards()[0].tensor, "zeros");
 }
@@ -83,15 +98,14 @@ TEST_F(GpuMemory, ScratchOfAnExecLiesThereAndStopsAllocating) {
   Exec exec(Device::cuda);
   EXPECT_NE(exec.stream.handle(), nullptr);
   exec.scratch.reserve(3 << 20);
-  const int64_t before = exec.scratch.allocations();
   for (int round = 0; round < 3; ++round) {
     const ScratchScope scope(exec.scratch);
     const Tensor a = exec.scratch.take(DType::f32, {1000}), b = exec.scratch.take(DType::f32, {1 << 19});
     EXPECT_EQ(a.device, Device::cuda);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(b.data) % 256, 0u);
-    fill_zero(b);
+    zero(exec, b);
   }
-  EXPECT_EQ(exec.scratch.allocations(), before);
+  EXPECT_EQ(exec.scratch.growths(), 0);
 }
 
 }  // namespace

@@ -34,8 +34,7 @@ void* HostArrays::take_bytes(int64_t bytes) {
 void HostArrays::send(Exec& exec) {
   if constexpr (kHasCuda) {
     if (device_ == Device::cpu) return;
-    for (const Block& block : blocks_)
-      cuda::copy_bytes_async(block.device.get(), block.host.get(), block.used, exec.stream);
+    for (const Block& block : blocks_) cuda::copy_bytes(block.device.get(), block.host.get(), block.used, exec.stream);
     if (!sent_) sent_ = cuda::Event::create();
     sent_.record(exec.stream);
     under_way_ = true;

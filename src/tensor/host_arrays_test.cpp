@@ -57,10 +57,9 @@ TEST_F(HostArraysThere, AGpuReadsWhatWasWrittenAndClearWaitsForIt) {
     std::iota(ids.begin(), ids.end(), run);
     std::iota(more.begin(), more.end(), -run);
     arrays.send(exec);
-    if constexpr (kHasCuda) exec.stream.synchronize();
-    const Buffer back = Buffer::copy_of(arrays.there(ids), DType::i32), rest = Buffer::copy_of(arrays.there(more));
+    const Buffer back = to_cpu(exec, arrays.there(ids)), rest = to_cpu(exec, arrays.there(more));
     EXPECT_TRUE(std::equal(ids.begin(), ids.end(), back.tensor().as<int32_t>()));
-    EXPECT_EQ(Buffer::copy_of(rest, DType::i32).tensor().as<int32_t>()[2], 2 - run);
+    EXPECT_EQ(rest.tensor().as<int32_t>()[2], 2 - run);
   }
 }
 

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "cuda/handles.h"
-#include "tensor/buffer.h"
 
 namespace eyrie {
 
@@ -61,17 +60,7 @@ void store(void* data, DType dtype, int64_t i, float value) {
     static_cast<f16*>(data)[i] = to_f16(value);
 }
 
-// At least one of them on a GPU; what has to be converted is on the CPU then.
-void copy_across(const ConstTensor& from, const Tensor& to) {
-  if (from.dtype != to.dtype) {
-    const bool down = from.device == Device::cuda;
-    return copy(Buffer::copy_of(from, down ? from.dtype : to.dtype), to);
-  }
-  if constexpr (kHasCuda) cuda::copy_bytes(to.data, from.data, from.bytes());
-}
-
 void copy_run(const ConstTensor& from, const Tensor& to) {  // both contiguous
-  if (from.device != Device::cpu || to.device != Device::cpu) return copy_across(from, to);
   if (from.dtype == to.dtype) {
     if (from.elements() > 0) std::memcpy(to.data, from.data, static_cast<size_t>(from.bytes()));
     return;
@@ -82,6 +71,8 @@ void copy_run(const ConstTensor& from, const Tensor& to) {  // both contiguous
 }  // namespace
 
 void copy(const ConstTensor& from, const Tensor& to) {
+  expect_device("copy", from, Device::cpu);
+  expect_device("copy", to, Device::cpu);
   expect_shape("copy", to, from.shape);
   if (from.dtype != to.dtype && !(is_float(from.dtype) && is_float(to.dtype))) expect_dtype("copy", to, {from.dtype});
   if (from.contiguous() && to.contiguous()) return copy_run(from, to);
@@ -89,9 +80,8 @@ void copy(const ConstTensor& from, const Tensor& to) {
 }
 
 void fill_zero(const Tensor& tensor) {
+  expect_device("fill_zero", tensor, Device::cpu);
   if (!tensor.contiguous()) throw Error(ErrorKind::internal, "fill_zero", "expected contiguous elements");
-  if constexpr (kHasCuda)
-    if (tensor.device == Device::cuda) return cuda::set_bytes(tensor.data, 0, tensor.bytes());
   if (tensor.elements() > 0) std::memset(tensor.data, 0, static_cast<size_t>(tensor.bytes()));
 }
 

@@ -88,15 +88,17 @@ struct BasicTensor {
     return BasicTensor(data, dtype, other, device);
   }
 
-  // The elements as T, in order; the tensor must be contiguous and hold T.
+  // The elements as T, in order; the tensor must be contiguous and hold T. A loop of the CPU asks for them as they are;
+  // the launcher of a kernel, which reads none itself, for those on Device::cuda.
   template <typename T>
-  Element<T>* as() const {
-    check_type(kDType<std::remove_const_t<T>>, true);
+  Element<T>* as(Device reader = Device::cpu) const {
+    check_use(kDType<std::remove_const_t<T>>, reader);
+    if (!contiguous()) throw Error(ErrorKind::internal, "tensor", "expected contiguous elements");
     return static_cast<Element<T>*>(data);
   }
   template <typename T, int Rank>
-  View<Element<T>, Rank> view() const {
-    check_type(kDType<std::remove_const_t<T>>, false);
+  View<Element<T>, Rank> view(Device reader = Device::cpu) const {
+    check_use(kDType<std::remove_const_t<T>>, reader);
     if (shape.rank != Rank || (shape[Rank - 1] > 1 && strides[Rank - 1] != 1))
       throw Error(ErrorKind::internal, "view", "a " + to_string(shape) + " tensor does not fit the loop that reads it");
     View<Element<T>, Rank> typed;
@@ -106,10 +108,12 @@ struct BasicTensor {
   }
 
  private:
-  void check_type(DType wanted, bool whole) const {
+  void check_use(DType wanted, Device reader) const {
     if (dtype != wanted)
       throw Error(ErrorKind::internal, "tensor", std::string("expected ") + name(wanted) + ", found " + name(dtype));
-    if (whole && !contiguous()) throw Error(ErrorKind::internal, "tensor", "expected contiguous elements");
+    if (device != reader)
+      throw Error(ErrorKind::internal, "tensor",
+                  "a " + to_string(shape) + " tensor on " + name(device) + " cannot be read on " + name(reader));
   }
 };
 
@@ -129,8 +133,8 @@ void expect_dtype(std::string_view argument, const ConstTensor& found, std::init
 void expect_device(std::string_view argument, const ConstTensor& found, Device expected);
 void expect_cuda();  // Error{device} with the reason when this program has no GPU to run on
 
-// Copies elements into `to` (same shape), converting between f32, bf16 and f16; other types must be equal. From any
-// device to any; between two, both are idle when it returns.
+// Tensors of the CPU; tensor/exec.h has these for every device. Copies elements into `to` (same shape), converting
+// between f32, bf16 and f16; other types must be equal.
 void copy(const ConstTensor& from, const Tensor& to);
 void fill_zero(const Tensor& tensor);  // contiguous
 

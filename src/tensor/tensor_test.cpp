@@ -43,6 +43,28 @@ TEST(Tensor, SlicesSelectAndReshapeSeeTheSameElements) {
   EXPECT_THROW(part.reshape({7, 5}), Error);
 }
 
+// No memory of a GPU stands behind it: only a reader would notice.
+TEST(Tensor, OfADeviceIsNotReadHere) {
+  float value = 0;
+  const Tensor there(&value, DType::f32, {1, 1}, Device::cuda), here(&value, DType::f32, {1, 1});
+  EXPECT_EQ(there.as<float>(Device::cuda), &value);
+  EXPECT_EQ((there.view<float, 2>(Device::cuda).data), &value);
+  const auto message = [](const auto& use) -> std::string {
+    try {
+      use();
+    } catch (const Error& error) {
+      return (error.kind() == ErrorKind::internal ? "" : "another kind: ") + std::string(error.what());
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message([&] { there.as<float>(); }), "tensor: a [1, 1] tensor on cuda cannot be read on cpu");
+  EXPECT_EQ(message([&] { there.view<float, 2>(); }), "tensor: a [1, 1] tensor on cuda cannot be read on cpu");
+  EXPECT_EQ(message([&] { here.as<float>(Device::cuda); }), "tensor: a [1, 1] tensor on cpu cannot be read on cuda");
+  EXPECT_THROW(copy(there, here), Error);
+  EXPECT_THROW(copy(here, there), Error);
+  EXPECT_THROW(fill_zero(there), Error);
+}
+
 TEST(Tensor, MessagesNameArgumentExpectedAndFound) {
   Buffer buffer(DType::bf16, {3, 4});
   try {
@@ -59,11 +81,11 @@ TEST(Tensor, MessagesNameArgumentExpectedAndFound) {
   }
 }
 
-TEST(Scratch, StopsAllocatingAndGivesBack) {
+TEST(Scratch, StopsGrowingAndGivesBack) {
   Scratch scratch;
   const void* first = nullptr;
   int64_t after_first_round = 0;
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 4; ++round) {
     ScratchScope outer(scratch);
     const Tensor a = scratch.take(DType::f32, {1000});
     {
@@ -72,10 +94,49 @@ TEST(Scratch, StopsAllocatingAndGivesBack) {
     }
     const Tensor b = scratch.take(DType::u8, {1});
     EXPECT_NE(a.data, b.data);
-    if (round == 0) first = a.data, after_first_round = scratch.allocations();
-    EXPECT_EQ(a.data, first);
+    if (round == 0) after_first_round = scratch.growths();
+    if (round == 1) first = a.data;
+    if (round > 1) {
+      EXPECT_EQ(a.data, first);
+    }
   }
-  EXPECT_EQ(scratch.allocations(), after_first_round);
+  EXPECT_EQ(scratch.growths(), after_first_round);
+}
+
+// What one run took in pieces, the next may take in one.
+TEST(Scratch, IsOnePieceWhenAllIsGivenBack) {
+  constexpr int64_t kTaken = int64_t{3} << 20;
+  Scratch scratch;
+  {
+    const ScratchScope scope(scratch);
+    for (int i = 0; i < 9; ++i) scratch.take(DType::u8, {kTaken});
+  }
+  const int64_t growths = scratch.growths(), bytes = scratch.reserved_bytes();
+  EXPECT_GT(growths, 1);
+  EXPECT_LE(bytes, 3 * 9 * kTaken);
+  const ScratchScope scope(scratch);
+  scratch.take(DType::u8, {bytes});
+  EXPECT_EQ(scratch.growths(), growths);
+  EXPECT_EQ(scratch.reserved_bytes(), bytes);
+  scratch.take(DType::u8, {1});
+  EXPECT_EQ(scratch.growths(), growths + 1) << "a run that needs more says so";
+}
+
+TEST(Scratch, AfterAReserveARunDoesNotGrow) {
+  constexpr int64_t kMiB = 1 << 20;
+  Scratch scratch;
+  const ScratchScope scope(scratch);
+  scratch.reserve(10 * kMiB);
+  for (int i = 0; i < 10; ++i) scratch.take(DType::u8, {kMiB});
+  EXPECT_EQ(scratch.growths(), 0);
+  const Tensor last = scratch.take(DType::u8, {kMiB});
+  *last.as<uint8_t>() = 77;
+  const int64_t growths = scratch.growths(), bytes = scratch.reserved_bytes();
+  scratch.reserve(40 * kMiB);  // behind what is taken
+  scratch.take(DType::u8, {40 * kMiB});
+  EXPECT_EQ(scratch.growths(), growths);
+  EXPECT_LE(scratch.reserved_bytes(), bytes + 41 * kMiB);
+  EXPECT_EQ(*last.as<uint8_t>(), 77);
 }
 
 }  // namespace

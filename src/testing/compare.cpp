@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "tensor/buffer.h"
+#include "tensor/exec.h"
 
 namespace eyrie::testing {
 namespace {
@@ -79,8 +79,15 @@ std::string Comparison::text() const {
       nonfinite ? fmt::format(", {} elements NaN or infinite in one of them alone", nonfinite) : "");
 }
 
+Buffer on_cpu(const ConstTensor& tensor) {
+  if constexpr (kHasCuda)
+    if (tensor.device == Device::cuda) cuda::wait_for_device();
+  Exec exec(tensor.device);
+  return to_cpu(exec, tensor);
+}
+
 std::vector<double> to_doubles(const ConstTensor& tensor) {
-  if (tensor.device != Device::cpu) return to_doubles(Buffer::copy_of(tensor));
+  if (tensor.device != Device::cpu) return to_doubles(on_cpu(tensor));
   std::vector<double> values;
   values.reserve(static_cast<size_t>(tensor.elements()));
   if (tensor.rank() > 1) {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "tensor/buffer.h"
 
 namespace eyrie::testing {
 
@@ -45,6 +45,8 @@ Comparison compare(std::string_view tensor, const ConstTensor& found, const Cons
 // Differs in any bit: fails with the first place.
 Comparison compare_bits(std::string_view tensor, const ConstTensor& found, const ConstTensor& expected);
 
+// Both of any device, when all of its streams are done.
 std::vector<double> to_doubles(const ConstTensor& tensor);
+Buffer on_cpu(const ConstTensor& tensor);
 
 }  // namespace eyrie::testing

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "tensor/buffer.h"
+#include "tensor/exec.h"
 #include "testing/compare.h"
 
 namespace eyrie::testing {
@@ -15,13 +15,13 @@ namespace eyrie::testing {
 // Owns the tensors of one case. Random numbers are seeded by the case's and the tensor's name, so a failure repeats.
 class CaseMemory {
  public:
-  explicit CaseMemory(std::string_view case_name, Device device = Device::cpu)
-      : case_name_(case_name), device_(device) {}
+  explicit CaseMemory(std::string_view case_name, Device device = Device::cpu) : case_name_(case_name), exec_(device) {}
 
   Tensor output(std::string_view name, const Shape& shape, DType dtype = DType::f32);  // poisoned
   Tensor normal(std::string_view name, const Shape& shape, double deviation = 1.0, DType dtype = DType::f32);
   Tensor zeros(std::string_view name, const Shape& shape, DType dtype = DType::f32);
   Tensor integers(std::string_view name, const std::vector<int32_t>& values);  // [values], i32
+  Tensor put(std::string_view name, const ConstTensor& values);                // these, from the CPU
 
   // One failed Comparison per buffer whose guards were overwritten.
   std::vector<Comparison> broken_guards() const;
@@ -34,19 +34,19 @@ class CaseMemory {
     int64_t size = 0;
   };
   std::string case_name_;
-  Device device_;
+  Exec exec_;
   std::deque<Guarded> buffers_;
 };
 
-// The scratch of an operation: its first `bytes` bytes poisoned, a guard behind them. For one that has not been used.
+// The scratch of an exec that has not been used: its first `bytes` bytes poisoned, a guard behind them.
 class PoisonedScratch {
  public:
-  PoisonedScratch(Scratch& scratch, int64_t bytes);
-  std::vector<Comparison> broken_guard() const;  // as above; a second allocation counts as one
+  PoisonedScratch(Exec& exec, int64_t bytes);
+  std::vector<Comparison> broken_guard() const;  // as above; scratch that had to grow counts as one
 
  private:
   Scratch& scratch_;
-  int64_t allocations_;
+  int64_t growths_;
   Tensor guard_;
 };
 

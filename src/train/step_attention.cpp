@@ -8,8 +8,8 @@ namespace {
 // A problem's tensors on the GPU, and what comes back from there.
 class OnGpu {
  public:
-  OnGpu(const SuffixAttention& problem, AttentionBackend wanted)
-      : dtype_(wanted == AttentionBackend::dense ? DType::f32 : DType::bf16), problem_(problem) {
+  OnGpu(Exec& gpu, const SuffixAttention& problem, AttentionBackend wanted)
+      : gpu_(gpu), dtype_(wanted == AttentionBackend::dense ? DType::f32 : DType::bf16), problem_(problem) {
     for (ConstTensor* values :
          {&problem_.q, &problem_.prefix_k, &problem_.prefix_v, &problem_.suffix_k, &problem_.suffix_v})
       *values = above(*values, dtype_);
@@ -21,7 +21,7 @@ class OnGpu {
   DType dtype() const { return dtype_; }
 
   Tensor above(const ConstTensor& tensor, DType dtype) {
-    return tensor.defined() ? kept_.emplace_back(Buffer::copy_of(tensor, dtype, Device::cuda)).tensor() : Tensor();
+    return tensor.defined() ? kept_.emplace_back(to_device(gpu_, tensor, dtype)).tensor() : Tensor();
   }
   // What `tensor` will be given by copy_back().
   Tensor result(const Tensor& tensor, DType dtype) {
@@ -30,10 +30,11 @@ class OnGpu {
     return made;
   }
   void copy_back() const {
-    for (const auto& [from, to] : results_) copy(from, to);
+    for (const auto& [from, to] : results_) copy(to_cpu(gpu_, from), to);
   }
 
  private:
+  Exec& gpu_;
   DType dtype_;
   SuffixAttention problem_;
   std::deque<Buffer> kept_;
@@ -51,7 +52,7 @@ AttentionBackend StepAttention::forward(const SuffixAttention& problem, const Te
     eyrie::forward(exec_, chosen, problem, o, lse);
     return chosen;
   }
-  OnGpu there(problem, wanted_);
+  OnGpu there(gpu_, problem, wanted_);
   const AttentionBackend chosen = choose_backend(wanted_, there.problem());
   eyrie::forward(gpu_, chosen, there.problem(), there.result(o, there.dtype()), there.result(lse, DType::f32));
   there.copy_back();
@@ -64,7 +65,7 @@ AttentionBackend StepAttention::backward(const SuffixAttention& problem, const S
     eyrie::backward(exec_, chosen, problem, grad);
     return chosen;
   }
-  OnGpu there(problem, wanted_);
+  OnGpu there(gpu_, problem, wanted_);
   const AttentionBackend chosen = choose_backend(wanted_, there.problem());
   const SuffixAttentionBackward above = {.o = there.above(grad.o, there.dtype()),
                                          .lse = there.above(grad.lse, DType::f32),

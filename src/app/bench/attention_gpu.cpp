@@ -25,8 +25,14 @@ struct LoopShape {
   bool whole_sequence = false;  // and says so
 };
 
-Buffer on_gpu(const std::vector<int32_t>& values) {
-  return Buffer::copy_of({values.data(), DType::i32, {static_cast<int64_t>(values.size())}}, DType::i32, Device::cuda);
+Buffer on_gpu(Exec& exec, const std::vector<int32_t>& values) {
+  return to_device(exec, {values.data(), DType::i32, {std::ssize(values)}}, DType::i32);
+}
+
+Buffer zeros_on_gpu(Exec& exec, const Shape& shape) {
+  Buffer made(DType::f32, shape, Device::cuda);
+  zero(exec, made);
+  return made;
 }
 
 Buffer random_on_gpu(Exec& exec, const char* name, const Shape& shape) {
@@ -69,8 +75,8 @@ TttLoop::TttLoop(Exec& exec, const LoopShape& shape) : exec_(exec), whole_sequen
   prefix_k_ = random_on_gpu(exec, "prefix_k", prefix), prefix_v_ = random_on_gpu(exec, "prefix_v", prefix);
   suffix_k_ = random_on_gpu(exec, "suffix_k", suffix), suffix_v_ = random_on_gpu(exec, "suffix_v", suffix);
   d_q_ = Buffer(DType::bf16, {rows_, kQueryHeads, kDim}, Device::cuda);
-  for (Buffer* sum : {&d_prefix_k_, &d_prefix_v_}) *sum = Buffer::zeros(DType::f32, prefix, Device::cuda);
-  for (Buffer* sum : {&d_suffix_k_, &d_suffix_v_}) *sum = Buffer::zeros(DType::f32, suffix, Device::cuda);
+  for (Buffer* sum : {&d_prefix_k_, &d_prefix_v_}) *sum = zeros_on_gpu(exec, prefix);
+  for (Buffer* sum : {&d_suffix_k_, &d_suffix_v_}) *sum = zeros_on_gpu(exec, suffix);
 }
 
 void TttLoop::choose_rows(const LoopShape& shape) {
@@ -88,7 +94,7 @@ void TttLoop::choose_rows(const LoopShape& shape) {
   flops_ = 4 * keys * kQueryHeads * kDim;
   std::vector<int32_t> suffix_row(token.size());
   std::iota(suffix_row.begin(), suffix_row.end(), 0);
-  token_ = on_gpu(token), start_ = on_gpu(start), suffix_row_ = on_gpu(suffix_row);
+  token_ = on_gpu(exec_, token), start_ = on_gpu(exec_, start), suffix_row_ = on_gpu(exec_, suffix_row);
 }
 
 SuffixAttention TttLoop::problem(int64_t depth) const {
@@ -229,7 +235,7 @@ void print_mask_build(Filter& filter) {
   Exec exec(Device::cuda);
   const BlockMaskSizes sizes = block_mask_capacity(rows, {});
   const Buffer memory(DType::i32, {sizes.elements()}, Device::cuda);
-  const BlockMask mask = place_block_mask(sizes, {}, memory.tensor().as<int32_t>());
+  const BlockMask mask = place_block_mask(sizes, {}, memory.tensor().as<int32_t>(Device::cuda));
   if constexpr (kHasCuda)
     fmt::print("{}: built in {:.3f} ms, {:.2f} MB of lists\n", label,
                testing::gpu_median_ms(exec, [&] { cuda::build_block_mask(rows, mask, exec.stream); }),

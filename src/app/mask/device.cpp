@@ -8,10 +8,6 @@
 namespace eyrie {
 namespace {
 
-Buffer on_device(const int32_t* values, int64_t count) {
-  return Buffer::copy_of(ConstTensor(values, DType::i32, {count}), DType::i32, Device::cuda);
-}
-
 double median_replay_ms(const cuda::Stream& stream, const cuda::Graph& graph) {
   constexpr int kReplays = 21;
   std::vector<double> times;
@@ -37,15 +33,18 @@ std::string mask_device() {
 
 double build_on_device_ms(const std::vector<BlockMaskRows>& masks, BlockTile tile) {
   if constexpr (kHasCuda) {
-    const Exec exec(Device::cuda);
+    Exec exec(Device::cuda);
     std::vector<Buffer> memory;
     std::vector<BlockMaskRows> rows = masks;
     std::vector<BlockMask> placed;
     for (BlockMaskRows& each : rows) {
-      if (each.start) each.start = memory.emplace_back(on_device(each.start, each.valid())).tensor().as<int32_t>();
+      if (each.start) {
+        const ConstTensor start(each.start, DType::i32, {each.valid()});
+        each.start = memory.emplace_back(to_device(exec, start, DType::i32)).tensor().as<int32_t>(Device::cuda);
+      }
       const BlockMaskSizes sizes = block_mask_capacity(each, tile);
       memory.emplace_back(DType::i32, Shape{sizes.elements()}, Device::cuda);
-      placed.push_back(place_block_mask(sizes, tile, memory.back().tensor().as<int32_t>()));
+      placed.push_back(place_block_mask(sizes, tile, memory.back().tensor().as<int32_t>(Device::cuda)));
     }
     const auto build_all = [&] {
       for (size_t i = 0; i < rows.size(); ++i) cuda::build_block_mask(rows[i], placed[i], exec.stream);

@@ -196,7 +196,7 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
     const auto made = gpu::problem_of<T>(problem);
     const Wanted<T> wanted = {.o = gpu::heads_of<const T>(grad.o),
                               .d_o = gpu::heads_of<const T>(grad.d_o),
-                              .lse = static_cast<const float*>(grad.lse.data),
+                              .lse = grad.lse.view<float, 2>(Device::cuda).data,
                               .lse_step = grad.lse.strides[0],
                               .d_q = gpu::heads_of<T>(grad.d_q),
                               .keys = gpu::rounds_of<float>(grad.d_prefix_k, grad.d_suffix_k, made.depth),

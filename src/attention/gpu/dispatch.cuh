@@ -56,21 +56,21 @@ Problem<T> problem_of(const SuffixAttention& given) {
   Problem<T> made = {.q = heads_of<const T>(given.q),
                      .keys = rounds_of<const T>(given.prefix_k, given.suffix_k, sizes.depth),
                      .values = rounds_of<const T>(given.prefix_v, given.suffix_v, sizes.depth)};
-  made.token = static_cast<const int32_t*>(given.token.data);
-  made.start = static_cast<const int32_t*>(given.start.data);
+  made.token = given.token.as<int32_t>(Device::cuda);
+  made.start = given.start.as<int32_t>(Device::cuda);
   made.rows = static_cast<int>(sizes.rows), made.tokens = static_cast<int>(sizes.tokens);
   made.q_heads = static_cast<int>(sizes.q_heads), made.kv_heads = static_cast<int>(sizes.kv_heads);
   made.group = static_cast<int>(sizes.group), made.depth = static_cast<int>(sizes.depth);
   made.scale = given.scale;
   if (sizes.depth == 0) return made;
-  made.suffix_row = static_cast<const int32_t*>(given.suffix_row.data);
+  made.suffix_row = given.suffix_row.as<int32_t>(Device::cuda);
   made.suffix_rows = static_cast<int>(given.suffix_k.dim(1));
   return made;
 }
 
 template <typename T>
 Outputs<T> outputs_of(const Tensor& o, const Tensor& lse) {
-  return {heads_of<T>(o), static_cast<float*>(lse.data), lse.strides[0]};
+  return {heads_of<T>(o), lse.view<float, 2>(Device::cuda).data, lse.strides[0]};
 }
 
 }  // namespace eyrie::gpu

@@ -4,7 +4,6 @@
 #include "attention/gpu/dispatch.cuh"
 #include "attention/gpu/forward_kernel.cuh"
 #include "attention/gpu/rows.cuh"
-#include "cuda/check.cuh"
 #include "cuda/launch.cuh"
 
 namespace eyrie::gpu {
@@ -71,20 +70,19 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
   const Tensor d_q = exec.scratch.take(DType::f32, {d_q_elements + kSpareRows * sizes.dim});
   const Tensor stats = exec.scratch.take(DType::f32, {sizes.q_heads, sizes.rows, 2});
   Gradients<T> grad = {.d_o = heads_of<const T>(wanted.d_o),
-                       .stats = static_cast<float2*>(stats.data),
-                       .d_q = static_cast<float*>(d_q.data),
-                       .nowhere = static_cast<float*>(d_q.data) + d_q_elements,
+                       .stats = reinterpret_cast<float2*>(stats.as<float>(Device::cuda)),
+                       .d_q = d_q.as<float>(Device::cuda),
+                       .nowhere = d_q.as<float>(Device::cuda) + d_q_elements,
                        .keys = rounds_of<float>(wanted.d_prefix_k, wanted.d_suffix_k, sizes.depth),
                        .values = rounds_of<float>(wanted.d_prefix_v, wanted.d_suffix_v, sizes.depth)};
   if (wanted.deterministic) {
     const Tensor turn = exec.scratch.take(DType::i32, {sizes.q_heads, sizes.rows});
-    grad.turn = static_cast<int*>(turn.data);
-    cuda::check(cudaMemsetAsync(turn.data, 0, static_cast<size_t>(turn.bytes()), exec.stream.handle()),
-                "zeros for the order of the sums");
+    grad.turn = turn.as<int>(Device::cuda);
+    zero(exec, turn);
   }
   const int dim = static_cast<int>(sizes.dim);
   prepare(exec, dim, rows_problem,
-          Saved<T>{heads_of<const T>(wanted.o), grad.d_o, static_cast<const float*>(wanted.lse.data),
+          Saved<T>{heads_of<const T>(wanted.o), grad.d_o, wanted.lse.view<float, 2>(Device::cuda).data,
                    wanted.lse.strides[0]},
           grad);
   loop(grad);

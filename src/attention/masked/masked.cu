@@ -20,7 +20,7 @@ gpu::MaskLists build_lists(Exec& exec, const SuffixAttention& problem, BlockTile
   const BlockMaskRows rows = flat_rows(problem, tile);
   const BlockMaskSizes sizes = block_mask_capacity(rows, tile);
   const Tensor memory = exec.scratch.take(DType::i32, {sizes.elements()});
-  const BlockMask mask = place_block_mask(sizes, tile, static_cast<int32_t*>(memory.data));
+  const BlockMask mask = place_block_mask(sizes, tile, memory.as<int32_t>(Device::cuda));
   cuda::build_block_mask(rows, mask, exec.stream);
   return {mask, static_cast<int>(rows.tokens / tile.keys), static_cast<int>(rows.suffix_rows / tile.keys)};
 }
