@@ -20,11 +20,11 @@ void finish_heads(Exec& exec, const DecoderConfig& config, const RopeTable& rope
   if (!heads.defined()) return;
   const auto rows = [](const Tensor& t) { return t.reshape({t.dim(0) * t.dim(1), t.dim(2)}); };
   if (config.qk_norm) rms_norm(exec, rows(raw.defined() ? raw : heads), norm, config.norm_eps, rows(heads));
-  apply_rope(exec, rope, positions, heads, Turn::forward);
+  apply_rope(exec, {.table = rope, .positions = positions, .x = heads});
 }
 
-LinearLayer layer_of(const Weights& weights, const Tensor& y, const ConstTensor& added = {}) {
-  return {weights.weight, weights.bias, y, added};
+Linear layer_of(const Weights& weights, const ConstTensor& x, const Tensor& y, const ConstTensor& added = {}) {
+  return {.x = x, .weight = weights.weight, .bias = weights.bias, .added = added, .y = y};
 }
 
 void check(const DecoderConfig& config, const BeforeAttention& in) {
@@ -45,15 +45,15 @@ void check(const DecoderConfig& config, const BeforeAttention& in) {
 void before_attention(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
                       const RopeTable& rope, const BeforeAttention& in) {
   check(config, in);
-  LinearLayer layers[3];
+  Linear layers[3];
   size_t count = 0;
   const auto add = [&](const Weights& weights, const Tensor& heads, const Tensor& raw) {
-    if (heads.defined()) layers[count++] = layer_of(weights, flat(raw.defined() ? raw : heads));
+    if (heads.defined()) layers[count++] = layer_of(weights, in.x, flat(raw.defined() ? raw : heads));
   };
   add(tensors.q, in.q, in.raw_q);
   add(tensors.k, in.k, in.raw_k);
   add(tensors.v, in.v, {});
-  linear(exec, in.x, std::span(layers).first(count));
+  linear(exec, std::span(layers).first(count));
   finish_heads(exec, config, rope, in.positions, tensors.q_norm, in.q, in.raw_q);
   finish_heads(exec, config, rope, in.positions, tensors.k_norm, in.k, in.raw_k);
 }
@@ -73,10 +73,12 @@ void after_attention(Exec& exec, const DecoderConfig& config, const DecoderTenso
   expect_shape("h", in.h, {rows, config.hidden});
   expect_shape("attention", in.attention, {rows, config.q_heads * config.head_dim});
   expect_shape("h2", in.h2, {rows, config.hidden});
-  linear(exec, in.attention, layer_of(tensors.o, saved.h1, in.h));
+  linear(exec, layer_of(tensors.o, in.attention, saved.h1, in.h));
   rms_norm(exec, saved.h1, tensors.post_norm, config.norm_eps, saved.y);
-  linear_gated(exec, saved.y, layer_of(tensors.gate, saved.gate), layer_of(tensors.up, saved.up), saved.product);
-  linear(exec, saved.product, layer_of(tensors.down, in.h2, saved.h1));
+  linear_gated(exec, {.gate = layer_of(tensors.gate, saved.y, saved.gate),
+                      .up = layer_of(tensors.up, saved.y, saved.up),
+                      .product = saved.product});
+  linear(exec, layer_of(tensors.down, saved.product, in.h2, saved.h1));
 }
 
 }  // namespace eyrie

@@ -7,10 +7,15 @@ namespace eyrie {
 namespace {
 
 // Gradients of y = linear(x) into the weights and into d_x.
-void linear_backward(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, const ConstTensor& weight,
-                     const LinearTensors<Tensor>& gradient, const Tensor& d_x, Into into) {
-  linear_backward_weight(exec, d_y, x, gradient.weight, gradient.bias);
-  linear_backward_input(exec, d_y, weight, d_x, into);
+void back_through(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, const LinearTensors<ConstTensor>& layer,
+                  const LinearTensors<Tensor>& gradient, const Tensor& d_x, Into into = Into::overwrite) {
+  linear_backward(exec, {.d_y = d_y,
+                         .x = x,
+                         .weight = layer.weight,
+                         .d_weight = gradient.weight,
+                         .d_bias = gradient.bias,
+                         .d_x = d_x,
+                         .into = into});
 }
 
 // Gradients of RMSNorm over head_dim into its weight and, in place, into what it read.
@@ -33,11 +38,11 @@ void before_attention_backward(Exec& exec, const DecoderConfig& config, const De
                            const LinearTensors<Tensor>& gradient) {
     if (!d_heads.defined()) return;
     const Tensor d_y = d_heads.reshape({d_heads.dim(0), d_heads.dim(1) * d_heads.dim(2)});
-    linear_backward(exec, d_y, in.x, weights.weight, gradient, in.d_x, Into::accumulate);
+    back_through(exec, d_y, in.x, weights, gradient, in.d_x, Into::accumulate);
   };
   const auto back = [&](const Tensor& d_heads, const ConstTensor& raw, const ConstTensor& norm, const Tensor& d_norm) {
     if (!d_heads.defined()) return;
-    apply_rope(exec, rope, in.positions, d_heads, Turn::backward);
+    apply_rope(exec, {.table = rope, .positions = in.positions, .x = d_heads, .turn = Turn::backward});
     if (config.qk_norm) norm_heads_backward(exec, config, raw, norm, d_heads, d_norm);
   };
   back(in.d_q, in.raw_q, tensors.q_norm, gradients.q_norm);
@@ -59,14 +64,15 @@ void after_attention_backward(Exec& exec, const DecoderConfig& config, const Dec
   const Tensor d_up = exec.scratch.take(DType::f32, {rows, config.intermediate});
   const Tensor d_gate = exec.scratch.take(DType::f32, {rows, config.intermediate});
   const Tensor d_y = exec.scratch.take(DType::f32, {rows, config.hidden});
-  linear_backward(exec, in.d_h2, saved.product, tensors.down.weight, gradients.down, d_gate, Into::overwrite);
-  silu_multiply_backward(exec, saved.gate, saved.up, d_gate, d_gate, d_up);
-  linear_backward(exec, d_gate, saved.y, tensors.gate.weight, gradients.gate, d_y, Into::overwrite);
-  linear_backward(exec, d_up, saved.y, tensors.up.weight, gradients.up, d_y, Into::accumulate);
-  copy(in.d_h2, in.d_h);
+  back_through(exec, in.d_h2, saved.product, tensors.down, gradients.down, d_gate);
+  silu_multiply_backward(exec,
+                         {.gate = saved.gate, .up = saved.up, .d_product = d_gate, .d_gate = d_gate, .d_up = d_up});
+  back_through(exec, d_gate, saved.y, tensors.gate, gradients.gate, d_y);
+  back_through(exec, d_up, saved.y, tensors.up, gradients.up, d_y, Into::accumulate);
+  copy(exec, in.d_h2, in.d_h);
   rms_norm_backward(exec, saved.h1, tensors.post_norm, config.norm_eps, d_y, in.d_h, Into::accumulate,
                     gradients.post_norm);
-  linear_backward(exec, in.d_h, in.attention, tensors.o.weight, gradients.o, in.d_attention, Into::overwrite);
+  back_through(exec, in.d_h, in.attention, tensors.o, gradients.o, in.d_attention);
 }
 
 }  // namespace eyrie

@@ -25,7 +25,8 @@ void fc(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& 
   for (int64_t i = 0; config.fc_norm && i < config.taps(); ++i)
     rms_norm(exec, columns(taps, i * width, (i + 1) * width), tensors.fc_norm[static_cast<size_t>(i)], eps,
              columns(saved.normed_taps, i * width, (i + 1) * width));
-  linear(exec, saved.normed_taps.defined() ? ConstTensor(saved.normed_taps) : taps, {.weight = tensors.fc, .y = h});
+  linear(exec,
+         {.x = saved.normed_taps.defined() ? ConstTensor(saved.normed_taps) : taps, .weight = tensors.fc, .y = h});
 }
 
 void depth_input(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors,
@@ -37,10 +38,10 @@ void depth_input(Exec& exec, const DraftConfig& config, const DraftTensors<Const
   if (config.norm_before_residual) expect_shape("residual", in.residual, {rows, hidden});
   const ScratchScope scope(exec.scratch);
   const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), right = columns(in.x, hidden, 2 * hidden);
-  embed(exec, in.embedding, in.token_ids, e);
+  embed(exec, {.table = in.embedding, .ids = in.token_ids, .y = e});
   rms_norm(exec, e, tensors.layer.input_norm, config.decoder.norm_eps, columns(in.x, 0, hidden));
   rms_norm(exec, in.h, tensors.hidden_norm, config.decoder.norm_eps, right);
-  if (config.norm_before_residual) copy(right, in.residual);
+  if (config.norm_before_residual) copy(exec, right, in.residual);
 }
 
 void forward(Exec& exec, const Draft& draft, const DraftRows& in, const Attend& attend) {
@@ -63,11 +64,11 @@ void forward(Exec& exec, const Draft& draft, const DraftRows& in, const Attend& 
                    out.reshape({rows, layer.q_heads * layer.head_dim}), in.next_h},
                   take_after_attention(exec.scratch, layer, rows));
   rms_norm(exec, in.next_h, draft.tensors.norm, layer.norm_eps, in.normed);
-  if (config.norm_output) copy(in.normed, in.next_h);
+  if (config.norm_output) copy(exec, in.normed, in.next_h);
 }
 
 void draft_logits(Exec& exec, const Draft& draft, ConstTensor normed, Tensor logits) {
-  linear(exec, normed, {.weight = draft.tensors.lm_head, .y = logits});
+  linear(exec, {.x = normed, .weight = draft.tensors.lm_head, .y = logits});
 }
 
 }  // namespace eyrie

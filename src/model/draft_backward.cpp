@@ -3,32 +3,19 @@
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
-#include "ops/parallel.h"
+#include "ops/rows.h"
 
 namespace eyrie {
-namespace {
-
-void add_rows(Exec& exec, const ConstTensor& from, const Tensor& to) {
-  const auto source = from.view<float, 2>();
-  const auto target = to.view<float, 2>();
-  for_each_range(exec, target.dims[0], 1, to.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t i = 0; i < target.dims[1]; ++i) target(row, i) += source(row, i);
-  });
-}
-
-}  // namespace
-
 void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors, ConstTensor taps,
                  const FcSaved& saved, ConstTensor d_h, const DraftTensors<Tensor>& gradients) {
   const int64_t width = config.target_hidden;
   expect_shape("taps", taps, {d_h.dim(0), config.taps() * width});
   expect_shape("d_h", d_h, {-1, config.decoder.hidden});
-  if (!saved.normed_taps.defined()) return linear_backward_weight(exec, d_h, taps, gradients.fc, {});
-  linear_backward_weight(exec, d_h, saved.normed_taps, gradients.fc, {});
+  if (!saved.normed_taps.defined()) return linear_backward(exec, {.d_y = d_h, .x = taps, .d_weight = gradients.fc});
   const ScratchScope scope(exec.scratch);
   const Tensor d_normed = exec.scratch.take(DType::f32, taps.shape), d_taps = exec.scratch.take(DType::f32, taps.shape);
-  linear_backward_input(exec, d_h, tensors.fc, d_normed, Into::overwrite);
+  linear_backward(
+      exec, {.d_y = d_h, .x = saved.normed_taps, .weight = tensors.fc, .d_weight = gradients.fc, .d_x = d_normed});
   const float eps = config.decoder.norm_eps;
   if (config.norm_before_fc)
     rms_norm_backward(exec, taps, tensors.norm_before_fc, eps, d_normed, d_taps, Into::overwrite,
@@ -50,18 +37,18 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
   expect_shape("d_h", in.d_h, {rows, hidden});
   const ScratchScope scope(exec.scratch);
   const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), d_e = exec.scratch.take(DType::f32, {rows, hidden});
-  embed(exec, in.embedding, in.token_ids, e);
+  embed(exec, {.table = in.embedding, .ids = in.token_ids, .y = e});
   rms_norm_backward(exec, e, tensors.layer.input_norm, eps, columns(in.d_x, 0, hidden), d_e, Into::overwrite,
                     gradients.layer.input_norm);
   const ConstTensor d_right = columns(in.d_x, hidden, 2 * hidden);
   if (!config.norm_before_residual) {
-    copy(in.d_residual, in.d_h);
+    copy(exec, in.d_residual, in.d_h);
     return rms_norm_backward(exec, in.h, tensors.hidden_norm, eps, d_right, in.d_h, Into::accumulate,
                              gradients.hidden_norm);
   }
   const Tensor d_normed = d_e;  // the embedding is frozen: its gradient is not wanted
-  copy(in.d_residual, d_normed);
-  add_rows(exec, d_right, d_normed);
+  copy(exec, in.d_residual, d_normed);
+  add(exec, {.from = d_right, .to = d_normed});
   rms_norm_backward(exec, in.h, tensors.hidden_norm, eps, d_normed, in.d_h, Into::overwrite, gradients.hidden_norm);
 }
 

@@ -46,7 +46,7 @@ DraftProblem::DraftProblem(const std::string& case_name, const DraftVariant& var
       memory.normal("attention", {rows, config.decoder.q_heads * config.decoder.head_dim});
   const Tensor e = memory.output("e", {rows, hidden});
   Exec exec;
-  embed(exec, draft.embedding, token_ids, e);
+  embed(exec, {.table = draft.embedding, .ids = token_ids, .y = e});
   named_["e"] = e;
 }
 

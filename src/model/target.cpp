@@ -3,13 +3,12 @@
 #include <fmt/core.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "attention/suffix_attention.h"
+#include "model/columns.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
-#include "ops/parallel.h"
 #include "tensor/packed.h"
 
 namespace eyrie {
@@ -26,21 +25,6 @@ void check(const Target& target, const TargetRows& in) {
     if (id < 0 || id >= target.config.layers)
       throw Error(ErrorKind::input, "tap_ids",
                   fmt::format("expected ids from 0 to {}, found {}", target.config.layers - 1, id));
-}
-
-// Copies the residual stream leaving `layer` to the places of the taps that ask for it.
-void keep_taps(Exec& exec, int64_t layer, const ConstTensor& h, const TargetRows& in) {
-  if (!in.taps.defined()) return;
-  const auto from = h.view<float, 2>();
-  const auto to = in.taps.view<float, 2>();
-  for (size_t tap = 0; tap < in.tap_ids.size(); ++tap) {
-    if (in.tap_ids[tap] != layer) continue;
-    const int64_t column = static_cast<int64_t>(tap) * from.dims[1];
-    for_each_range(exec, from.dims[0], 1, h.elements(), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row)
-        std::memcpy(to.row(row) + column, from.row(row), static_cast<size_t>(from.dims[1]) * sizeof(float));
-    });
-  }
 }
 
 // Positions and starts of packed tokens, all [T] i32.
@@ -77,14 +61,17 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
   const Tensor q = take({rows, layer.q_heads, layer.head_dim}), out = take(q.shape);
   const Tensor k = take({rows, layer.kv_heads, layer.head_dim}), v = take(k.shape);
   const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows);
-  embed(exec, target.tensors.embedding, in.token_ids, h);
+  embed(exec, {.table = target.tensors.embedding, .ids = in.token_ids, .y = h});
   for (int64_t i = 0; i < config.layers; ++i) {
     const DecoderTensors<ConstTensor>& tensors = target.tensors.layers[static_cast<size_t>(i)];
     rms_norm(exec, h, tensors.input_norm, layer.norm_eps, x);
     before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
     attend(i, q, k, v, out);
     after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
-    keep_taps(exec, i, h, in);
+    for (size_t tap = 0; in.taps.defined() && tap < in.tap_ids.size(); ++tap) {
+      const int64_t column = static_cast<int64_t>(tap) * layer.hidden;
+      if (in.tap_ids[tap] == i) copy(exec, h, columns(in.taps, column, column + layer.hidden));
+    }
   }
   rms_norm(exec, h, target.tensors.norm, layer.norm_eps, in.last_hidden);
 }
@@ -110,7 +97,7 @@ void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, st
 }
 
 void target_logits(Exec& exec, const Target& target, ConstTensor last_hidden, Tensor logits) {
-  linear(exec, last_hidden, {.weight = target.tensors.lm_head, .y = logits});
+  linear(exec, {.x = last_hidden, .weight = target.tensors.lm_head, .y = logits});
 }
 
 }  // namespace eyrie

@@ -1,51 +1,56 @@
 #include "ops/activation.h"
 
+#include "ops/door.h"
 #include "ops/parallel.h"
 #include "ops/row_kernels.h"
 
 namespace eyrie {
+namespace cpu {
 namespace {
 
 constexpr int64_t kOperations = 8;  // of one element: most of them exp
 
-void expect_like(const char* argument, const ConstTensor& found, const ConstTensor& gate) {
-  expect_dtype(argument, found, {DType::f32});
-  expect_shape(argument, found, {gate.dim(0), gate.dim(1)});
+void silu_multiply(Exec& exec, const SiluMultiply& op) {
+  const auto gate = op.gate.view<float, 2>(), up = op.up.view<float, 2>();
+  const auto product = op.product.view<float, 2>();
+  for_each_range(exec, gate.dims[0], 1, kOperations * op.gate.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) silu_row(gate.row(r), up.row(r), gate.dims[1], product.row(r));
+  });
+}
+
+void silu_multiply_backward(Exec& exec, const SiluMultiplyBackward& op) {
+  const auto gate = op.gate.view<float, 2>(), up = op.up.view<float, 2>(), d_product = op.d_product.view<float, 2>();
+  const auto d_gate = op.d_gate.view<float, 2>(), d_up = op.d_up.view<float, 2>();
+  for_each_range(exec, gate.dims[0], 1, kOperations * op.gate.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      silu_gradient_row({.gate = gate.row(r),
+                         .up = up.row(r),
+                         .d_product = d_product.row(r),
+                         .width = gate.dims[1],
+                         .d_gate = d_gate.row(r),
+                         .d_up = d_up.row(r)});
+  });
 }
 
 }  // namespace
+}  // namespace cpu
 
-void silu_multiply(Exec& exec, ConstTensor gate, ConstTensor up, Tensor product) {
-  expect_shape("gate", gate, {-1, -1});
-  expect_like("gate", gate, gate);
-  expect_like("up", up, gate);
-  expect_like("product", product, gate);
-  const auto g = gate.view<const float, 2>(), u = up.view<const float, 2>();
-  const auto y = product.view<float, 2>();
-  for_each_range(exec, g.dims[0], 1, kOperations * gate.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) silu_row(g.row(r), u.row(r), g.dims[1], y.row(r));
-  });
+void silu_multiply(Exec& exec, const SiluMultiply& op) {
+  expect_floats(exec, "gate", op.gate, {-1, -1});
+  expect_floats(exec, "up", op.up, op.gate.shape);
+  expect_floats(exec, "product", op.product, op.gate.shape);
+  refuse_gpu(exec, "silu_multiply");
+  cpu::silu_multiply(exec, op);
 }
 
-void silu_multiply_backward(Exec& exec, ConstTensor gate, ConstTensor up, ConstTensor d_product, Tensor d_gate,
-                            Tensor d_up) {
-  expect_shape("gate", gate, {-1, -1});
-  expect_like("gate", gate, gate);
-  expect_like("up", up, gate);
-  expect_like("d_product", d_product, gate);
-  expect_like("d_gate", d_gate, gate);
-  expect_like("d_up", d_up, gate);
-  const auto g = gate.view<const float, 2>(), u = up.view<const float, 2>(), d = d_product.view<const float, 2>();
-  const auto d_g = d_gate.view<float, 2>(), d_u = d_up.view<float, 2>();
-  for_each_range(exec, g.dims[0], 1, kOperations * gate.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r)
-      silu_gradient_row({.gate = g.row(r),
-                         .up = u.row(r),
-                         .d_product = d.row(r),
-                         .width = g.dims[1],
-                         .d_gate = d_g.row(r),
-                         .d_up = d_u.row(r)});
-  });
+void silu_multiply_backward(Exec& exec, const SiluMultiplyBackward& op) {
+  expect_floats(exec, "gate", op.gate, {-1, -1});
+  expect_floats(exec, "up", op.up, op.gate.shape);
+  expect_floats(exec, "d_product", op.d_product, op.gate.shape);
+  expect_floats(exec, "d_gate", op.d_gate, op.gate.shape);
+  expect_floats(exec, "d_up", op.d_up, op.gate.shape);
+  refuse_gpu(exec, "silu_multiply_backward");
+  cpu::silu_multiply_backward(exec, op);
 }
 
 }  // namespace eyrie

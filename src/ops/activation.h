@@ -1,11 +1,20 @@
-// ops/activation.h: silu(g) * u with silu(g) = g / (1 + exp(-g)). All [rows, width] f32.
+// ops/activation.h: silu(g) * u with silu(g) = g / (1 + exp(-g)). All [rows, width] f32; rows of any stride.
 #pragma once
 #include "tensor/exec.h"
 
 namespace eyrie {
 
-void silu_multiply(Exec&, ConstTensor gate, ConstTensor up, Tensor product);
-// d_gate, d_up written; either may be d_product's own memory.
-void silu_multiply_backward(Exec&, ConstTensor gate, ConstTensor up, ConstTensor d_product, Tensor d_gate, Tensor d_up);
+struct SiluMultiply {
+  ConstTensor gate, up;
+  Tensor product;  // written
+};
+void silu_multiply(Exec&, const SiluMultiply&);
+
+struct SiluMultiplyBackward {
+  ConstTensor gate, up;  // as in forward
+  ConstTensor d_product;
+  Tensor d_gate, d_up;  // written; either may be d_product's own memory
+};
+void silu_multiply_backward(Exec&, const SiluMultiplyBackward&);
 
 }  // namespace eyrie

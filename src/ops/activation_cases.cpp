@@ -27,7 +27,7 @@ struct Problem {
 };
 
 struct Tensors {
-  explicit Tensors(const Problem& p) : memory("activation/" + p.name()) {
+  Tensors(const Problem& p, Device device) : memory("activation/" + p.name(), device) {
     const Shape shape = {p.rows, p.width};
     gate = memory.normal("gate", shape, p.deviation);
     up = memory.normal("up", shape);
@@ -41,29 +41,31 @@ struct Tensors {
 };
 
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
-  const Tensors t(p);
-  silu_multiply(exec, t.gate, t.up, t.product);
+  const Tensors t(p, exec.device);
+  silu_multiply(exec, {.gate = t.gate, .up = t.up, .product = t.product});
   return t.memory.with_guards(
       {testing::compare("product", t.product, silu_multiply_reference(to_doubles(t.gate), to_doubles(t.up)))});
 }
 
 std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
-  const Tensors t(p);
+  const Tensors t(p, exec.device);
   const ComplexInputs inputs = {to_complex(to_doubles(t.gate)), to_complex(to_doubles(t.up))};
   const auto gradient = [&](size_t which) {
     return testing::complex_step_gradient([](const ComplexInputs& in) { return silu_multiply_reference(in[0], in[1]); },
                                           inputs, which, to_doubles(t.d_product));
   };
   const std::vector<double> d_gate = gradient(0), d_up = gradient(1);
-  silu_multiply_backward(exec, t.gate, t.up, t.d_product, t.d_gate, t.d_up);
+  silu_multiply_backward(exec,
+                         {.gate = t.gate, .up = t.up, .d_product = t.d_product, .d_gate = t.d_gate, .d_up = t.d_up});
   return t.memory.with_guards({testing::compare("d_gate", t.d_gate, d_gate), testing::compare("d_up", t.d_up, d_up)});
 }
 
-Workload step_work(int64_t rows, int64_t width) {  // reads gate and up twice and d_product, writes three
-  const auto t = std::make_shared<Tensors>(Problem{rows, width});
+Workload step_work(Device device, int64_t rows, int64_t width) {  // reads gate and up twice and d_product, writes three
+  const auto t = std::make_shared<Tensors>(Problem{rows, width}, device);
   return {.bytes = 32.0 * static_cast<double>(rows * width), .call = [=](Exec& exec) {
-            silu_multiply(exec, t->gate, t->up, t->product);
-            silu_multiply_backward(exec, t->gate, t->up, t->d_product, t->d_gate, t->d_up);
+            silu_multiply(exec, {.gate = t->gate, .up = t->up, .product = t->product});
+            silu_multiply_backward(
+                exec, {.gate = t->gate, .up = t->up, .d_product = t->d_product, .d_gate = t->d_gate, .d_up = t->d_up});
           }};
 }
 
@@ -76,7 +78,8 @@ void add_activation_cases(CaseList& cases) {
                      [=](Exec& exec) { return check(exec, p); },
                      [=](Exec& exec) { return check_gradient(exec, p); },
                      {}});
-  cases.push_back({"activation/2048x640 and gradient", {}, {}, [](Exec&) { return step_work(2048, 640); }});
+  cases.push_back(
+      {"activation/2048x640 and gradient", {}, {}, [](Exec& exec) { return step_work(exec.device, 2048, 640); }});
 }
 
 }  // namespace eyrie

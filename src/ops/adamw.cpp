@@ -2,13 +2,14 @@
 
 #include <cmath>
 
+#include "ops/door.h"
 #include "ops/parallel.h"
 
 namespace eyrie {
+namespace cpu {
+namespace {
 
 void adamw(Exec& exec, const AdamW& op) {
-  for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_shape("moment", *one, op.weight.shape);
-  expect_shape("gradient", op.gradient, op.weight.shape);
   float *w = op.weight.as<float>(), *m = op.first_moment.as<float>(), *v = op.second_moment.as<float>();
   const float* gradient = op.gradient.as<float>();
   const auto step = static_cast<double>(op.step);
@@ -28,6 +29,17 @@ void adamw(Exec& exec, const AdamW& op) {
       w[i] -= rate * m[i] / (std::sqrt(v[i]) * unbias + epsilon) + decay * w[i];
     }
   });
+}
+
+}  // namespace
+}  // namespace cpu
+
+void adamw(Exec& exec, const AdamW& op) {
+  expect_floats(exec, "weight", op.weight, op.weight.shape);
+  for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_floats(exec, "moment", *one, op.weight.shape);
+  expect_floats(exec, "gradient", op.gradient, op.weight.shape);
+  refuse_gpu(exec, "adamw");
+  cpu::adamw(exec, op);
 }
 
 }  // namespace eyrie

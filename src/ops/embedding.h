@@ -1,10 +1,14 @@
-// ops/embedding.h: y[r] = table[ids[r]]. table [V, H] f32 | bf16 | f16, ids [rows] i32, y [rows, H] f32 (any row
-// stride). Errors: Error{input} for an id outside 0..V-1, with the row and the id.
+// ops/embedding.h: rows of a table by their ids.
 #pragma once
 #include "tensor/exec.h"
 
 namespace eyrie {
 
-void embed(Exec&, ConstTensor table, ConstTensor ids, Tensor y);
+struct Embed {
+  ConstTensor table;  // [V, H] f32 | bf16 | f16
+  ConstTensor ids;    // [rows] i32, 0..V-1 or Error{input} with the row and the id
+  Tensor y;           // [rows, H] f32 (any row stride), written: y[r] = table[ids[r]]
+};
+void embed(Exec&, const Embed&);
 
 }  // namespace eyrie

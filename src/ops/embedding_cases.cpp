@@ -13,12 +13,12 @@ using testing::Comparison;
 
 // Rows in any order, one of them twice, into the left columns of a wider matrix.
 std::vector<Comparison> check(Exec& exec, DType dtype, int64_t width) {
-  CaseMemory memory(fmt::format("embedding/{}", name(dtype)));
+  CaseMemory memory(fmt::format("embedding/{}", name(dtype)), exec.device);
   const std::vector<int32_t> ids = {6, 0, 3, 3, 1};
   const Tensor table = memory.normal("table", {7, width}, 1.0, dtype);
   Tensor y = memory.output("y", {5, width + 2});
   y.shape.dims[1] = width;
-  embed(exec, table, memory.integers("ids", ids), y);
+  embed(exec, {.table = table, .ids = memory.integers("ids", ids), .y = y});
   std::vector<Comparison> results;
   for (size_t r = 0; r < ids.size(); ++r)
     results.push_back(testing::compare(fmt::format("y[{}]", r), y[static_cast<int64_t>(r)],

@@ -1,9 +1,10 @@
 #include "ops/linear.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
 
 #include "ops/activation.h"
+#include "ops/door.h"
 #include "ops/linear_few_rows.h"
 #include "ops/linear_gradients.h"
 #include "ops/linear_many_rows.h"
@@ -11,20 +12,11 @@
 #include "ops/row_kernels.h"
 
 namespace eyrie {
+namespace cpu {
 namespace {
 
 constexpr int64_t kFewRows = 40;     // up to here W is read as it lies there: copying it would take longer
 constexpr int64_t kOutputGrain = 8;  // outputs that the few-row kernel computes together
-
-void expect_matrix(const char* argument, const ConstTensor& found, int64_t rows, int64_t columns) {
-  expect_dtype(argument, found, {DType::f32});
-  expect_shape(argument, found, {rows, columns});
-}
-
-void expect_weight(const ConstTensor& weight, int64_t out, int64_t in) {
-  expect_dtype("weight", weight, {DType::f32, DType::bf16, DType::f16});
-  expect_shape("weight", weight, {out, in});
-}
 
 // sums += the rows, in their order whatever the threads: each takes some columns.
 void add_column_sums(Exec& exec, const View<const float, 2>& rows, float* sums) {
@@ -35,16 +27,17 @@ void add_column_sums(Exec& exec, const View<const float, 2>& rows, float* sums) 
   });
 }
 
+constexpr size_t kMostLayers = 4;  // of one x in one go
+
 // What the threads read of a call: little, and in one place, for each line of it has to cross from core to core.
 struct Job {
-  static constexpr size_t kMostLayers = 4;
   const float* x;
   int64_t x_stride, layer_count, packed_bytes;  // of one thread
   unsigned char* packed;
   FewRows layers[kMostLayers];
 };
 
-LinearOutput output_of(const LinearLayer& layer) {
+LinearOutput output_of(const Linear& layer) {
   const auto to = layer.y.view<float, 2>();
   const bool adds = layer.added.defined();
   return {.bias = layer.bias.defined() ? layer.bias.as<float>() : nullptr,
@@ -54,7 +47,8 @@ LinearOutput output_of(const LinearLayer& layer) {
           .y_stride = to.strides[0]};
 }
 
-FewRows few_rows(const LinearLayer& layer, int64_t in) {
+FewRows few_rows(const Linear& layer) {
+  const int64_t in = layer.x.dim(1);
   return {.packed = nullptr,
           .weight = layer.weight.data,
           .dtype = layer.weight.dtype,
@@ -87,12 +81,12 @@ Share multiply_share(const Job& job, int64_t thread, int64_t threads) {
   }
 }
 
-// The few-row kernel, at most Job::kMostLayers of them; then after(share) of the last layer's outputs.
+// The few-row kernel; then after(share) of the last layer's outputs.
 template <typename After>
-void multiply_few(Exec& exec, const ConstTensor& x, std::span<const LinearLayer> layers, const After& after) {
+void multiply_few(Exec& exec, std::span<const Linear> layers, const After& after) {
   constexpr int64_t kOwnBytes = 16 << 10;  // a thread's lines stay its own from one call to the next of another width
-  const auto rows = x.view<const float, 2>();
-  const int64_t in = x.dim(1), packed_bytes = rows.dims[0] * packed_width(in) * size_bytes(DType::f32);
+  const auto rows = layers[0].x.view<float, 2>();
+  const int64_t in = rows.dims[1], packed_bytes = rows.dims[0] * packed_width(in) * size_bytes(DType::f32);
   Job job{.x = rows.data,
           .x_stride = rows.strides[0],
           .layer_count = static_cast<int64_t>(layers.size()),
@@ -100,20 +94,20 @@ void multiply_few(Exec& exec, const ConstTensor& x, std::span<const LinearLayer>
           .packed = nullptr,
           .layers = {}};
   int64_t outputs = 0;
-  for (size_t i = 0; i < layers.size(); ++i) job.layers[i] = few_rows(layers[i], in), outputs += job.layers[i].out;
+  for (size_t i = 0; i < layers.size(); ++i) job.layers[i] = few_rows(layers[i]), outputs += job.layers[i].out;
   const ScratchScope scope(exec.scratch);
   job.packed = exec.scratch.take(DType::u8, {thread_count() * job.packed_bytes}).as<uint8_t>();
   for_each_thread(exec, rows.dims[0] * in * outputs,
                   [job, after](int64_t thread, int64_t threads) { after(multiply_share(job, thread, threads)); });
 }
 
-// Some rows of x, all layers. The threads copy x into tiles together; then each takes panels of W, copies one for
+// Some rows, all layers. The threads copy x into tiles together; then each takes panels of W, copies one for
 // itself and multiplies all the rows, or some where there are fewer panels than threads.
 class ManyRows {
  public:
-  ManyRows(Exec& exec, const ConstTensor& x, std::span<const LinearLayer> layers)
-      : exec_(exec), x_(operand(x)), layers_(layers), threads_(thread_count()) {
-    for (const LinearLayer& layer : layers) panels_ += panels_of(layer);
+  ManyRows(Exec& exec, std::span<const Linear> layers)
+      : exec_(exec), x_(operand(layers[0].x)), layers_(layers), threads_(thread_count()) {
+    for (const Linear& layer : layers) panels_ += panels_of(layer);
     parts_ = std::clamp<int64_t>((2 * threads_ + panels_ - 1) / panels_, 1, row_tiles(x_.rows));
   }
 
@@ -135,19 +129,19 @@ class ManyRows {
 
  private:
   static constexpr int64_t kPanel = 64;  // outputs
-  static int64_t panels_of(const LinearLayer& layer) { return (layer.weight.dim(0) + kPanel - 1) / kPanel; }
+  static int64_t panels_of(const Linear& layer) { return (layer.weight.dim(0) + kPanel - 1) / kPanel; }
   static ProductOperand operand(const ConstTensor& matrix) {
     return {matrix.data, matrix.dtype, matrix.dim(0), matrix.dim(1), matrix.strides[0]};
   }
 
-  void multiply(std::span<const LinearLayer> layers, bool pairs, const float* rows, const Tensor& panels,
+  void multiply(std::span<const Linear> layers, bool pairs, const float* rows, const Tensor& panels,
                 const Tensor& kept) {
     int64_t count = 0, outputs = 0;
-    for (const LinearLayer& layer : layers) count += panels_of(layer), outputs += layer.weight.dim(0);
+    for (const Linear& layer : layers) count += panels_of(layer), outputs += layer.weight.dim(0);
     for_each_item(exec_, count * parts_, x_.rows * x_.depth * outputs, [&](int64_t thread, int64_t item) {
       int64_t panel = item / parts_;
       const int64_t part = item % parts_, tiles = row_tiles(x_.rows);
-      const LinearLayer* layer = layers.data();
+      const Linear* layer = layers.data();
       for (; panel >= panels_of(*layer); ++layer) panel -= panels_of(*layer);
       const int64_t first = panel * kPanel, end = std::min(first + kPanel, layer->weight.dim(0));
       float* packed = panels[thread].as<float>();
@@ -166,24 +160,25 @@ class ManyRows {
 
   Exec& exec_;
   const ProductOperand x_;
-  const std::span<const LinearLayer> layers_;
+  const std::span<const Linear> layers_;
   const int64_t threads_;
   int64_t panels_ = 0, parts_;
 };
 
 // So many rows at a time as stay in the last cache once they are copied.
-void multiply_many(Exec& exec, const ConstTensor& x, std::span<const LinearLayer> layers) {
+void multiply_many(Exec& exec, std::span<const Linear> layers) {
   constexpr int64_t kElements = int64_t{1} << 21, kLeastRows = 192;
-  const int64_t rows = x.dim(0), most = std::max(kElements / std::max<int64_t>(x.dim(1), 1), kLeastRows);
-  const int64_t blocks = (rows + most - 1) / most;
+  const int64_t rows = layers[0].x.dim(0), in = layers[0].x.dim(1);
+  const int64_t most = std::max(kElements / std::max<int64_t>(in, 1), kLeastRows), blocks = (rows + most - 1) / most;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t first = rows * block / blocks, end = rows * (block + 1) / blocks;
-    std::vector<LinearLayer> part(layers.begin(), layers.end());
-    for (LinearLayer& layer : part) {
-      layer.y = layer.y.slice(first, end);
-      if (layer.added.defined()) layer.added = layer.added.slice(first, end);
+    std::array<Linear, kMostLayers> part;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      part[i] = layers[i];
+      part[i].x = layers[i].x.slice(first, end), part[i].y = layers[i].y.slice(first, end);
+      if (layers[i].added.defined()) part[i].added = layers[i].added.slice(first, end);
     }
-    ManyRows(exec, x.slice(first, end), part).run();
+    ManyRows(exec, std::span(part).first(layers.size())).run();
   }
 }
 
@@ -201,89 +196,121 @@ void multiply_gradient(Exec& exec, const GradientProduct& product) {
                 });
 }
 
-void check(const ConstTensor& x, const LinearLayer& layer) {
-  expect_weight(layer.weight, -1, x.dim(1));
-  expect_matrix("y", layer.y, x.dim(0), layer.weight.dim(0));
-  if (layer.added.defined()) expect_matrix("added", layer.added, x.dim(0), layer.weight.dim(0));
-  if (!layer.bias.defined()) return;
-  expect_dtype("bias", layer.bias, {DType::f32});
-  expect_shape("bias", layer.bias, {layer.weight.dim(0)});
+void linear(Exec& exec, std::span<const Linear> layers) {
+  if (layers.empty() || layers[0].x.dim(0) == 0) return;
+  while (!layers.empty()) {
+    const auto some = layers.first(std::min(layers.size(), kMostLayers));
+    if (some[0].x.dim(0) > kFewRows)
+      multiply_many(exec, some);
+    else
+      multiply_few(exec, some, [](Share) {});
+    layers = layers.subspan(some.size());
+  }
+}
+
+void linear_gated(Exec& exec, const LinearGated& op) {
+  const Linear layers[] = {op.gate, op.up};
+  if (op.gate.x.dim(0) > kFewRows || op.product.elements() == 0) {
+    cpu::linear(exec, layers);
+    return silu_multiply(exec, {.gate = op.gate.y, .up = op.up.y, .product = op.product});
+  }
+  const auto gate = op.gate.y.view<float, 2>(), up = op.up.y.view<float, 2>(), to = op.product.view<float, 2>();
+  multiply_few(exec, layers, [gate, up, to](Share share) {
+    for (int64_t r = 0; r < to.dims[0] && share.begin < share.end; ++r)
+      silu_row(gate.row(r) + share.begin, up.row(r) + share.begin, share.end - share.begin, to.row(r) + share.begin);
+  });
+}
+
+void add_weight_gradient(Exec& exec, const LinearBackward& op) {
+  if (op.d_y.elements() == 0 || op.x.elements() == 0) return;
+  const auto d_y = op.d_y.view<float, 2>();
+  multiply_gradient(exec, {.a = d_y.data,
+                           .a_row_stride = 1,
+                           .a_depth_stride = d_y.strides[0],
+                           .b = op.x.data,
+                           .b_dtype = DType::f32,
+                           .b_stride = op.x.strides[0],
+                           .c = op.d_weight.view<float, 2>().data,
+                           .c_stride = op.d_weight.strides[0],
+                           .rows = op.d_y.dim(1),
+                           .depth = op.d_y.dim(0),
+                           .width = op.x.dim(1),
+                           .accumulate = true});
+  if (op.d_bias.defined()) add_column_sums(exec, d_y, op.d_bias.as<float>());
+}
+
+void input_gradient(Exec& exec, const LinearBackward& op) {
+  if (op.d_x.elements() == 0) return;
+  multiply_gradient(exec, {.a = op.d_y.view<float, 2>().data,
+                           .a_row_stride = op.d_y.strides[0],
+                           .a_depth_stride = 1,
+                           .b = op.weight.data,
+                           .b_dtype = op.weight.dtype,
+                           .b_stride = op.weight.strides[0],
+                           .c = op.d_x.view<float, 2>().data,
+                           .c_stride = op.d_x.strides[0],
+                           .rows = op.d_y.dim(0),
+                           .depth = op.weight.dim(0),
+                           .width = op.weight.dim(1),
+                           .accumulate = op.into == Into::accumulate});
+}
+
+void linear_backward(Exec& exec, const LinearBackward& op) {
+  if (op.d_weight.defined()) add_weight_gradient(exec, op);
+  if (op.d_x.defined()) input_gradient(exec, op);
+}
+
+}  // namespace
+}  // namespace cpu
+
+namespace {
+
+void expect_weight(const Exec& exec, const ConstTensor& weight, int64_t out, int64_t in) {
+  expect_tensor(exec, "weight", weight, {DType::f32, DType::bf16, DType::f16}, {out, in});
+}
+
+void check(const Exec& exec, const Linear& layer, const ConstTensor& x) {
+  if (layer.x.data != x.data || layer.x.shape != x.shape || layer.x.strides[0] != x.strides[0])
+    throw Error(ErrorKind::internal, "linear", "expected layers of one x");
+  expect_floats(exec, "x", x, {-1, -1});
+  expect_weight(exec, layer.weight, -1, x.dim(1));
+  const Shape y = {x.dim(0), layer.weight.dim(0)};
+  expect_floats(exec, "y", layer.y, y);
+  if (layer.added.defined()) expect_floats(exec, "added", layer.added, y);
+  if (layer.bias.defined()) expect_floats(exec, "bias", layer.bias, {y[1]});
 }
 
 }  // namespace
 
-void linear(Exec& exec, ConstTensor x, const LinearLayer& layer) { linear(exec, x, std::span(&layer, 1)); }
+void linear(Exec& exec, const Linear& op) { linear(exec, std::span(&op, 1)); }
 
-void linear(Exec& exec, ConstTensor x, std::span<const LinearLayer> layers) {
-  expect_matrix("x", x, -1, -1);
-  for (const LinearLayer& layer : layers) check(x, layer);
-  if (layers.empty() || x.dim(0) == 0) return;
-  if (x.dim(0) > kFewRows) return multiply_many(exec, x, layers);
-  for (; layers.size() > Job::kMostLayers; layers = layers.subspan(Job::kMostLayers))
-    multiply_few(exec, x, layers.first(Job::kMostLayers), [](Share) {});
-  multiply_few(exec, x, layers, [](Share) {});
+void linear(Exec& exec, std::span<const Linear> layers) {
+  for (const Linear& layer : layers) check(exec, layer, layers[0].x);
+  refuse_gpu(exec, "linear");
+  cpu::linear(exec, layers);
 }
 
-void linear_gated(Exec& exec, ConstTensor x, const LinearLayer& gate, const LinearLayer& up, Tensor product) {
-  const LinearLayer layers[] = {gate, up};
-  expect_matrix("x", x, -1, -1);
-  for (const LinearLayer& layer : layers) check(x, layer);
-  expect_matrix("up", up.y, x.dim(0), gate.y.dim(1));
-  expect_matrix("product", product, x.dim(0), gate.y.dim(1));
-  if (x.dim(0) > kFewRows || product.elements() == 0) {
-    linear(exec, x, layers);
-    return silu_multiply(exec, gate.y, up.y, product);
+void linear_gated(Exec& exec, const LinearGated& op) {
+  for (const Linear* layer : {&op.gate, &op.up}) check(exec, *layer, op.gate.x);
+  expect_floats(exec, "up", op.up.y, op.gate.y.shape);
+  expect_floats(exec, "product", op.product, op.gate.y.shape);
+  refuse_gpu(exec, "linear_gated");
+  cpu::linear_gated(exec, op);
+}
+
+void linear_backward(Exec& exec, const LinearBackward& op) {
+  expect_floats(exec, "d_y", op.d_y, {-1, -1});
+  if (op.d_weight.defined()) {
+    expect_floats(exec, "x", op.x, {op.d_y.dim(0), -1});
+    expect_floats(exec, "d_weight", op.d_weight, {op.d_y.dim(1), op.x.dim(1)});
+    if (op.d_bias.defined()) expect_floats(exec, "d_bias", op.d_bias, {op.d_y.dim(1)});
   }
-  const auto g = gate.y.view<const float, 2>(), u = up.y.view<const float, 2>();
-  const auto to = product.view<float, 2>();
-  multiply_few(exec, x, layers, [g, u, to](Share share) {
-    for (int64_t r = 0; r < to.dims[0] && share.begin < share.end; ++r)
-      silu_row(g.row(r) + share.begin, u.row(r) + share.begin, share.end - share.begin, to.row(r) + share.begin);
-  });
-}
-
-void linear_backward_input(Exec& exec, ConstTensor d_y, ConstTensor weight, Tensor d_x, Into into) {
-  expect_matrix("d_y", d_y, -1, -1);
-  expect_weight(weight, d_y.dim(1), -1);
-  expect_matrix("d_x", d_x, d_y.dim(0), weight.dim(1));
-  if (d_x.elements() == 0) return;
-  multiply_gradient(exec, {.a = d_y.view<const float, 2>().data,
-                           .a_row_stride = d_y.strides[0],
-                           .a_depth_stride = 1,
-                           .b = weight.data,
-                           .b_dtype = weight.dtype,
-                           .b_stride = weight.strides[0],
-                           .c = d_x.view<float, 2>().data,
-                           .c_stride = d_x.strides[0],
-                           .rows = d_y.dim(0),
-                           .depth = weight.dim(0),
-                           .width = weight.dim(1),
-                           .accumulate = into == Into::accumulate});
-}
-
-void linear_backward_weight(Exec& exec, ConstTensor d_y, ConstTensor x, Tensor d_weight, Tensor d_bias) {
-  expect_matrix("d_y", d_y, -1, -1);
-  expect_matrix("x", x, d_y.dim(0), -1);
-  expect_matrix("d_weight", d_weight, d_y.dim(1), x.dim(1));
-  if (d_bias.defined()) {
-    expect_dtype("d_bias", d_bias, {DType::f32});
-    expect_shape("d_bias", d_bias, {d_y.dim(1)});
+  if (op.d_x.defined()) {
+    expect_weight(exec, op.weight, op.d_y.dim(1), -1);
+    expect_floats(exec, "d_x", op.d_x, {op.d_y.dim(0), op.weight.dim(1)});
   }
-  if (d_y.elements() == 0 || x.elements() == 0) return;
-  const auto from = d_y.view<const float, 2>();
-  multiply_gradient(exec, {.a = from.data,
-                           .a_row_stride = 1,
-                           .a_depth_stride = from.strides[0],
-                           .b = x.data,
-                           .b_dtype = DType::f32,
-                           .b_stride = x.strides[0],
-                           .c = d_weight.view<float, 2>().data,
-                           .c_stride = d_weight.strides[0],
-                           .rows = d_y.dim(1),
-                           .depth = d_y.dim(0),
-                           .width = x.dim(1),
-                           .accumulate = true});
-  if (d_bias.defined()) add_column_sums(exec, from, d_bias.as<float>());
+  refuse_gpu(exec, "linear_backward");
+  cpu::linear_backward(exec, op);
 }
 
 }  // namespace eyrie

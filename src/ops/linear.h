@@ -1,9 +1,8 @@
-// ops/linear.h: y = added + x Wᵀ + b. x [rows, in] f32, W [out, in] f32 | bf16 | f16, b [out] f32, added and y
-// [rows, out] f32; b and added may be undefined, added may be y.
+// ops/linear.h: y = added + x Wᵀ + b, and its gradients.
 //
 // A row's result is bitwise the same whatever the other rows are, however many, and on however many threads (spec §10).
 // The gradients do not depend on the threads either; a row of d_x not on the other rows.
-// All tensors: last dimension contiguous. Errors: Error{input} naming the argument.
+// All f32 but W; of all tensors the last dimension is contiguous. Errors: Error{input} naming the argument.
 #pragma once
 #include <span>
 
@@ -12,20 +11,30 @@
 
 namespace eyrie {
 
-struct LinearLayer {
-  ConstTensor weight, bias = {};
-  Tensor y;  // written
-  ConstTensor added = {};
+struct Linear {
+  ConstTensor x;           // [rows, in]
+  ConstTensor weight;      // [out, in] f32 | bf16 | f16
+  ConstTensor bias = {};   // [out]; undefined: none
+  ConstTensor added = {};  // like y, may be y; undefined: none
+  Tensor y;                // [rows, out], written
 };
-void linear(Exec&, ConstTensor x, const LinearLayer& layer);
-// Several layers of one x: each y as by itself, but few rows wait for the threads only once.
-void linear(Exec&, ConstTensor x, std::span<const LinearLayer> layers);
-// gate and up, and product [rows, out] = silu(gate.y) * up.y written.
-void linear_gated(Exec&, ConstTensor x, const LinearLayer& gate, const LinearLayer& up, Tensor product);
+void linear(Exec&, const Linear&);
+// Several of one x: each y as by itself, but few rows wait for the threads only once.
+void linear(Exec&, std::span<const Linear> layers);
 
-// d_x [rows, in] = d_y W.
-void linear_backward_input(Exec&, ConstTensor d_y, ConstTensor weight, Tensor d_x, Into into);
-// d_weight [out, in] f32 += d_yᵀ x; d_bias [out] f32 += column sums of d_y when defined.
-void linear_backward_weight(Exec&, ConstTensor d_y, ConstTensor x, Tensor d_weight, Tensor d_bias);
+struct LinearGated {
+  Linear gate, up;  // of one x
+  Tensor product;   // [rows, out], written: silu(gate.y) * up.y
+};
+void linear_gated(Exec&, const LinearGated&);
+
+struct LinearBackward {
+  ConstTensor d_y;                    // [rows, out]
+  ConstTensor x = {}, weight = {};    // as in forward; x is read for d_weight, weight for d_x
+  Tensor d_weight = {}, d_bias = {};  // [out, in], [out]; accumulated: d_yᵀ x, column sums; undefined: not wanted
+  Tensor d_x = {};                    // [rows, in], written or accumulated: d_y W; undefined: not wanted
+  Into into = Into::overwrite;
+};
+void linear_backward(Exec&, const LinearBackward&);
 
 }  // namespace eyrie

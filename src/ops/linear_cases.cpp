@@ -41,7 +41,7 @@ Matrix left_columns(Matrix matrix, int64_t columns) {
 // Every tensor of one problem; strided ones are the left columns of wider ones.
 class Tensors {
  public:
-  explicit Tensors(const Problem& p) : memory_("linear/" + p.name()), margin_(p.strided ? 3 : 0) {
+  Tensors(const Problem& p, Device device) : memory_("linear/" + p.name(), device), margin_(p.strided ? 3 : 0) {
     x = normal("x", p.rows, p.in);
     weight = normal("weight", p.out, p.in, p.dtype);
     if (p.has_bias) bias = memory_.normal("bias", {p.out});
@@ -80,9 +80,10 @@ std::vector<double> sum(std::vector<double> a, const std::vector<double>& b) {
 }
 
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
-  const Tensors t(p);
+  const Tensors t(p, exec.device);
   const std::vector<double> before = t.before(p, t.y);
-  linear(exec, t.x, {t.weight, t.bias, t.y, p.into == Into::accumulate ? ConstTensor(t.y) : ConstTensor()});
+  const ConstTensor added = p.into == Into::accumulate ? t.y : Tensor();
+  linear(exec, {.x = t.x, .weight = t.weight, .bias = t.bias, .added = added, .y = t.y});
   const std::vector<double> product =
       linear_reference(to_doubles(t.x), to_doubles(t.weight), t.bias_values(), static_cast<size_t>(p.rows));
   std::vector<Comparison> results = {testing::compare("y", t.y, sum(product, before))};
@@ -91,11 +92,16 @@ std::vector<Comparison> check(Exec& exec, const Problem& p) {
 }
 
 std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
-  const Tensors t(p);
+  const Tensors t(p, exec.device);
   const std::vector<double> d_x = t.before(p, t.d_x), d_weight = to_doubles(t.d_weight), d_y = to_doubles(t.d_y);
   const std::vector<double> d_bias = t.d_bias.defined() ? to_doubles(t.d_bias) : std::vector<double>();
-  linear_backward_input(exec, t.d_y, t.weight, t.d_x, p.into);
-  linear_backward_weight(exec, t.d_y, t.x, t.d_weight, t.d_bias);
+  linear_backward(exec, {.d_y = t.d_y,
+                         .x = t.x,
+                         .weight = t.weight,
+                         .d_weight = t.d_weight,
+                         .d_bias = t.d_bias,
+                         .d_x = t.d_x,
+                         .into = p.into});
   const ComplexInputs inputs = {to_complex(to_doubles(t.x)), to_complex(to_doubles(t.weight)),
                                 to_complex(t.bias_values())};
   const auto gradient = [&](size_t which) {
@@ -155,25 +161,31 @@ struct DecoderShape {
   }
 };
 
-Workload decode_work(const DecoderShape& shape, DType dtype, int64_t rows) {
+Workload decode_work(Exec& here, const DecoderShape& shape, DType dtype, int64_t rows) {
   struct Owner {
     std::vector<Buffer> weights;
     Buffer x, y;
   };
   const auto owner = std::make_shared<Owner>();
+  const auto zeros = [&](DType type, const Shape& size) {
+    Buffer made(type, size, here.device);
+    zero(here, made);
+    return made;
+  };
   int64_t elements = 0, widest = 0;
   for (const auto& [in, out] : shape.matrices()) {
-    owner->weights.push_back(Buffer::zeros(dtype, {out, in}));
+    owner->weights.push_back(zeros(dtype, {out, in}));
     elements += in * out;
     widest = std::max({widest, in, out});
   }
-  owner->x = Buffer::zeros(DType::f32, {rows * widest});
-  owner->y = Buffer(DType::f32, {rows * widest});
+  owner->x = zeros(DType::f32, {rows * widest}), owner->y = zeros(DType::f32, {rows * widest});
   Workload work{.call = [=](Exec& exec) {
     for (const Buffer& weight : owner->weights) {
       const ConstTensor w = weight;
-      const Tensor x(owner->x.tensor().data, DType::f32, {rows, w.dim(1)});
-      linear(exec, x, {.weight = w, .y = Tensor(owner->y.tensor().data, DType::f32, {rows, w.dim(0)})});
+      const auto matrix = [&](const Buffer& flat, int64_t width) {
+        return flat.tensor().slice(0, rows * width).reshape({rows, width});
+      };
+      linear(exec, {.x = matrix(owner->x, w.dim(1)), .weight = w, .y = matrix(owner->y, w.dim(0))});
     }
   }};
   const auto all = static_cast<double>(elements);
@@ -183,12 +195,12 @@ Workload decode_work(const DecoderShape& shape, DType dtype, int64_t rows) {
   return work;
 }
 
-Workload training_work(int64_t rows, int64_t in, int64_t out) {  // forward and both gradients
-  const auto tensors = std::make_shared<Tensors>(Problem{rows, in, out});
+Workload training_work(Device device, int64_t rows, int64_t in, int64_t out) {  // forward and both gradients
+  const auto tensors = std::make_shared<Tensors>(Problem{rows, in, out}, device);
   return {.flops = 6.0 * static_cast<double>(rows * in * out), .call = [=](Exec& exec) {
-            linear(exec, tensors->x, {.weight = tensors->weight, .y = tensors->y});
-            linear_backward_input(exec, tensors->d_y, tensors->weight, tensors->d_x, Into::overwrite);
-            linear_backward_weight(exec, tensors->d_y, tensors->x, tensors->d_weight, {});
+            const Tensors& t = *tensors;
+            linear(exec, {.x = t.x, .weight = t.weight, .y = t.y});
+            linear_backward(exec, {.d_y = t.d_y, .x = t.x, .weight = t.weight, .d_weight = t.d_weight, .d_x = t.d_x});
           }};
 }
 
@@ -196,12 +208,12 @@ void add_benches(CaseList& cases) {
   const DecoderShape shapes[] = {{"256 wide", 8, 256, 64, 640, 2048}, {"2048 wide", 16, 2048, 512, 8192, 0}};
   for (const DecoderShape& shape : shapes)
     for (const int64_t rows : {1, 5, 16})
-      cases.push_back({fmt::format("linear/decode {}, rows {}, bf16", shape.name, rows), {}, {}, [=](Exec&) {
-                         return decode_work(shape, DType::bf16, rows);
+      cases.push_back({fmt::format("linear/decode {}, rows {}, bf16", shape.name, rows), {}, {}, [=](Exec& exec) {
+                         return decode_work(exec, shape, DType::bf16, rows);
                        }});
   for (const int64_t out : {256, 640})
-    cases.push_back({fmt::format("linear/training 2048x256x{}", out), {}, {}, [=](Exec&) {
-                       return training_work(2048, 256, out);
+    cases.push_back({fmt::format("linear/training 2048x256x{}", out), {}, {}, [=](Exec& exec) {
+                       return training_work(exec.device, 2048, 256, out);
                      }});
 }
 

@@ -44,12 +44,13 @@ TEST_P(Rows, ARowDoesNotDependOnTheOthers) {
     const Tensor bias = memory.normal("bias", {out}), alone = memory.output("alone", {kMost, out});
     Exec exec;
     with_each_instruction_set([&](const std::string& set) {
-      for (int64_t r = 0; r < kMost; ++r) linear(exec, x.slice(r, r + 1), {weight, bias, alone.slice(r, r + 1)});
+      for (int64_t r = 0; r < kMost; ++r)
+        linear(exec, {.x = x.slice(r, r + 1), .weight = weight, .bias = bias, .y = alone.slice(r, r + 1)});
       for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40, 41, 43, 200, 513}) {
         const testing::Threads threads(1 + rows % 4);
         const int64_t first = kMost - rows;
         const Tensor y = memory.output("y", {rows, out});
-        linear(exec, x.slice(first, kMost), {weight, bias, y});
+        linear(exec, {.x = x.slice(first, kMost), .weight = weight, .bias = bias, .y = y});
         const auto result = compare_bits("y", y, alone.slice(first, kMost));
         ASSERT_TRUE(result.passed()) << set << ", " << rows << " rows, " << name(dtype) << ": " << result.text();
       }
@@ -68,11 +69,12 @@ TEST(Linear, RowsTimesThreadsTimesInstructionSets) {
   const Tensor alone = memory.output("alone", {513, 70}), y = memory.output("y", {513, 70});
   Exec exec;
   with_each_instruction_set([&](const std::string& set) {
-    for (int64_t r = 0; r < 513; ++r) linear(exec, x.slice(r, r + 1), {.weight = weight, .y = alone.slice(r, r + 1)});
+    for (int64_t r = 0; r < 513; ++r)
+      linear(exec, {.x = x.slice(r, r + 1), .weight = weight, .y = alone.slice(r, r + 1)});
     for (const int64_t count : {1, 2, 3, 4}) {
       const testing::Threads threads(count);
       for (const int64_t rows : {1, 2, 16, 17, 40, 200, 513}) {
-        linear(exec, x.slice(0, rows), {.weight = weight, .y = y.slice(0, rows)});
+        linear(exec, {.x = x.slice(0, rows), .weight = weight, .y = y.slice(0, rows)});
         const auto result = compare_bits("y", y.slice(0, rows), alone.slice(0, rows));
         ASSERT_TRUE(result.passed()) << set << ", " << count << " threads, " << rows << ": " << result.text();
       }
@@ -90,8 +92,7 @@ TEST(Linear, GradientsDoNotDependOnTheThreads) {
     const testing::Threads threads(count);
     const Tensor d_x = memory.output(name + " d_x", {301, 130}), d_weight = memory.output(name + " d_w", {210, 130});
     fill_zero(d_weight);
-    linear_backward_input(exec, d_y, weight, d_x, Into::overwrite);
-    linear_backward_weight(exec, d_y, x, d_weight, {});
+    linear_backward(exec, {.d_y = d_y, .x = x, .weight = weight, .d_weight = d_weight, .d_x = d_x});
     return std::pair(d_x, d_weight);
   };
   const auto alone = run("alone", 1);
@@ -110,8 +111,9 @@ TEST(Linear, GradientOfANarrowWeight) {
   for (const Into into : {Into::overwrite, Into::accumulate}) {
     copy(d_x, expected);
     Exec exec;
-    linear_backward_input(exec, d_y, Buffer::copy_of(weight, DType::f32), expected, into);
-    linear_backward_input(exec, d_y, weight, d_x, into);
+    const Buffer wide = Buffer::copy_of(weight, DType::f32);
+    linear_backward(exec, {.d_y = d_y, .weight = wide, .d_x = expected, .into = into});
+    linear_backward(exec, {.d_y = d_y, .weight = weight, .d_x = d_x, .into = into});
     const auto result = compare_bits("d_x", d_x, expected);
     EXPECT_TRUE(result.passed()) << result.text();
   }
@@ -123,21 +125,21 @@ TEST(Linear, LayersOfOneInputAsEachByItself) {
     CaseMemory memory(fmt::format("layers of one input, {} rows", rows));
     const Tensor x = memory.normal("x", {rows, 77}), added = memory.normal("added", {rows, 40});
     const Tensor bias = memory.normal("bias", {66});
-    LinearLayer alone[5], together[5];
+    Linear alone[5], together[5];
     const int64_t widths[] = {40, 66, 3, 260, 9};
     for (size_t i = 0; i < 5; ++i) {
       const DType dtype = i % 2 ? DType::bf16 : DType::f32;
-      alone[i] = {memory.normal(fmt::format("weight {}", i), {widths[i], 77}, 1.0, dtype),
-                  {},
-                  memory.output(fmt::format("y {}", i), {rows, widths[i]})};
+      alone[i] = {.x = x,
+                  .weight = memory.normal(fmt::format("weight {}", i), {widths[i], 77}, 1.0, dtype),
+                  .y = memory.output(fmt::format("y {}", i), {rows, widths[i]})};
       together[i] = alone[i];
       together[i].y = memory.output(fmt::format("together {}", i), {rows, widths[i]});
     }
     alone[0].added = together[0].added = added;
     alone[1].bias = together[1].bias = bias;
     Exec exec;
-    for (const LinearLayer& layer : alone) linear(exec, x, layer);
-    linear(exec, x, together);
+    for (const Linear& layer : alone) linear(exec, layer);
+    linear(exec, together);
     for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(compare_bits("y", together[i].y, alone[i].y).passed()) << rows << i;
   }
 }
@@ -149,12 +151,14 @@ TEST(Linear, GatedAsItsParts) {
     const Tensor gate = memory.normal("gate", {301, 64}, 0.1, DType::bf16);
     const Tensor up = memory.normal("up", {301, 64}, 0.1, DType::bf16);
     const auto output = [&](const char* name) { return memory.output(name, {rows, 301}); };
-    const LinearLayer gates{.weight = gate, .y = output("g")}, ups{.weight = up, .y = output("u")};
-    const Tensor product = output("product"), expected = output("expected");
+    const LinearGated op{.gate = {.x = x, .weight = gate, .y = output("g")},
+                         .up = {.x = x, .weight = up, .y = output("u")},
+                         .product = output("product")};
+    const Tensor expected = output("expected");
     Exec exec;
-    linear_gated(exec, x, gates, ups, product);
-    silu_multiply(exec, gates.y, ups.y, expected);
-    EXPECT_TRUE(compare_bits("product", product, expected).passed()) << rows;
+    linear_gated(exec, op);
+    silu_multiply(exec, {.gate = op.gate.y, .up = op.up.y, .product = expected});
+    EXPECT_TRUE(compare_bits("product", op.product, expected).passed()) << rows;
   }
 }
 
@@ -164,7 +168,7 @@ TEST(Linear, NotANumberStaysOne) {
   x.as<float>()[45] = NAN;
   const Tensor y = memory.output("y", {3, 9});
   Exec exec;
-  linear(exec, x, {.weight = weight, .y = y});
+  linear(exec, {.x = x, .weight = weight, .y = y});
   for (int64_t o = 0; o < 9; ++o) EXPECT_TRUE(std::isnan(y.as<float>()[9 + o]));
   for (int64_t o = 0; o < 9; ++o) EXPECT_TRUE(std::isfinite(y.as<float>()[o]));
 }
@@ -173,9 +177,8 @@ TEST(Linear, NothingToDo) {
   Exec exec;
   const Buffer x(DType::f32, {0, 4}), weight = Buffer::zeros(DType::f32, {3, 4}), y(DType::f32, {0, 3});
   const Buffer d_weight = Buffer::zeros(DType::f32, {3, 4});
-  linear(exec, x, {.weight = weight, .y = y});
-  linear_backward_input(exec, y, weight, x, Into::overwrite);
-  linear_backward_weight(exec, y, x, d_weight, {});
+  linear(exec, {.x = x, .weight = weight, .y = y});
+  linear_backward(exec, {.d_y = y, .x = x, .weight = weight, .d_weight = d_weight, .d_x = x});
 }
 
 }  // namespace

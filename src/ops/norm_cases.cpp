@@ -37,7 +37,7 @@ Tensor left_columns(Tensor wide, int64_t width) {
 }
 
 struct Tensors {
-  explicit Tensors(const Problem& p) : memory("norm/" + p.name()) {
+  Tensors(const Problem& p, Device device) : memory("norm/" + p.name(), device) {
     const Shape wide = {p.rows, p.width + (p.strided ? 5 : 0)};
     x = left_columns(memory.normal("x", wide), p.width);
     weight = memory.normal("weight", {p.width});
@@ -52,14 +52,14 @@ struct Tensors {
 };
 
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
-  const Tensors t(p);
+  const Tensors t(p, exec.device);
   const std::vector<double> expected = rms_norm_reference(to_doubles(t.x), to_doubles(t.weight), p.eps);
   rms_norm(exec, t.x, t.weight, p.eps, t.y);
   return t.memory.with_guards({testing::compare("y", t.y, expected)});
 }
 
 std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
-  const Tensors t(p);
+  const Tensors t(p, exec.device);
   const ComplexInputs inputs = {to_complex(to_doubles(t.x)), to_complex(to_doubles(t.weight))};
   const auto reference = [&](const ComplexInputs& in) { return rms_norm_reference(in[0], in[1], p.eps); };
   std::vector<double> d_x = testing::complex_step_gradient(reference, inputs, 0, to_doubles(t.d_y));
@@ -72,8 +72,8 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
       {testing::compare("d_x", t.d_x, d_x), testing::compare("d_weight", t.d_weight, d_weight)});
 }
 
-Workload step_work(int64_t rows, int64_t width) {  // reads x twice and d_y, writes y and d_x
-  const auto t = std::make_shared<Tensors>(Problem{rows, width});
+Workload step_work(Device device, int64_t rows, int64_t width) {  // reads x twice and d_y, writes y and d_x
+  const auto t = std::make_shared<Tensors>(Problem{rows, width}, device);
   return {.bytes = 20.0 * static_cast<double>(rows * width), .call = [=](Exec& exec) {
             rms_norm(exec, t->x, t->weight, 1e-5f, t->y);
             rms_norm_backward(exec, t->x, t->weight, 1e-5f, t->d_y, t->d_x, Into::overwrite, t->d_weight);
@@ -95,7 +95,7 @@ void add_norm_cases(CaseList& cases) {
                      [=](Exec& exec) { return check(exec, p); },
                      [=](Exec& exec) { return check_gradient(exec, p); },
                      {}});
-  cases.push_back({"norm/2048x256 and gradient", {}, {}, [](Exec&) { return step_work(2048, 256); }});
+  cases.push_back({"norm/2048x256 and gradient", {}, {}, [](Exec& exec) { return step_work(exec.device, 2048, 256); }});
 }
 
 }  // namespace eyrie

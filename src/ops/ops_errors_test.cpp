@@ -33,27 +33,27 @@ Buffer integers(std::initializer_list<int32_t> values) {
 
 TEST(OpsErrors, Linear) {
   const Buffer x = matrix(2, 4), weight = matrix(3, 5), y = matrix(2, 3), ids = Buffer::zeros(DType::i32, {3, 4});
-  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, {.weight = weight, .y = y}); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, {.x = x, .weight = weight, .y = y}); }),
             "weight: expected shape [any, 4], found [3, 5]");
-  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, x, {.weight = ids, .y = y}); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { linear(exec, {.x = x, .weight = ids, .y = y}); }),
             "weight: expected f32 or bf16 or f16, found i32");
-  EXPECT_EQ(error_of([&](Exec& exec) { linear_backward_input(exec, y, weight, x, Into::overwrite); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { linear_backward(exec, {.d_y = y, .weight = weight, .d_x = x}); }),
             "d_x: expected shape [2, 5], found [2, 4]");
-  EXPECT_EQ(error_of([&](Exec& exec) { linear_backward_weight(exec, y, x, weight, {}); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { linear_backward(exec, {.d_y = y, .x = x, .d_weight = weight}); }),
             "d_weight: expected shape [3, 4], found [3, 5]");
 }
 
 TEST(OpsErrors, Embedding) {
   const Buffer table = matrix(7, 3), y = matrix(2, 3);
   EXPECT_EQ(error_of([&](Exec& exec) {
-              embed(exec, table, integers({0, 7}), y);
+              embed(exec, {.table = table, .ids = integers({0, 7}), .y = y});
             }),
             "ids: row 1: expected a token id below 7, found 7");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              embed(exec, table, integers({-1, 0}), y);
+              embed(exec, {.table = table, .ids = integers({-1, 0}), .y = y});
             }),
             "ids: row 0: expected a token id below 7, found -1");
-  EXPECT_EQ(error_of([&](Exec& exec) { embed(exec, table, integers({6}), y); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { embed(exec, {.table = table, .ids = integers({6}), .y = y}); }),
             "y: expected shape [1, 3], found [2, 3]");
 }
 
@@ -61,15 +61,15 @@ TEST(OpsErrors, Rope) {
   const RopeTable table({1.0, 0.1}, 1, 10);
   const Buffer x = Buffer::zeros(DType::f32, {2, 1, 4}), wide = Buffer::zeros(DType::f32, {2, 1, 6});
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, table, integers({9, 10}), x, Turn::forward);
+              apply_rope(exec, {.table = table, .positions = integers({9, 10}), .x = x});
             }),
             "positions: row 1: expected a position below 10, found 10");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, table, integers({-1, 0}), x, Turn::forward);
+              apply_rope(exec, {.table = table, .positions = integers({-1, 0}), .x = x});
             }),
             "positions: row 0: expected a position below 10, found -1");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, table, integers({0, 1}), wide, Turn::forward);
+              apply_rope(exec, {.table = table, .positions = integers({0, 1}), .x = wide});
             }),
             "x: expected shape [any, any, 4], found [2, 1, 6]");
 }
@@ -80,7 +80,8 @@ TEST(OpsErrors, NormAndActivation) {
             "weight: expected shape [5], found [4]");
   EXPECT_EQ(error_of([&](Exec& exec) { rms_norm(exec, x, weight, 1e-5f, other); }),
             "y: expected shape [2, 4], found [2, 5]");
-  EXPECT_EQ(error_of([&](Exec& exec) { silu_multiply(exec, x, other, x); }), "up: expected shape [2, 4], found [2, 5]");
+  EXPECT_EQ(error_of([&](Exec& exec) { silu_multiply(exec, {.gate = x, .up = other, .product = x}); }),
+            "up: expected shape [2, 4], found [2, 5]");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "ops/door.h"
 #include "ops/parallel.h"
 
 namespace eyrie {
@@ -57,20 +58,17 @@ RopeTable::Row RopeTable::row(int64_t position) const {
   return {cos, cos + pairs()};
 }
 
+namespace cpu {
 namespace {
 
-// The door: computes the rows that the positions ask for.
-void prepare(const RopeTable& table, const ConstTensor& positions, const Tensor& x) {
-  expect_dtype("x", x, {DType::f32});
-  expect_shape("x", x, {-1, -1, 2 * table.pairs()});
-  expect_dtype("positions", positions, {DType::i32});
-  expect_shape("positions", positions, {x.dim(0)});
-  const int32_t* position = positions.as<int32_t>();
-  for (int64_t r = 0; r < x.dim(0); ++r) {
-    if (position[r] < 0 || position[r] >= table.positions())
+// Computes the rows that the positions ask for.
+void prepare(const Rope& op) {
+  const int32_t* position = op.positions.as<int32_t>();
+  for (int64_t r = 0; r < op.x.dim(0); ++r) {
+    if (position[r] < 0 || position[r] >= op.table.positions())
       throw Error(ErrorKind::input, "positions",
-                  fmt::format("row {}: expected a position below {}, found {}", r, table.positions(), position[r]));
-    table.prepare(position[r]);
+                  fmt::format("row {}: expected a position below {}, found {}", r, op.table.positions(), position[r]));
+    op.table.prepare(position[r]);
   }
 }
 
@@ -83,19 +81,27 @@ void turn_head(const float* cosine, const float* sine, float sign, int64_t half,
   }
 }
 
-}  // namespace
-
-void apply_rope(Exec& exec, const RopeTable& table, ConstTensor positions, Tensor x, Turn turn) {
-  prepare(table, positions, x);
-  const auto to = x.view<float, 3>();
-  const int32_t* position = positions.as<int32_t>();
-  const float sign = turn == Turn::forward ? 1.0f : -1.0f;
-  for_each_range(exec, to.dims[0], 1, 4 * x.elements(), [&](int64_t begin, int64_t end) {
+void apply_rope(Exec& exec, const Rope& op) {
+  prepare(op);
+  const auto to = op.x.view<float, 3>();
+  const int32_t* position = op.positions.as<int32_t>();
+  const float sign = op.turn == Turn::forward ? 1.0f : -1.0f;
+  for_each_range(exec, to.dims[0], 1, 4 * op.x.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      const auto [cosine, sine] = table.row(position[r]);
-      for (int64_t h = 0; h < to.dims[1]; ++h) turn_head(cosine, sine, sign, table.pairs(), to.row(r, h));
+      const auto [cosine, sine] = op.table.row(position[r]);
+      for (int64_t h = 0; h < to.dims[1]; ++h) turn_head(cosine, sine, sign, op.table.pairs(), to.row(r, h));
     }
   });
+}
+
+}  // namespace
+}  // namespace cpu
+
+void apply_rope(Exec& exec, const Rope& op) {
+  expect_floats(exec, "x", op.x, {-1, -1, 2 * op.table.pairs()});
+  expect_tensor(exec, "positions", op.positions, {DType::i32}, {op.x.dim(0)});
+  refuse_gpu(exec, "apply_rope");
+  cpu::apply_rope(exec, op);
 }
 
 }  // namespace eyrie

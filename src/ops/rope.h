@@ -29,8 +29,12 @@ class RopeTable {
 };
 
 enum class Turn { forward, backward };  // backward: the transpose, for gradients
-// x [rows, heads, dim] f32 in place (last dimension contiguous); positions [rows] i32, each < the
-// table's or Error{input}.
-void apply_rope(Exec&, const RopeTable&, ConstTensor positions, Tensor x, Turn turn);
+struct Rope {
+  const RopeTable& table;
+  ConstTensor positions;  // [rows] i32, each below the table's or Error{input}
+  Tensor x;               // [rows, heads, dim] f32, turned in place; rows and heads of any stride
+  Turn turn = Turn::forward;
+};
+void apply_rope(Exec&, const Rope&);
 
 }  // namespace eyrie

@@ -42,7 +42,7 @@ std::vector<int32_t> positions(const Problem& p) {  // any order, repeated, the 
 }
 
 std::vector<Comparison> turn_and_compare(Exec& exec, const Problem& p, Turn turn) {
-  CaseMemory memory("rope/" + p.name());
+  CaseMemory memory("rope/" + p.name(), exec.device);
   const Tensor x = memory.normal("x", {p.rows, p.heads, p.dim});
   const RopeTable table(frequencies(p.dim), p.scale, kPositions);
   const std::vector<double> before = to_doubles(x);
@@ -53,7 +53,7 @@ std::vector<Comparison> turn_and_compare(Exec& exec, const Problem& p, Turn turn
       turn == Turn::forward ? reference(before)
                             : testing::complex_step_gradient([&](const ComplexInputs& in) { return reference(in[0]); },
                                                              {std::vector<Complex>(before.size())}, 0, before);
-  apply_rope(exec, table, memory.integers("positions", positions(p)), x, turn);
+  apply_rope(exec, {.table = table, .positions = memory.integers("positions", positions(p)), .x = x, .turn = turn});
   return memory.with_guards({testing::compare(turn == Turn::forward ? "x" : "d_x", x, expected)});
 }
 

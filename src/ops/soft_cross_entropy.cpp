@@ -152,8 +152,9 @@ void read_teacher(Exec& exec, const SoftCrossEntropy& problem, int64_t count, co
   for (int64_t first = 0; first < vocabulary; first += kPanel) {
     const int64_t width = std::min(kPanel, vocabulary - first);
     const Tensor panel(teacher.panel.data, DType::f32, {count, width});
-    linear(exec, teacher.hidden.slice(0, count),
-           {.weight = problem.target_lm_head.slice(first, first + width), .y = panel});
+    linear(exec, {.x = teacher.hidden.slice(0, count),
+                  .weight = problem.target_lm_head.slice(first, first + width),
+                  .y = panel});
     const DraftColumns columns(problem, first, width);
     for_each_item(exec, count, kOperationsAnElement * panel.elements(), [&](int64_t, int64_t i) {
       const float* logits = panel.as<float>() + i * width;
@@ -208,8 +209,9 @@ class LossPass {
       gather_hidden(problem_, positions + begin, chunk, teacher_);
       read_teacher(exec_, problem_, chunk, teacher_);
       collect_rows(positions + begin, chunk);
-      linear(exec_, rows_.normed.slice(0, rows_.count),
-             {.weight = problem_.lm_head, .y = rows_.logits.slice(0, rows_.count)});
+      linear(exec_, {.x = rows_.normed.slice(0, rows_.count),
+                     .weight = problem_.lm_head,
+                     .y = rows_.logits.slice(0, rows_.count)});
       compare_rows();
       if (gradient_) back_propagate();
     }
@@ -291,8 +293,11 @@ class LossPass {
   void back_propagate() {
     if (rows_.learning == 0) return;
     const Tensor d_logits = rows_.logits.slice(0, rows_.learning), d_normed = rows_.d_normed.slice(0, rows_.learning);
-    linear_backward_weight(exec_, d_logits, rows_.normed.slice(0, rows_.learning), gradient_->d_lm_head, {});
-    linear_backward_input(exec_, d_logits, problem_.lm_head, d_normed, Into::overwrite);
+    linear_backward(exec_, {.d_y = d_logits,
+                            .x = rows_.normed.slice(0, rows_.learning),
+                            .weight = problem_.lm_head,
+                            .d_weight = gradient_->d_lm_head,
+                            .d_x = d_normed});
     for (int64_t i = 0; i < rows_.learning; ++i)
       std::memcpy(gradient_->d_normed.as<float>() + place(i) * sizes_.hidden, d_normed.view<float, 2>().row(i),
                   static_cast<size_t>(sizes_.hidden) * sizeof(float));

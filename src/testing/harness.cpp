@@ -36,7 +36,7 @@ void print_bench(const Case& one, std::string& operation) {
   const size_t slash = one.name.find('/');
   const std::string head = one.name.substr(0, slash);
   if (head != operation) print_measurement_head(operation = head);
-  Exec exec;
+  Exec exec(one.device);
   print_measurement(slash == std::string::npos ? one.name : one.name.substr(slash + 1), measure(exec, one.bench(exec)));
 }
 
@@ -56,7 +56,7 @@ bool has_mode(const Case& one, Mode mode) {
 }
 
 std::string failures(const Case& one, Mode mode) {
-  Exec exec;
+  Exec exec(one.device);
   std::string lines;
   for (const Comparison& result : mode == Mode::grad ? one.grad(exec) : one.check(exec))
     if (!result.passed()) lines += one.name + ": " + result.text() + "\n";

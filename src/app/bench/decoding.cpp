@@ -75,16 +75,19 @@ void DecodingBench::linear_layers(int64_t rows, int64_t logit_rows) {
   const Tensor k = take(config.kv_heads * config.head_dim), v = take(config.kv_heads * config.head_dim);
   const Tensor h = take(config.hidden), up = take(config.intermediate), product = take(config.intermediate);
   const Tensor logits = exec_.scratch.take(DType::f32, {logit_rows, target_.config.vocabulary});
-  fill_zero(x);
+  zero(exec_, x);
   for (const DecoderTensors<ConstTensor>& layer : target_.tensors.layers) {
-    const LinearLayer projections[] = {
-        {.weight = layer.q.weight, .y = q}, {.weight = layer.k.weight, .y = k}, {.weight = layer.v.weight, .y = v}};
-    linear(exec_, x, projections);
-    linear(exec_, q, {.weight = layer.o.weight, .y = h, .added = x});
-    linear_gated(exec_, h, {.weight = layer.gate.weight, .y = gate}, {.weight = layer.up.weight, .y = up}, product);
-    linear(exec_, product, {.weight = layer.down.weight, .y = x, .added = h});
+    const Linear projections[] = {{.x = x, .weight = layer.q.weight, .y = q},
+                                  {.x = x, .weight = layer.k.weight, .y = k},
+                                  {.x = x, .weight = layer.v.weight, .y = v}};
+    linear(exec_, projections);
+    linear(exec_, {.x = q, .weight = layer.o.weight, .added = x, .y = h});
+    linear_gated(exec_, {.gate = {.x = h, .weight = layer.gate.weight, .y = gate},
+                         .up = {.x = h, .weight = layer.up.weight, .y = up},
+                         .product = product});
+    linear(exec_, {.x = product, .weight = layer.down.weight, .added = h, .y = x});
   }
-  linear(exec_, x.slice(rows - logit_rows, rows), {.weight = target_.tensors.lm_head, .y = logits});
+  linear(exec_, {.x = x.slice(rows - logit_rows, rows), .weight = target_.tensors.lm_head, .y = logits});
 }
 
 void print_many_rows(DecodingBench& bench, const char* name, int64_t rows, const std::function<void()>& call) {
