@@ -19,7 +19,8 @@ void finish_heads(Exec& exec, const DecoderConfig& config, const RopeTable& rope
                   const ConstTensor& norm, const Tensor& heads, const Tensor& raw) {
   if (!heads.defined()) return;
   const auto rows = [](const Tensor& t) { return t.reshape({t.dim(0) * t.dim(1), t.dim(2)}); };
-  if (config.qk_norm) rms_norm(exec, rows(raw.defined() ? raw : heads), norm, config.norm_eps, rows(heads));
+  if (config.qk_norm)
+    rms_norm(exec, {.x = rows(raw.defined() ? raw : heads), .weight = norm, .eps = config.norm_eps, .y = rows(heads)});
   apply_rope(exec, {.table = rope, .positions = positions, .x = heads});
 }
 
@@ -74,7 +75,7 @@ void after_attention(Exec& exec, const DecoderConfig& config, const DecoderTenso
   expect_shape("attention", in.attention, {rows, config.q_heads * config.head_dim});
   expect_shape("h2", in.h2, {rows, config.hidden});
   linear(exec, layer_of(tensors.o, in.attention, saved.h1, in.h));
-  rms_norm(exec, saved.h1, tensors.post_norm, config.norm_eps, saved.y);
+  rms_norm(exec, {.x = saved.h1, .weight = tensors.post_norm, .eps = config.norm_eps, .y = saved.y});
   linear_gated(exec, {.gate = layer_of(tensors.gate, saved.y, saved.gate),
                       .up = layer_of(tensors.up, saved.y, saved.up),
                       .product = saved.product});

@@ -24,7 +24,12 @@ void norm_heads_backward(Exec& exec, const DecoderConfig& config, const ConstTen
   expect_shape("raw q or k", raw, d_heads.shape);
   const Shape rows = {raw.dim(0) * raw.dim(1), raw.dim(2)};
   const Tensor d_rows = d_heads.reshape(rows);
-  rms_norm_backward(exec, raw.reshape(rows), norm, config.norm_eps, d_rows, d_rows, Into::overwrite, d_norm);
+  rms_norm_backward(exec, {.x = raw.reshape(rows),
+                           .weight = norm,
+                           .eps = config.norm_eps,
+                           .d_y = d_rows,
+                           .d_x = d_rows,
+                           .d_weight = d_norm});
 }
 
 }  // namespace
@@ -70,8 +75,13 @@ void after_attention_backward(Exec& exec, const DecoderConfig& config, const Dec
   back_through(exec, d_gate, saved.y, tensors.gate, gradients.gate, d_y);
   back_through(exec, d_up, saved.y, tensors.up, gradients.up, d_y, Into::accumulate);
   copy(exec, in.d_h2, in.d_h);
-  rms_norm_backward(exec, saved.h1, tensors.post_norm, config.norm_eps, d_y, in.d_h, Into::accumulate,
-                    gradients.post_norm);
+  rms_norm_backward(exec, {.x = saved.h1,
+                           .weight = tensors.post_norm,
+                           .eps = config.norm_eps,
+                           .d_y = d_y,
+                           .d_x = in.d_h,
+                           .into = Into::accumulate,
+                           .d_weight = gradients.post_norm});
   back_through(exec, in.d_h, in.attention, tensors.o, gradients.o, in.d_attention);
 }
 

@@ -21,10 +21,13 @@ void fc(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& 
   expect_shape("taps", taps, {-1, config.taps() * width});
   expect_shape("h", h, {taps.dim(0), config.decoder.hidden});
   const float eps = config.decoder.norm_eps;
-  if (config.norm_before_fc) rms_norm(exec, taps, tensors.norm_before_fc, eps, saved.normed_taps);
+  if (config.norm_before_fc)
+    rms_norm(exec, {.x = taps, .weight = tensors.norm_before_fc, .eps = eps, .y = saved.normed_taps});
   for (int64_t i = 0; config.fc_norm && i < config.taps(); ++i)
-    rms_norm(exec, columns(taps, i * width, (i + 1) * width), tensors.fc_norm[static_cast<size_t>(i)], eps,
-             columns(saved.normed_taps, i * width, (i + 1) * width));
+    rms_norm(exec, {.x = columns(taps, i * width, (i + 1) * width),
+                    .weight = tensors.fc_norm[static_cast<size_t>(i)],
+                    .eps = eps,
+                    .y = columns(saved.normed_taps, i * width, (i + 1) * width)});
   linear(exec,
          {.x = saved.normed_taps.defined() ? ConstTensor(saved.normed_taps) : taps, .weight = tensors.fc, .y = h});
 }
@@ -39,8 +42,9 @@ void depth_input(Exec& exec, const DraftConfig& config, const DraftTensors<Const
   const ScratchScope scope(exec.scratch);
   const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), right = columns(in.x, hidden, 2 * hidden);
   embed(exec, {.table = in.embedding, .ids = in.token_ids, .y = e});
-  rms_norm(exec, e, tensors.layer.input_norm, config.decoder.norm_eps, columns(in.x, 0, hidden));
-  rms_norm(exec, in.h, tensors.hidden_norm, config.decoder.norm_eps, right);
+  const float eps = config.decoder.norm_eps;
+  rms_norm(exec, {.x = e, .weight = tensors.layer.input_norm, .eps = eps, .y = columns(in.x, 0, hidden)});
+  rms_norm(exec, {.x = in.h, .weight = tensors.hidden_norm, .eps = eps, .y = right});
   if (config.norm_before_residual) copy(exec, right, in.residual);
 }
 
@@ -63,7 +67,7 @@ void forward(Exec& exec, const Draft& draft, const DraftRows& in, const Attend& 
                   {config.norm_before_residual ? ConstTensor(residual) : in.h,
                    out.reshape({rows, layer.q_heads * layer.head_dim}), in.next_h},
                   take_after_attention(exec.scratch, layer, rows));
-  rms_norm(exec, in.next_h, draft.tensors.norm, layer.norm_eps, in.normed);
+  rms_norm(exec, {.x = in.next_h, .weight = draft.tensors.norm, .eps = layer.norm_eps, .y = in.normed});
   if (config.norm_output) copy(exec, in.normed, in.next_h);
 }
 

@@ -18,13 +18,21 @@ void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<Const
       exec, {.d_y = d_h, .x = saved.normed_taps, .weight = tensors.fc, .d_weight = gradients.fc, .d_x = d_normed});
   const float eps = config.decoder.norm_eps;
   if (config.norm_before_fc)
-    rms_norm_backward(exec, taps, tensors.norm_before_fc, eps, d_normed, d_taps, Into::overwrite,
-                      gradients.norm_before_fc);
+    rms_norm_backward(exec, {.x = taps,
+                             .weight = tensors.norm_before_fc,
+                             .eps = eps,
+                             .d_y = d_normed,
+                             .d_x = d_taps,
+                             .d_weight = gradients.norm_before_fc});
   for (int64_t i = 0; config.fc_norm && i < config.taps(); ++i) {
     const auto part = [&](const auto& matrix) { return columns(matrix, i * width, (i + 1) * width); };
     const auto tap = static_cast<size_t>(i);
-    rms_norm_backward(exec, part(taps), tensors.fc_norm[tap], eps, part(d_normed), part(d_taps), Into::overwrite,
-                      gradients.fc_norm[tap]);
+    rms_norm_backward(exec, {.x = part(taps),
+                             .weight = tensors.fc_norm[tap],
+                             .eps = eps,
+                             .d_y = part(d_normed),
+                             .d_x = part(d_taps),
+                             .d_weight = gradients.fc_norm[tap]});
   }
 }
 
@@ -38,18 +46,28 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
   const ScratchScope scope(exec.scratch);
   const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), d_e = exec.scratch.take(DType::f32, {rows, hidden});
   embed(exec, {.table = in.embedding, .ids = in.token_ids, .y = e});
-  rms_norm_backward(exec, e, tensors.layer.input_norm, eps, columns(in.d_x, 0, hidden), d_e, Into::overwrite,
-                    gradients.layer.input_norm);
-  const ConstTensor d_right = columns(in.d_x, hidden, 2 * hidden);
-  if (!config.norm_before_residual) {
+  rms_norm_backward(exec, {.x = e,
+                           .weight = tensors.layer.input_norm,
+                           .eps = eps,
+                           .d_y = columns(in.d_x, 0, hidden),
+                           .d_x = d_e,
+                           .d_weight = gradients.layer.input_norm});
+  // The embedding is frozen: its gradient is not wanted, and its memory free.
+  RmsNormBackward into_h = {.x = in.h,
+                            .weight = tensors.hidden_norm,
+                            .eps = eps,
+                            .d_y = columns(in.d_x, hidden, 2 * hidden),
+                            .d_x = in.d_h,
+                            .d_weight = gradients.hidden_norm};
+  if (config.norm_before_residual) {
+    copy(exec, in.d_residual, d_e);
+    add(exec, {.from = into_h.d_y, .to = d_e});
+    into_h.d_y = d_e;
+  } else {
     copy(exec, in.d_residual, in.d_h);
-    return rms_norm_backward(exec, in.h, tensors.hidden_norm, eps, d_right, in.d_h, Into::accumulate,
-                             gradients.hidden_norm);
+    into_h.into = Into::accumulate;
   }
-  const Tensor d_normed = d_e;  // the embedding is frozen: its gradient is not wanted
-  copy(exec, in.d_residual, d_normed);
-  add(exec, {.from = d_right, .to = d_normed});
-  rms_norm_backward(exec, in.h, tensors.hidden_norm, eps, d_normed, in.d_h, Into::overwrite, gradients.hidden_norm);
+  rms_norm_backward(exec, into_h);
 }
 
 }  // namespace eyrie

@@ -64,7 +64,7 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
   embed(exec, {.table = target.tensors.embedding, .ids = in.token_ids, .y = h});
   for (int64_t i = 0; i < config.layers; ++i) {
     const DecoderTensors<ConstTensor>& tensors = target.tensors.layers[static_cast<size_t>(i)];
-    rms_norm(exec, h, tensors.input_norm, layer.norm_eps, x);
+    rms_norm(exec, {.x = h, .weight = tensors.input_norm, .eps = layer.norm_eps, .y = x});
     before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
     attend(i, q, k, v, out);
     after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
@@ -73,7 +73,7 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
       if (in.tap_ids[tap] == i) copy(exec, h, columns(in.taps, column, column + layer.hidden));
     }
   }
-  rms_norm(exec, h, target.tensors.norm, layer.norm_eps, in.last_hidden);
+  rms_norm(exec, {.x = h, .weight = target.tensors.norm, .eps = layer.norm_eps, .y = in.last_hidden});
 }
 
 void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, std::span<const int64_t> tap_ids,

@@ -47,6 +47,9 @@ struct Tensors {
     if (p.in_place) d_x = d_y;
     d_weight = memory.normal("d_weight", {p.width});
   }
+  RmsNormBackward backward(const Problem& p) const {
+    return {.x = x, .weight = weight, .eps = p.eps, .d_y = d_y, .d_x = d_x, .into = p.into, .d_weight = d_weight};
+  }
   CaseMemory memory;
   Tensor x, weight, y, d_y, d_x, d_weight;
 };
@@ -54,7 +57,7 @@ struct Tensors {
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
   const Tensors t(p, exec.device);
   const std::vector<double> expected = rms_norm_reference(to_doubles(t.x), to_doubles(t.weight), p.eps);
-  rms_norm(exec, t.x, t.weight, p.eps, t.y);
+  rms_norm(exec, {.x = t.x, .weight = t.weight, .eps = p.eps, .y = t.y});
   return t.memory.with_guards({testing::compare("y", t.y, expected)});
 }
 
@@ -67,16 +70,17 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
   const std::vector<double> x_before = to_doubles(t.d_x), weight_before = to_doubles(t.d_weight);
   for (size_t i = 0; p.into == Into::accumulate && i < d_x.size(); ++i) d_x[i] += x_before[i];
   for (size_t i = 0; i < d_weight.size(); ++i) d_weight[i] += weight_before[i];
-  rms_norm_backward(exec, t.x, t.weight, p.eps, t.d_y, t.d_x, p.into, t.d_weight);
+  rms_norm_backward(exec, t.backward(p));
   return t.memory.with_guards(
       {testing::compare("d_x", t.d_x, d_x), testing::compare("d_weight", t.d_weight, d_weight)});
 }
 
 Workload step_work(Device device, int64_t rows, int64_t width) {  // reads x twice and d_y, writes y and d_x
-  const auto t = std::make_shared<Tensors>(Problem{rows, width}, device);
+  const Problem p = {rows, width};
+  const auto t = std::make_shared<Tensors>(p, device);
   return {.bytes = 20.0 * static_cast<double>(rows * width), .call = [=](Exec& exec) {
-            rms_norm(exec, t->x, t->weight, 1e-5f, t->y);
-            rms_norm_backward(exec, t->x, t->weight, 1e-5f, t->d_y, t->d_x, Into::overwrite, t->d_weight);
+            rms_norm(exec, {.x = t->x, .weight = t->weight, .eps = p.eps, .y = t->y});
+            rms_norm_backward(exec, t->backward(p));
           }};
 }
 

@@ -22,7 +22,8 @@ TEST(Norm, GradientsDoNotDependOnTheThreads) {
     d_x.push_back(memory.output("d_x", {kRows, kWidth}));
     d_weight.push_back(memory.zeros("d_weight", {kWidth}));
     Exec exec;
-    rms_norm_backward(exec, x, weight, 1e-5f, d_y, d_x.back(), Into::overwrite, d_weight.back());
+    rms_norm_backward(
+        exec, {.x = x, .weight = weight, .eps = 1e-5f, .d_y = d_y, .d_x = d_x.back(), .d_weight = d_weight.back()});
     EXPECT_TRUE(testing::compare_bits("d_x", d_x.back(), d_x.front()).passed()) << count << " threads";
     EXPECT_TRUE(testing::compare_bits("d_weight", d_weight.back(), d_weight.front()).passed()) << count << " threads";
   }

@@ -76,9 +76,9 @@ TEST(OpsErrors, Rope) {
 
 TEST(OpsErrors, NormAndActivation) {
   const Buffer x = matrix(2, 4), other = matrix(2, 5), weight = Buffer::zeros(DType::f32, {4});
-  EXPECT_EQ(error_of([&](Exec& exec) { rms_norm(exec, other, weight, 1e-5f, other); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { rms_norm(exec, {.x = other, .weight = weight, .y = other}); }),
             "weight: expected shape [5], found [4]");
-  EXPECT_EQ(error_of([&](Exec& exec) { rms_norm(exec, x, weight, 1e-5f, other); }),
+  EXPECT_EQ(error_of([&](Exec& exec) { rms_norm(exec, {.x = x, .weight = weight, .y = other}); }),
             "y: expected shape [2, 4], found [2, 5]");
   EXPECT_EQ(error_of([&](Exec& exec) { silu_multiply(exec, {.gate = x, .up = other, .product = x}); }),
             "up: expected shape [2, 4], found [2, 5]");

@@ -215,7 +215,7 @@ void TttPass::forward_depth(int64_t k) {
   depth.saved = take_after_attention(scratch_, layer_, rows_);
   depth.h2 = take({rows_, layer_.hidden});
   after_attention(exec_, layer_, draft_.tensors.layer, {depth.residual, flat(depth.o), depth.h2}, depth.saved);
-  rms_norm(exec_, depth.h2, draft_.tensors.norm, layer_.norm_eps, normed_[k]);
+  rms_norm(exec_, {.x = depth.h2, .weight = draft_.tensors.norm, .eps = layer_.norm_eps, .y = normed_[k]});
   lap(Work::layer);
 }
 
@@ -286,8 +286,13 @@ void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
   Tensor d_h2 = d_state_;
   if (config_.norm_output) add(exec_, d_state_, d_normed_[k]), d_h2 = take(d_state_.shape);
-  rms_norm_backward(exec_, depth.h2, weights.norm, layer_.norm_eps, d_normed_[k], d_h2,
-                    config_.norm_output ? Into::overwrite : Into::accumulate, gradients.norm);
+  rms_norm_backward(exec_, {.x = depth.h2,
+                            .weight = weights.norm,
+                            .eps = layer_.norm_eps,
+                            .d_y = d_normed_[k],
+                            .d_x = d_h2,
+                            .into = config_.norm_output ? Into::overwrite : Into::accumulate,
+                            .d_weight = gradients.norm});
   const Tensor d_residual = take({rows_, layer_.hidden}), d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
   after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
                            gradients.layer);
