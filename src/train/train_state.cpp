@@ -1,37 +1,11 @@
 #include "train/train_state.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "ops/adamw.h"
-#include "ops/parallel.h"
+#include "ops/rows.h"
 
 namespace eyrie {
-namespace {
-
-constexpr int64_t kBlock = int64_t{1} << 14;  // elements summed in one go
-
-double sum_of_squares(const float* x, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
-  return sum;
-}
-
-double sum_of_squares(Exec& exec, const Tensor& tensor) {
-  const int64_t blocks = (tensor.elements() + kBlock - 1) / kBlock;
-  std::vector<double> part(static_cast<size_t>(blocks));
-  const float* x = tensor.as<float>();
-  for_each_range(exec, blocks, 1, tensor.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b)
-      part[static_cast<size_t>(b)] = sum_of_squares(x + b * kBlock, std::min(kBlock, tensor.elements() - b * kBlock));
-  });
-  double sum = 0;
-  for (const double one : part) sum += one;
-  return sum;
-}
-
-}  // namespace
-
 TrainState make_state(Draft draft, Parameters weights) {
   TrainState state{.draft = std::move(draft), .weights = std::move(weights)};
   state.draft.tensors = views(state.draft.config, state.weights);

@@ -2,54 +2,13 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-
 #include "base/time.h"
 #include "ops/norm.h"
-#include "ops/parallel.h"
+#include "ops/rows.h"
 #include "train/step_attention.h"
 
 namespace eyrie {
 namespace {
-
-Tensor take_zeros(Scratch& scratch, const Shape& shape) {
-  const Tensor made = scratch.take(DType::f32, shape);
-  fill_zero(made);
-  return made;
-}
-
-// to[i] = from[index[i]], rows of f32.
-void gather(Exec& exec, const ConstTensor& from, const ConstTensor& index, const Tensor& to) {
-  const int32_t* row = index.as<int32_t>();
-  const auto source = from.view<float, 2>();
-  const auto target = to.view<float, 2>();
-  for_each_range(exec, target.dims[0], 1, to.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(target.row(i), source.row(row[i]), static_cast<size_t>(target.dims[1]) * sizeof(float));
-  });
-}
-
-// to = 0 but to[index[i]] = from[i].
-void scatter(Exec& exec, const ConstTensor& from, const ConstTensor& index, const Tensor& to) {
-  const int32_t* row = index.as<int32_t>();
-  fill_zero(to);
-  const auto source = from.view<float, 2>();
-  const auto target = to.view<float, 2>();
-  for_each_range(exec, source.dims[0], 1, from.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(target.row(row[i]), source.row(i), static_cast<size_t>(target.dims[1]) * sizeof(float));
-  });
-}
-
-void add(Exec& exec, const ConstTensor& from, const Tensor& to) {
-  const float* source = from.as<float>();
-  float* target = to.as<float>();
-  for_each_range(exec, to.elements(), 1, to.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) target[i] += source[i];
-  });
-}
 
 // Depth 0 before its attention, for every token up to the last row of its sequence.
 struct Prefix {
@@ -115,6 +74,11 @@ class TttPass {
   static size_t index(int64_t k) { return static_cast<size_t>(k); }
   Tensor own_raw_k(int64_t k) const { return k > 0 && layer_.qk_norm ? suffix_raw_k_[k - 1] : Tensor(); }
   Tensor take(const Shape& shape) { return scratch_.take(DType::f32, shape); }
+  Tensor take_zeros(const Shape& shape) {
+    const Tensor made = take(shape);
+    zero(exec_, made);
+    return made;
+  }
   Tensor heads(int64_t rows, int64_t count) { return take({rows, count, layer_.head_dim}); }
   Tensor flat(const Tensor& heads) const { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
   void lap(Work kind) { seconds[kind] += watch_.lap(); }
@@ -154,7 +118,7 @@ void TttPass::take_shared() {
 void TttPass::forward_prefix() {
   Prefix& p = prefix_;
   p.taps = take({prefix_rows_, batch_.taps.dim(1)});
-  gather(exec_, batch_.taps, index_.prefix_token, p.taps);
+  gather_rows(exec_, {.from = batch_.taps, .index = index_.prefix_token, .to = p.taps});
   lap(Work::other);
   p.fc = take_fc(scratch_, config_, prefix_rows_);
   p.h = take({prefix_rows_, layer_.hidden});
@@ -178,8 +142,9 @@ void TttPass::begin_depth(int64_t k, Depth& depth) {
   Tensor own_k, own_v;
   if (k == 0) {
     depth.residual = take({rows_, layer_.hidden});
-    gather(exec_, prefix_.x, index_.row_prefix, depth.x);
-    gather(exec_, prefix_.residual.defined() ? prefix_.residual : prefix_.h, index_.row_prefix, depth.residual);
+    const Tensor& residual = prefix_.residual.defined() ? prefix_.residual : prefix_.h;
+    gather_rows(exec_, {.from = prefix_.x, .index = index_.row_prefix, .to = depth.x});
+    gather_rows(exec_, {.from = residual, .index = index_.row_prefix, .to = depth.residual});
   } else {
     depth.h = state_after(k - 1);
     if (config_.norm_before_residual) depth.residual = take({rows_, layer_.hidden});
@@ -271,10 +236,9 @@ TttOutcome TttPass::loss(const LossRule& rule, const DraftTensors<Tensor>* gradi
 }
 
 void TttPass::backward(const DraftTensors<Tensor>& gradients) {
-  d_prefix_k_ = take_zeros(scratch_, prefix_.k.shape), d_prefix_v_ = take_zeros(scratch_, prefix_.v.shape);
-  if (depths_ > 1)
-    d_suffix_k_ = take_zeros(scratch_, suffix_k_.shape), d_suffix_v_ = take_zeros(scratch_, suffix_v_.shape);
-  d_state_ = take_zeros(scratch_, {rows_, layer_.hidden});
+  d_prefix_k_ = take_zeros(prefix_.k.shape), d_prefix_v_ = take_zeros(prefix_.v.shape);
+  if (depths_ > 1) d_suffix_k_ = take_zeros(suffix_k_.shape), d_suffix_v_ = take_zeros(suffix_v_.shape);
+  d_state_ = take_zeros({rows_, layer_.hidden});
   for (int64_t k = depths_ - 1; k >= 0; --k) {
     const ScratchScope scope(scratch_);
     backward_depth(k, gradients);
@@ -285,7 +249,7 @@ void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   const Depth& depth = depth_[index(k)];
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
   Tensor d_h2 = d_state_;
-  if (config_.norm_output) add(exec_, d_state_, d_normed_[k]), d_h2 = take(d_state_.shape);
+  if (config_.norm_output) add(exec_, {.from = d_state_, .to = d_normed_[k]}), d_h2 = take(d_state_.shape);
   rms_norm_backward(exec_, {.x = depth.h2,
                             .weight = weights.norm,
                             .eps = layer_.norm_eps,
@@ -303,7 +267,7 @@ void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   lap(Work::attention);
   Tensor own_d_k, own_d_v;  // whole by now: only this depth and later ones read them
   if (k > 0) own_d_k = d_suffix_k_[k - 1], own_d_v = d_suffix_v_[k - 1];
-  const Tensor d_x = take_zeros(scratch_, depth.x.shape);
+  const Tensor d_x = take_zeros(depth.x.shape);
   before_attention_backward(exec_, layer_, weights.layer, draft_.rope,
                             {depth.x, index_.position[k], d_q, own_d_k, own_d_v, d_x, depth.raw_q, own_raw_k(k)},
                             gradients.layer);
@@ -317,8 +281,8 @@ void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_
                               const DraftTensors<Tensor>& gradients) {
   const Prefix& p = prefix_;
   const Tensor d_x = take(p.x.shape), d_residual = take(p.h.shape), d_h = take(p.h.shape);
-  scatter(exec_, d_x_rows, index_.row_prefix, d_x);
-  scatter(exec_, d_residual_rows, index_.row_prefix, d_residual);
+  scatter_rows(exec_, {.from = d_x_rows, .index = index_.row_prefix, .to = d_x});
+  scatter_rows(exec_, {.from = d_residual_rows, .index = index_.row_prefix, .to = d_residual});
   before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
                             {p.x, index_.prefix_position, {}, d_prefix_k_, d_prefix_v_, d_x, {}, p.raw_k},
                             gradients.layer);
