@@ -6,11 +6,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "ops/door.h"
 #include "ops/linear.h"
 #include "ops/parallel.h"
 #include "ops/soft_cross_entropy_rows.h"
 
 namespace eyrie {
+namespace cpu {
 namespace {
 
 constexpr int64_t kMaxPositions = 128, kMinPositions = 8;  // of one chunk
@@ -34,33 +36,13 @@ struct Sizes {
   }
 };
 
-void check_target_ids(const SoftCrossEntropy& problem, const Sizes& sizes) {
-  if (!problem.target_ids.defined()) {
-    expect_shape("lm_head", problem.lm_head, {sizes.vocabulary, sizes.hidden});
-    return;
-  }
-  expect_dtype("target_ids", problem.target_ids, {DType::i32});
-  expect_shape("target_ids", problem.target_ids, {sizes.draft_vocabulary});
-  const int32_t* ids = problem.target_ids.as<int32_t>();
-  for (int64_t i = 0, last = -1; i < sizes.draft_vocabulary; last = ids[i++])
-    if (ids[i] <= last || ids[i] >= sizes.vocabulary)
+void check_target_ids(const ConstTensor& target_ids, int64_t vocabulary) {
+  if (!target_ids.defined()) return;
+  const int32_t* ids = target_ids.as<int32_t>();
+  for (int64_t i = 0, last = -1; i < target_ids.dim(0); last = ids[i++])
+    if (ids[i] <= last || ids[i] >= vocabulary)
       throw Error(ErrorKind::input, fmt::format("target_ids[{}]", i),
-                  fmt::format("expected an id from {} to {}, found {}", last + 1, sizes.vocabulary - 1, ids[i]));
-}
-
-void check(const SoftCrossEntropy& problem) {
-  expect_dtype("normed", problem.normed, {DType::f32});
-  expect_shape("normed", problem.normed, {-1, -1, -1});
-  expect_dtype("hidden", problem.hidden, {DType::f32});
-  expect_shape("hidden", problem.hidden, {-1, -1});
-  expect_dtype("target_lm_head", problem.target_lm_head, {DType::f32, DType::bf16, DType::f16});
-  expect_shape("target_lm_head", problem.target_lm_head, {-1, problem.hidden.dim(1)});
-  expect_dtype("lm_head", problem.lm_head, {DType::f32});
-  expect_shape("lm_head", problem.lm_head, {-1, problem.normed.dim(2)});
-  const Sizes sizes(problem);
-  expect_dtype("position", problem.position, {DType::i32});
-  expect_shape("position", problem.position, {sizes.depths, sizes.rows});
-  check_target_ids(problem, sizes);
+                  fmt::format("expected an id from {} to {}, found {}", last + 1, vocabulary - 1, ids[i]));
 }
 
 // The positions that any row of any depth asks for, ascending: their count; the list in `positions`.
@@ -193,15 +175,12 @@ Rows take_rows(Scratch& scratch, const Sizes& sizes, bool gradient) {
 
 class LossPass {
  public:
-  LossPass(Exec& exec, const SoftCrossEntropy& problem, const SoftCrossEntropyResult& result,
-           const SoftCrossEntropyGradient* gradient)
+  LossPass(Exec& exec, const SoftCrossEntropy& problem)
       : exec_(exec),
         problem_(problem),
-        result_(result),
-        gradient_(gradient),
         sizes_(problem),
         teacher_(take_teacher(exec.scratch, sizes_, true)),
-        rows_(take_rows(exec.scratch, sizes_, gradient != nullptr)) {}
+        rows_(take_rows(exec.scratch, sizes_, problem.d_normed.defined())) {}
 
   void run(const int32_t* positions, int64_t count) {
     for (int64_t begin = 0; begin < count; begin += sizes_.positions_per_chunk()) {
@@ -213,7 +192,7 @@ class LossPass {
                      .weight = problem_.lm_head,
                      .y = rows_.logits.slice(0, rows_.count)});
       compare_rows();
-      if (gradient_) back_propagate();
+      if (problem_.d_normed.defined()) back_propagate();
     }
   }
 
@@ -278,14 +257,14 @@ class LossPass {
     const RowMax top = row_max(z, n);
     const int64_t choice = problem_.target_ids.defined() ? problem_.target_ids.as<int32_t>()[top.index] : top.index;
     const bool learns = i < rows_.learning, right = choice == teacher_.argmax.as<int32_t>()[slot];
-    result_.accept.as<float>()[place(i)] = p[top.index] * teacher_.kept.as<float>()[slot];
-    result_.outcome.as<uint8_t>()[place(i)] = static_cast<uint8_t>(!learns ? RowOutcome::out_of_vocabulary
-                                                                   : right ? RowOutcome::right
-                                                                           : RowOutcome::wrong);
+    problem_.result.accept.as<float>()[place(i)] = p[top.index] * teacher_.kept.as<float>()[slot];
+    problem_.result.outcome.as<uint8_t>()[place(i)] = static_cast<uint8_t>(!learns ? RowOutcome::out_of_vocabulary
+                                                                           : right ? RowOutcome::right
+                                                                                   : RowOutcome::wrong);
     if (!learns) return;
     const CrossEntropySums sums = cross_entropy_sums(z, p, n, top.value);
-    result_.loss.as<float>()[place(i)] = std::log(sums.exp_sum) - sums.expected;
-    if (!gradient_) return;
+    problem_.result.loss.as<float>()[place(i)] = std::log(sums.exp_sum) - sums.expected;
+    if (!problem_.d_normed.defined()) return;
     const float scale = problem_.scale[static_cast<size_t>(rows_.depth.as<int32_t>()[i])];
     cross_entropy_gradient(z, p, n, scale / sums.exp_sum, scale);
   }
@@ -296,64 +275,85 @@ class LossPass {
     linear_backward(exec_, {.d_y = d_logits,
                             .x = rows_.normed.slice(0, rows_.learning),
                             .weight = problem_.lm_head,
-                            .d_weight = gradient_->d_lm_head,
+                            .d_weight = problem_.d_lm_head,
                             .d_x = d_normed});
     for (int64_t i = 0; i < rows_.learning; ++i)
-      std::memcpy(gradient_->d_normed.as<float>() + place(i) * sizes_.hidden, d_normed.view<float, 2>().row(i),
+      std::memcpy(problem_.d_normed.as<float>() + place(i) * sizes_.hidden, d_normed.view<float, 2>().row(i),
                   static_cast<size_t>(sizes_.hidden) * sizeof(float));
   }
 
   Exec& exec_;
   const SoftCrossEntropy& problem_;
-  const SoftCrossEntropyResult& result_;
-  const SoftCrossEntropyGradient* gradient_;
   const Sizes sizes_;
   const Teacher teacher_;
   Rows rows_;
 };
 
-void check_result(const Sizes& sizes, const SoftCrossEntropy& problem, const SoftCrossEntropyResult& result,
-                  const SoftCrossEntropyGradient* gradient) {
-  for (const Tensor* one : {&result.loss, &result.accept, &result.outcome})
-    expect_shape("result", *one, {sizes.depths, sizes.rows});
-  if (!gradient) return;
-  expect_shape("d_normed", gradient->d_normed, problem.normed.shape);
-  expect_shape("d_lm_head", gradient->d_lm_head, problem.lm_head.shape);
-  if (static_cast<int64_t>(problem.scale.size()) != sizes.depths)
-    throw Error(ErrorKind::input, "scale", fmt::format("expected {}, found {}", sizes.depths, problem.scale.size()));
-}
-
-}  // namespace
-
-void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& problem, const SoftCrossEntropyResult& result,
-                        const SoftCrossEntropyGradient* gradient) {
-  check(problem);
-  const Sizes sizes(problem);
-  check_result(sizes, problem, result, gradient);
-  for (const Tensor* one : {&result.loss, &result.accept, &result.outcome}) fill_zero(*one);
-  if (gradient) fill_zero(gradient->d_normed);
+void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& op) {
+  const Sizes sizes(op);
+  check_target_ids(op.target_ids, sizes.vocabulary);
+  for (const Tensor* one : {&op.result.loss, &op.result.accept, &op.result.outcome}) zero(exec, *one);
+  if (op.d_normed.defined()) zero(exec, op.d_normed);
   const ScratchScope scope(exec.scratch);
   const Tensor positions = exec.scratch.take(DType::i32, {sizes.tokens});
-  const int64_t count = list_positions(problem, sizes, exec.scratch, positions.as<int32_t>());
-  LossPass(exec, problem, result, gradient).run(positions.as<int32_t>(), count);
+  const int64_t count = list_positions(op, sizes, exec.scratch, positions.as<int32_t>());
+  LossPass(exec, op).run(positions.as<int32_t>(), count);
 }
 
-void teacher_argmax(Exec& exec, const SoftCrossEntropy& problem, Tensor argmax) {
-  check(problem);
-  const Sizes sizes(problem);
-  expect_shape("argmax", argmax, {sizes.tokens});
+void teacher_argmax(Exec& exec, const SoftCrossEntropy& op, const Tensor& argmax) {
+  const Sizes sizes(op);
+  check_target_ids(op.target_ids, sizes.vocabulary);
   std::fill_n(argmax.as<int32_t>(), sizes.tokens, -1);
   const ScratchScope scope(exec.scratch);
   const Tensor list = exec.scratch.take(DType::i32, {sizes.tokens});
   int32_t* positions = list.as<int32_t>();
-  const int64_t count = list_positions(problem, sizes, exec.scratch, positions);
+  const int64_t count = list_positions(op, sizes, exec.scratch, positions);
   const Teacher teacher = take_teacher(exec.scratch, sizes, false);
   for (int64_t begin = 0; begin < count; begin += sizes.positions_per_chunk()) {
     const int64_t chunk = std::min(sizes.positions_per_chunk(), count - begin);
-    gather_hidden(problem, positions + begin, chunk, teacher);
-    read_teacher(exec, problem, chunk, teacher);
+    gather_hidden(op, positions + begin, chunk, teacher);
+    read_teacher(exec, op, chunk, teacher);
     for (int64_t i = 0; i < chunk; ++i) argmax.as<int32_t>()[positions[begin + i]] = teacher.argmax.as<int32_t>()[i];
   }
+}
+
+}  // namespace
+}  // namespace cpu
+
+namespace {
+
+void check_inputs(const Exec& exec, const SoftCrossEntropy& op) {
+  expect_floats(exec, "normed", op.normed, {-1, -1, -1});
+  expect_floats(exec, "hidden", op.hidden, {-1, -1});
+  expect_tensor(exec, "target_lm_head", op.target_lm_head, {DType::f32, DType::bf16, DType::f16},
+                {-1, op.hidden.dim(1)});
+  const bool some_ids = op.target_ids.defined();
+  expect_floats(exec, "lm_head", op.lm_head, {some_ids ? -1 : op.target_lm_head.dim(0), op.normed.dim(2)});
+  expect_tensor(exec, "position", op.position, {DType::i32}, {op.normed.dim(0), op.normed.dim(1)});
+  if (some_ids) expect_tensor(exec, "target_ids", op.target_ids, {DType::i32}, {op.lm_head.dim(0)});
+}
+
+}  // namespace
+
+void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& op) {
+  check_inputs(exec, op);
+  for (const Tensor* one : {&op.result.loss, &op.result.accept}) expect_floats(exec, "result", *one, op.position.shape);
+  expect_tensor(exec, "result", op.result.outcome, {DType::u8}, op.position.shape);
+  if (op.d_normed.defined()) {
+    expect_floats(exec, "d_normed", op.d_normed, op.normed.shape);
+    expect_floats(exec, "d_lm_head", op.d_lm_head, op.lm_head.shape);
+    if (std::ssize(op.scale) != op.normed.dim(0))
+      throw Error(ErrorKind::input, "scale", fmt::format("expected {}, found {}", op.normed.dim(0), op.scale.size()));
+  }
+  refuse_gpu(exec, "soft_cross_entropy");
+  cpu::soft_cross_entropy(exec, op);
+}
+
+void teacher_argmax(Exec& exec, const SoftCrossEntropy& op, Tensor argmax) {
+  check_inputs(exec, op);
+  expect_tensor(exec, "argmax", argmax, {DType::i32}, {op.hidden.dim(0)});
+  refuse_gpu(exec, "teacher_argmax");
+  cpu::teacher_argmax(exec, op, argmax);
 }
 
 }  // namespace eyrie

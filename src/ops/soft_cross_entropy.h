@@ -20,33 +20,29 @@ enum class RowOutcome : uint8_t {
   right,              // c == a
 };
 
-struct SoftCrossEntropy {
-  ConstTensor hidden;            // [T, Ht] f32, the target's last hidden states
-  ConstTensor target_lm_head;    // [V, Ht] f32 | bf16 | f16
-  ConstTensor target_ids;        // [Vd] i32 ascending, the target id of each draft id; undefined: Vd = V, the same ids
-  ConstTensor normed;            // [K, R, H] f32
-  ConstTensor lm_head;           // [Vd, H] f32
-  ConstTensor position;          // [K, R] i32, 0..T-1 ascending along each depth, or -1: not supervised
-  std::span<const float> scale;  // [K]; read only when a gradient is wanted
-};
-
 struct SoftCrossEntropyResult {
   Tensor loss;     // [K, R] f32 written; 0 where nothing is learned
   Tensor accept;   // [K, R] f32 written: p'(c); 0 where unsupervised
   Tensor outcome;  // [K, R] u8 written: RowOutcome
 };
 
-struct SoftCrossEntropyGradient {
-  Tensor d_normed;   // [K, R, H] f32, written
-  Tensor d_lm_head;  // [Vd, H] f32, accumulated
+struct SoftCrossEntropy {
+  ConstTensor hidden;                 // [T, Ht] f32, the target's last hidden states
+  ConstTensor target_lm_head;         // [V, Ht] f32 | bf16 | f16
+  ConstTensor target_ids;             // [Vd] i32 ascending, the target id of each draft id; undefined: Vd = V, the same
+  ConstTensor normed;                 // [K, R, H] f32
+  ConstTensor lm_head;                // [Vd, H] f32
+  ConstTensor position;               // [K, R] i32, 0..T-1 ascending along each depth, or -1: not supervised
+  SoftCrossEntropyResult result;      // written
+  std::span<const float> scale = {};  // [K]; read only when a gradient is wanted
+  Tensor d_normed = {};               // [K, R, H] f32, written; undefined: no gradient is wanted
+  Tensor d_lm_head = {};              // [Vd, H] f32, accumulated with it
 };
+// Errors: Error{input} naming the tensor, expected and found.
+void soft_cross_entropy(Exec&, const SoftCrossEntropy&);
 
-// Errors: Error{input} naming the tensor, expected and found. `gradient` may be null.
-void soft_cross_entropy(Exec&, const SoftCrossEntropy&, const SoftCrossEntropyResult&,
-                        const SoftCrossEntropyGradient* gradient);
-
-// argmax [T] i32 written: a at every position that `position` names, -1 elsewhere. For a loss whose scale needs the
-// count of learned rows before it (Normalize::micro_batch).
+// Of the same inputs, argmax [T] i32 written: a at every position that `position` names, -1 elsewhere. For a loss whose
+// scale needs the count of learned rows before it (Normalize::micro_batch).
 void teacher_argmax(Exec&, const SoftCrossEntropy&, Tensor argmax);
 
 }  // namespace eyrie

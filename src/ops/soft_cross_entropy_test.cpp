@@ -36,9 +36,10 @@ class LossCase {
     for (int64_t k = 0; k < s.depths; ++k) scale.push_back(1.0f / static_cast<float>(3 + k));
     problem.scale = scale;
     const Shape each = {s.depths, s.rows};
-    result = {memory_.output("loss", each), memory_.output("accept", each), memory_.output("outcome", each, DType::u8)};
-    gradient = {memory_.output("d_normed", {s.depths, s.rows, s.width}),
-                memory_.normal("d_lm_head", {s.draft_vocabulary, s.width}, 0.01)};
+    problem.result = {memory_.output("loss", each), memory_.output("accept", each),
+                      memory_.output("outcome", each, DType::u8)};
+    problem.d_normed = memory_.output("d_normed", {s.depths, s.rows, s.width});
+    problem.d_lm_head = memory_.normal("d_lm_head", {s.draft_vocabulary, s.width}, 0.01);
   }
 
   template <typename T>
@@ -63,8 +64,6 @@ class LossCase {
   const Shapes s;
   SoftCrossEntropy problem;
   std::vector<float> scale;
-  SoftCrossEntropyResult result;
-  SoftCrossEntropyGradient gradient;
 
  private:
   std::vector<int32_t> some_ids() {
@@ -109,10 +108,11 @@ void expect_results(const LossCase& one) {
       const auto row = reference.row(k, r);
       loss.push_back(row.loss), accept.push_back(row.accept), outcome.push_back(static_cast<double>(row.outcome));
     }
-  expect_passed(compare("loss", one.result.loss, loss));
-  expect_passed(compare("accept", one.result.accept, accept));
+  expect_passed(compare("loss", one.problem.result.loss, loss));
+  expect_passed(compare("accept", one.problem.result.accept, accept));
   for (size_t i = 0; i < outcome.size(); ++i)
-    ASSERT_EQ(one.result.outcome.as<uint8_t>()[i], static_cast<uint8_t>(outcome[i])) << one.s.name << " row " << i;
+    ASSERT_EQ(one.problem.result.outcome.as<uint8_t>()[i], static_cast<uint8_t>(outcome[i]))
+        << one.s.name << " row " << i;
 }
 
 // d total / d values[i] for each i of `places`, by complex step.
@@ -144,9 +144,9 @@ void expect_near(const char* tensor, const std::vector<double>& found, const std
 void expect_gradients(LossCase& one, const std::vector<double>& d_lm_head_before, int64_t normed_stride,
                       int64_t head_stride) {
   auto reference = one.reference<std::complex<double>>();
-  expect_near("d_normed", every(to_doubles(one.gradient.d_normed), normed_stride),
+  expect_near("d_normed", every(to_doubles(one.problem.d_normed), normed_stride),
               complex_step(reference, reference.normed, normed_stride));
-  std::vector<double> added = to_doubles(one.gradient.d_lm_head);
+  std::vector<double> added = to_doubles(one.problem.d_lm_head);
   for (size_t i = 0; i < added.size(); ++i) added[i] -= d_lm_head_before[i];
   expect_near("d_lm_head", every(added, head_stride), complex_step(reference, reference.lm_head, head_stride));
 }
@@ -155,9 +155,9 @@ class SmallLoss : public ::testing::TestWithParam<Shapes> {};
 
 TEST_P(SmallLoss, AgreesWithTheReference) {
   LossCase one(GetParam());
-  const std::vector<double> before = to_doubles(one.gradient.d_lm_head);
+  const std::vector<double> before = to_doubles(one.problem.d_lm_head);
   Exec exec;
-  soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
+  soft_cross_entropy(exec, one.problem);
   expect_results(one);
   expect_gradients(one, before, 1, 1);
   for (const Comparison& guard : one.broken_guards()) expect_passed(guard);
@@ -171,9 +171,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, SmallLoss, ::testing::ValuesIn(kSmall), [](cons
 
 TEST(SoftCrossEntropy, ChunksAndPanels) {
   LossCase one(kLarge);
-  const std::vector<double> before = to_doubles(one.gradient.d_lm_head);
+  const std::vector<double> before = to_doubles(one.problem.d_lm_head);
   Exec exec;
-  soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
+  soft_cross_entropy(exec, one.problem);
   expect_results(one);
   expect_gradients(one, before, 577, 1579);
 }
@@ -181,10 +181,11 @@ TEST(SoftCrossEntropy, ChunksAndPanels) {
 TEST(SoftCrossEntropy, WithoutGradientTheSameFigures) {
   LossCase one(kSmall[1]), other(kSmall[1]);
   Exec exec;
-  soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
-  soft_cross_entropy(exec, other.problem, other.result, nullptr);
-  expect_passed(compare_bits("loss", other.result.loss, one.result.loss));
-  expect_passed(compare_bits("accept", other.result.accept, one.result.accept));
+  soft_cross_entropy(exec, one.problem);
+  other.problem.d_normed = {};
+  soft_cross_entropy(exec, other.problem);
+  expect_passed(compare_bits("loss", other.problem.result.loss, one.problem.result.loss));
+  expect_passed(compare_bits("accept", other.problem.result.accept, one.problem.result.accept));
 }
 
 TEST(SoftCrossEntropy, TeacherArgmaxNamesTheSameTokens) {
@@ -192,14 +193,15 @@ TEST(SoftCrossEntropy, TeacherArgmaxNamesTheSameTokens) {
   Exec exec;
   const Buffer argmax(DType::i32, {kLarge.tokens});
   teacher_argmax(exec, one.problem, argmax);
-  soft_cross_entropy(exec, one.problem, one.result, nullptr);
+  soft_cross_entropy(exec, one.problem);
   const auto reference = one.reference<double>();
   for (int64_t i = 0; i < kLarge.depths * kLarge.rows; ++i) {
     const int32_t j = one.problem.position.as<int32_t>()[i];
     if (j < 0) continue;
     const bool inside =
         std::binary_search(reference.target_ids.begin(), reference.target_ids.end(), argmax.tensor().as<int32_t>()[j]);
-    EXPECT_EQ(!inside, one.result.outcome.as<uint8_t>()[i] == static_cast<uint8_t>(RowOutcome::out_of_vocabulary));
+    EXPECT_EQ(!inside,
+              one.problem.result.outcome.as<uint8_t>()[i] == static_cast<uint8_t>(RowOutcome::out_of_vocabulary));
   }
   EXPECT_EQ(argmax.tensor().as<int32_t>()[0], -1) << "no row asks for position 0";
 }
@@ -215,10 +217,9 @@ TEST(SoftCrossEntropy, TheLowestIdWinsATie) {
   problem.hidden = {hidden, DType::f32, {1, 2}}, problem.target_lm_head = {target_lm_head, DType::f32, {4, 2}};
   problem.normed = {normed, DType::f32, {1, 1, 2}}, problem.lm_head = {lm_head, DType::f32, {3, 2}};
   problem.target_ids = {target_ids, DType::i32, {3}}, problem.position = {position, DType::i32, {1, 1}};
-  const SoftCrossEntropyResult result{
-      {&loss, DType::f32, {1, 1}}, {&accept, DType::f32, {1, 1}}, {&outcome, DType::u8, {1, 1}}};
+  problem.result = {{&loss, DType::f32, {1, 1}}, {&accept, DType::f32, {1, 1}}, {&outcome, DType::u8, {1, 1}}};
   Exec exec;
-  soft_cross_entropy(exec, problem, result, nullptr);
+  soft_cross_entropy(exec, problem);
   EXPECT_EQ(outcome, static_cast<uint8_t>(RowOutcome::right)) << "target tokens 1 and 2 tie, draft tokens 1 and 2 tie";
   EXPECT_NEAR(accept, std::exp(5.0) / (1 + 2 * std::exp(5.0) + std::exp(2.0)), 1e-6) << "not renormalised";
 }
@@ -226,9 +227,9 @@ TEST(SoftCrossEntropy, TheLowestIdWinsATie) {
 TEST(SoftCrossEntropy, ScratchStopsGrowing) {
   LossCase one(kSmall[1]);
   Exec exec;
-  soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
+  soft_cross_entropy(exec, one.problem);
   const int64_t before = exec.scratch.growths();
-  soft_cross_entropy(exec, one.problem, one.result, &one.gradient);
+  soft_cross_entropy(exec, one.problem);
   EXPECT_EQ(exec.scratch.growths(), before);
 }
 
@@ -237,10 +238,10 @@ TEST(SoftCrossEntropy, RefusesWhatDoesNotFit) {
   Exec exec;
   std::vector<int32_t> far(static_cast<size_t>(one.s.depths * one.s.rows), static_cast<int32_t>(one.s.tokens));
   one.problem.position = {far.data(), DType::i32, {one.s.depths, one.s.rows}};
-  EXPECT_THROW(soft_cross_entropy(exec, one.problem, one.result, nullptr), Error);
+  EXPECT_THROW(soft_cross_entropy(exec, one.problem), Error);
   LossCase two(kSmall[1]);
   two.problem.target_ids = {};
-  EXPECT_THROW(soft_cross_entropy(exec, two.problem, two.result, nullptr), Error) << "Vd < V needs its target ids";
+  EXPECT_THROW(soft_cross_entropy(exec, two.problem), Error) << "Vd < V needs its target ids";
 }
 
 }  // namespace

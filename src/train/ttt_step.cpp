@@ -192,7 +192,14 @@ SoftCrossEntropy TttPass::loss_problem() {
     for (size_t i = 0; i < d2t.size(); ++i)
       target_ids.as<int32_t>()[i] = static_cast<int32_t>(draft_.vocabulary.target_id(static_cast<int64_t>(i)));
   }
-  return {batch_.last_hidden, model_.target_lm_head, target_ids, normed_, draft_.tensors.lm_head, index_.teacher, {}};
+  const Shape each = {depths_, rows_};
+  return {.hidden = batch_.last_hidden,
+          .target_lm_head = model_.target_lm_head,
+          .target_ids = target_ids,
+          .normed = normed_,
+          .lm_head = draft_.tensors.lm_head,
+          .position = index_.teacher,
+          .result = {take(each), take(each), scratch_.take(DType::u8, each)}};
 }
 
 // |C_k| of this micro-batch, from the teacher alone.
@@ -214,22 +221,16 @@ std::vector<int64_t> rows_in_vocabulary(Exec& exec, const SoftCrossEntropy& prob
 
 TttOutcome TttPass::loss(const LossRule& rule, const DraftTensors<Tensor>* gradients) {
   SoftCrossEntropy problem = loss_problem();
-  const Shape each = {depths_, rows_};
-  const SoftCrossEntropyResult result{take(each), take(each), scratch_.take(DType::u8, each)};
   std::vector<int64_t> counts(rule.step_rows.begin(), rule.step_rows.end());
   if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(exec_, problem, draft_);
   if (counts.empty()) counts = batch_.supervision.rows_at_depth;
   const std::vector<double> scales = depth_scales(rule.decay, counts);
   const std::vector<float> narrow(scales.begin(), scales.end());
   problem.scale = narrow;
-  SoftCrossEntropyGradient gradient;
-  if (gradients) {
-    d_normed_ = take(normed_.shape);
-    gradient = {d_normed_, gradients->lm_head};
-  }
-  soft_cross_entropy(exec_, problem, result, gradients ? &gradient : nullptr);
+  if (gradients) problem.d_normed = d_normed_ = take(normed_.shape), problem.d_lm_head = gradients->lm_head;
+  soft_cross_entropy(exec_, problem);
   TttOutcome outcome;
-  outcome.figures = read_figures(batch_.supervision, result);
+  outcome.figures = read_figures(batch_.supervision, problem.result);
   outcome.loss = outcome.figures.loss(scales);
   lap(Work::loss);
   return outcome;
