@@ -132,6 +132,6 @@ endif()
 
 # Leaf loops keep their sums in arrays of vectors: -O2 would leave those in memory, -O3 unrolls them into registers.
 set_source_files_properties(
-  src/attention/tiles/tile_loops.cpp src/attention/paged/attend_block.cpp src/ops/linear_many_rows.cpp
+  src/attention/cpu/tile_loops.cpp src/attention/cpu/attend_block.cpp src/ops/linear_many_rows.cpp
   src/ops/linear_gradients.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

@@ -90,11 +90,12 @@ std::vector<int32_t> document_starts(const std::vector<int64_t>& lengths) {
   return starts;
 }
 
-BlockMaskRows mask_rows(const SuffixAttention& problem) {
+BlockMaskRows mask_rows(const SuffixAttention& problem, BlockTile tile) {
+  const auto in_whole_tiles = [&](int64_t keys) { return (keys + tile.keys - 1) / tile.keys * tile.keys; };
   const bool suffix = problem.depth() > 0;
   return {.rows = problem.q.dim(0),
-          .tokens = problem.prefix_k.dim(0),
-          .suffix_rows = suffix ? problem.suffix_k.dim(1) : 0,
+          .tokens = in_whole_tiles(problem.prefix_k.dim(0)),
+          .suffix_rows = suffix ? in_whole_tiles(problem.suffix_k.dim(1)) : 0,
           .rounds = problem.depth() + 1,
           .token = problem.token.as<int32_t>(),
           .start = problem.start.as<int32_t>(),

@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "attention/checks.h"
-#include "attention/paged/attend_block.h"
+#include "attention/cpu/attend_block.h"
 #include "ops/parallel.h"
 
 namespace eyrie {

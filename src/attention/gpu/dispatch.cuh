@@ -3,7 +3,6 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include <string>
 #include <type_traits>
 
 #include "attention/backend.h"
@@ -34,9 +33,6 @@ void with_half_type(DType dtype, Call call) {
   if (dtype == DType::f16) return call(__half());
   return call(__nv_bfloat16());
 }
-
-// Why the tile loops do not take a problem on this device: its dtype, its width, rows not aligned to 16 bytes.
-std::string why_not(const SuffixAttention& problem, Arguments others);
 
 template <typename T, typename AnyTensor>  // [places, heads, dim], or that of one depth of [n, places, heads, dim]
 Heads<T> heads_of(const AnyTensor& tensor) {

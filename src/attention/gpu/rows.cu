@@ -1,6 +1,7 @@
 #include "attention/gpu/dispatch.cuh"
 #include "attention/gpu/rows.cuh"
 #include "cuda/launch.cuh"
+#include "cuda/ptx/mma.cuh"
 
 namespace eyrie::gpu {
 namespace {
