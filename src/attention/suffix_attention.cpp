@@ -172,6 +172,11 @@ AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& 
   return chosen(wanted, problem).backend.id;
 }
 
+std::string_view implementation_name(AttentionBackend backend, const SuffixAttention& problem) {
+  check(problem);
+  return chosen(backend, problem).implementation->name;
+}
+
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem) {
   check(problem);
   return chosen(backend, problem).implementation->scratch_bytes(problem);

@@ -54,6 +54,8 @@ std::string_view name(AttentionBackend backend);
 // The backend that will run: never `automatic`. Error{input} when the one named does not take the problem, with the
 // names of those that do. When `automatic` cannot have its first choice, one line of the log says why.
 AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& problem);
+// What of a backend runs the problem: "cpu", "sm80" (the loops for sm_80 and later), "gpu" (any). Errors as above.
+std::string_view implementation_name(AttentionBackend backend, const SuffixAttention& problem);
 // What the two below take from exec.scratch at most.
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem);
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "attention/attention_cases.h"
+#include "attention/cost.h"
 #include "attention/suffix_problem.h"
 
 namespace eyrie {
@@ -258,25 +259,21 @@ void add_checks(CaseList& cases) {
     add_check(cases, kOracle, shape);
 }
 
-// Two multiply-adds of `dim` or `value_dim` each for every key that a query lane sees.
-double forward_flops(const SuffixProblem& made) {
-  const SuffixAttention& problem = made.problem;
-  return 2 * static_cast<double>(made.keys_seen() * problem.q.dim(1) * (problem.q.dim(2) + problem.prefix_v.dim(2)));
-}
-
 Workload forward_work(AttentionBackend backend, const SuffixShape& shape) {
   const auto made = std::make_shared<SuffixProblem>("bench", shape);
   const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
-  return {.flops = forward_flops(*made),
+  Exec cpu;
+  return {.flops = AttentionCost(cpu, made->problem).forward(shape.depth).flops,
           .call = [=](Exec& exec) { suffix_attention(exec, backend, made->problem, o, lse); }};
 }
 
 Workload step_work(AttentionBackend backend, const SuffixShape& shape) {  // forward and backward
-  constexpr double kBackwardShare = 2.5;                                  // five products of the forward's two
   const auto made = std::make_shared<SuffixProblem>("bench", shape);
   const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
   const SuffixAttentionBackward grad = made->gradients("grad", o, lse);
-  return {.flops = (1 + kBackwardShare) * forward_flops(*made), .call = [=](Exec& exec) {
+  Exec cpu;
+  const AttentionCost cost(cpu, made->problem);
+  return {.flops = cost.forward(shape.depth).flops + cost.backward(shape.depth).flops, .call = [=](Exec& exec) {
             suffix_attention(exec, backend, made->problem, o, lse);
             suffix_attention_backward(exec, backend, made->problem, grad);
           }};

@@ -39,7 +39,6 @@ class SuffixProblem {
   Tensor output_o(std::string_view name);  // poisoned, guarded
   Tensor output_lse(std::string_view name);
   SuffixAttentionBackward gradients(std::string_view name, const ConstTensor& o, const ConstTensor& lse);
-  int64_t keys_seen() const;  // by all rows together, one query head each
 
   template <typename T>
   SuffixAttentionReference<T> reference() const {

@@ -139,12 +139,6 @@ void SuffixProblem::point_at_inputs() {
   d_o = input("d_o");
 }
 
-int64_t SuffixProblem::keys_seen() const {
-  int64_t keys = 0;
-  for (size_t row = 0; row < token_.size(); ++row) keys += token_[row] - start_[row] + 1 + shape_.depth;
-  return keys;
-}
-
 Tensor SuffixProblem::output_o(std::string_view name) {
   return memory_.output(name, {problem.q.dim(0), problem.q.dim(1), value_dim()}, kind_.dtype);
 }

@@ -1,4 +1,5 @@
 // The graph that cuDNN knows as causal flash attention with its log-sum-exp: q k, scale, mask, softmax, v.
+#include "attention/cost.h"
 #include "attention/gpu/cudnn_prefix.cuh"
 #include "base/log.h"
 
@@ -232,7 +233,11 @@ class Plan {
         .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace)
         .finish();
     cudnn().check(cudnn().set_stream(handle_, exec.stream.handle()), "cuDNN stream");
+    const cuda::LaunchCost cost = AttentionCost::of(exec, problem).forward(0);
+    cuda::Profile* const profile = exec.stream.profile;
+    if (profile) profile->begin(exec.stream);
     cudnn().check(cudnn().execute(handle_, plan_.handle(), pack.handle()), "cuDNN causal attention");
+    if (profile) profile->end(exec.stream, "attention forward, cuDNN", cost);
   }
 
  private:

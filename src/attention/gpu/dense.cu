@@ -1,6 +1,7 @@
 // Every score computed by itself, a warp per row and head, sums in fp32 in one fixed order: any width up to 512, any
 // strides, f32 too. The oracle on the GPU, and what small or odd shapes fall back to.
 #include "attention/bisect.h"
+#include "attention/cost.h"
 #include "attention/gpu/dispatch.cuh"
 #include "cuda/launch.cuh"
 
@@ -181,8 +182,9 @@ void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const 
   with_type(problem.q.dtype, [&](auto type) {
     using T = decltype(type);
     const auto made = problem_of<T>(problem);
-    cuda::launch("attention forward, dense", forward_kernel<T>, warps(int64_t{made.rows} * made.q_heads), {},
-                 exec.stream, made, outputs_of<T>(o, lse), widths_of(problem));
+    cuda::launch("attention forward, dense", forward_kernel<T>, warps(int64_t{made.rows} * made.q_heads),
+                 AttentionCost::of(exec, problem).forward(made.depth), exec.stream, made, outputs_of<T>(o, lse),
+                 widths_of(problem));
   });
 }
 
@@ -197,10 +199,11 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
                               .d_q = heads_of<T>(grad.d_q),
                               .keys = rounds_of<float>(grad.d_prefix_k, grad.d_suffix_k, made.depth),
                               .values = rounds_of<float>(grad.d_prefix_v, grad.d_suffix_v, made.depth)};
-    cuda::launch("attention backward, dense, rows", rows_kernel<T>, warps(int64_t{made.rows} * made.kv_heads), {},
-                 exec.stream, made, wanted, widths_of(problem));
-    cuda::launch("attention backward, dense, keys", keys_kernel<T>, warps(int64_t{made.tokens} * made.kv_heads), {},
-                 exec.stream, made, wanted, widths_of(problem));
+    const auto cost = AttentionCost::of(exec, problem);
+    cuda::launch("attention backward, dense, rows", rows_kernel<T>, warps(int64_t{made.rows} * made.kv_heads),
+                 cost.dense_rows(), exec.stream, made, wanted, widths_of(problem));
+    cuda::launch("attention backward, dense, keys", keys_kernel<T>, warps(int64_t{made.tokens} * made.kv_heads),
+                 cost.dense_keys(), exec.stream, made, wanted, widths_of(problem));
   });
 }
 

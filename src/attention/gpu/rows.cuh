@@ -3,7 +3,7 @@
 //   merge    after a forward of the prefix alone: the suffix enters o and lse
 //   finish   after backward: dq = scale * workspace, in the dtype of q
 #pragma once
-#include "attention/backend.h"
+#include "attention/cost.h"
 #include "attention/gpu/problem.cuh"
 
 namespace eyrie::gpu {
@@ -40,10 +40,12 @@ struct Saved {  // of forward, and what came back
 
 // Writes grad.stats and grad.d_q, adds into the suffix's gradients; with problem.depth = 0 dq starts from zeros.
 template <typename T>
-void prepare(Exec& exec, int dim, const Problem<T>& problem, const Saved<T>& saved, const Gradients<T>& grad);
+void prepare(Exec& exec, const AttentionCost& cost, int dim, const Problem<T>& problem, const Saved<T>& saved,
+             const Gradients<T>& grad);
 template <typename T>
-void merge_suffix(Exec& exec, int dim, const Problem<T>& problem, const Outputs<T>& out);
+void merge_suffix(Exec& exec, const AttentionCost& cost, int dim, const Problem<T>& problem, const Outputs<T>& out);
 template <typename T>
-void finish(Exec& exec, int dim, const Problem<T>& problem, float* workspace, const Heads<T>& d_q);
+void finish(Exec& exec, const AttentionCost& cost, int dim, const Problem<T>& problem, float* workspace,
+            const Heads<T>& d_q);
 
 }  // namespace eyrie::gpu

@@ -13,14 +13,15 @@ constexpr auto kNoLists = [](int, int) { return NoLists(); };
 
 // `problem.depth` is the suffix that starts the softmax.
 template <typename T>
-void run_causal(Exec& exec, int64_t dim, const Problem<T>& problem, const Outputs<T>& out) {
-  launch_forward<CausalKeyTiles>(exec, "attention forward, causal", dim, problem, out, kNoLists);
+void run_causal(Exec& exec, const AttentionCost& cost, int64_t dim, const Problem<T>& problem, const Outputs<T>& out) {
+  launch_forward<CausalKeyTiles>(exec, "attention forward, causal", dim, problem, out, kNoLists,
+                                 cost.forward(problem.depth));
 }
 
 void fused_forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
   with_half_type(problem.q.dtype, [&](auto type) {
     using T = decltype(type);
-    run_causal(exec, problem.q.dim(2), problem_of<T>(problem), outputs_of<T>(o, lse));
+    run_causal(exec, AttentionCost::of(exec, problem), problem.q.dim(2), problem_of<T>(problem), outputs_of<T>(o, lse));
   });
 }
 
@@ -31,16 +32,18 @@ void merge_forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, 
     auto prefix = whole;
     prefix.depth = 0;
     const auto out = outputs_of<T>(o, lse);
-    if (!run_cudnn_prefix(exec, problem, o, lse)) run_causal(exec, problem.q.dim(2), prefix, out);
-    merge_suffix(exec, static_cast<int>(problem.q.dim(2)), whole, out);
+    const auto cost = AttentionCost::of(exec, problem);
+    if (!run_cudnn_prefix(exec, problem, o, lse)) run_causal(exec, cost, problem.q.dim(2), prefix, out);
+    merge_suffix(exec, cost, static_cast<int>(problem.q.dim(2)), whole, out);
   });
 }
 
 void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad) {
   with_half_type(problem.q.dtype, [&](auto type) {
     const auto made = problem_of<decltype(type)>(problem);
-    run_backward(exec, problem, grad, made, [&](const auto& gradients) {
-      launch_backward<CausalRowTiles>(exec, "attention backward, causal", problem.q.dim(2), made, gradients, kNoLists);
+    run_backward(exec, problem, grad, made, [&](const auto& gradients, const AttentionCost& cost) {
+      launch_backward<CausalRowTiles>(exec, "attention backward, causal", problem.q.dim(2), made, gradients, kNoLists,
+                                      cost.backward(0));
     });
   });
 }

@@ -27,7 +27,8 @@ void forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const 
   with_half_type(problem.q.dtype, [&](auto type) {
     using T = decltype(type);
     launch_forward<MaskKeyTiles>(exec, "attention forward, masked", problem.q.dim(2), problem_of<T>(problem),
-                                 outputs_of<T>(o, lse), lists);
+                                 outputs_of<T>(o, lse), lists,
+                                 AttentionCost::of(exec, problem).forward(problem.depth()));
   });
 }
 
@@ -38,8 +39,9 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
     const auto whole = problem_of<decltype(type)>(problem);
     auto rows_alone = whole;
     rows_alone.depth = 0;  // the suffix's gradients come out of the loop
-    run_backward(exec, problem, grad, rows_alone, [&](const auto& gradients) {
-      launch_backward<MaskRowTiles>(exec, "attention backward, masked", problem.q.dim(2), whole, gradients, lists);
+    run_backward(exec, problem, grad, rows_alone, [&](const auto& gradients, const AttentionCost& cost) {
+      launch_backward<MaskRowTiles>(exec, "attention backward, masked", problem.q.dim(2), whole, gradients, lists,
+                                    cost.backward(whole.depth));
     });
   });
 }

@@ -25,20 +25,20 @@ int heads_at_once(const Problem<T>& problem, int dim) {
 // ForwardTiles<kKeys>; lists(kRows, kKeys) gives what its kernels read.
 template <template <int> typename ForwardTiles, typename T, typename Lists>
 void launch_forward(Exec& exec, const char* name, int64_t dim, const Problem<T>& problem, const Outputs<T>& out,
-                    const Lists& lists) {
+                    const Lists& lists, const cuda::LaunchCost& cost) {
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
     using Plan = ForwardPlan<kDim>;
     const Order order = {tiles_of(problem.rows, Plan::kRows), heads_at_once(problem, kDim) * problem.group};
     cuda::launch(name, forward_kernel<T, kDim, ForwardTiles<Plan::kKeys>>,
-                 {static_cast<unsigned>(order.tiles * problem.q_heads), Plan::kThreads, Plan::kSharedBytes}, {},
+                 {static_cast<unsigned>(order.tiles * problem.q_heads), Plan::kThreads, Plan::kSharedBytes}, cost,
                  exec.stream, problem, out, order, lists(Plan::kRows, Plan::kKeys));
   });
 }
 
 template <template <int, int> typename BackwardTiles, typename T, typename Lists>
 void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>& problem, Gradients<T> grad,
-                     const Lists& lists) {
+                     const Lists& lists, const cuda::LaunchCost& cost) {
   const cuda::DeviceProperties& gpu = cuda::device_properties();
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
@@ -53,7 +53,7 @@ void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>
       const Order order = {tiles, heads_at_once(problem, kDim) * problem.group / grad.heads};
       cuda::launch(name, backward_kernel<T, kDim, decltype(large)::value, Tiles>,
                    {static_cast<unsigned>(tiles * (problem.q_heads / grad.heads)), Plan::kThreads, Plan::kSharedBytes},
-                   {}, exec.stream, problem, grad, order, given);
+                   cost, exec.stream, problem, grad, order, given);
     };
     if (BackwardPlan<kDim, true>::kSharedBytes <= gpu.shared_bytes_per_block)
       run(std::true_type());
@@ -62,8 +62,8 @@ void launch_backward(Exec& exec, const char* name, int64_t dim, const Problem<T>
   });
 }
 
-// The whole backward around a launch of the tile loop: prepare, loop(gradients), finish. `rows_problem` has the suffix
-// that prepare takes; without one the loop has to.
+// The whole backward around a launch of the tile loop: prepare, loop(gradients, cost), finish. `rows_problem` has the
+// suffix that prepare takes; without one the loop has to.
 template <typename T, typename Loop>
 void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentionBackward& wanted,
                   const Problem<T>& rows_problem, Loop loop) {
@@ -85,12 +85,13 @@ void run_backward(Exec& exec, const SuffixAttention& given, const SuffixAttentio
                 "zeros for the order of the sums");
   }
   const int dim = static_cast<int>(sizes.dim);
-  prepare(exec, dim, rows_problem,
+  const auto cost = AttentionCost::of(exec, given);
+  prepare(exec, cost, dim, rows_problem,
           Saved<T>{heads_of<const T>(wanted.o), grad.d_o, static_cast<const float*>(wanted.lse.data),
                    wanted.lse.strides[0]},
           grad);
-  loop(grad);
-  finish(exec, dim, rows_problem, grad.d_q, heads_of<T>(wanted.d_q));
+  loop(grad, cost);
+  finish(exec, cost, dim, rows_problem, grad.d_q, heads_of<T>(wanted.d_q));
 }
 
 // What run_backward takes.
