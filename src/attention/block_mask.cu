@@ -4,7 +4,7 @@
 // A line costs a few bisections (dependent loads, ~16 at most each) and a step per 32 tiles of what it lists; nothing
 // is shared. At 49,152 rows and 5 rounds: 2,304 lines, 2 x 75,456 tiles (0.6 MB) written once, so three launches of a
 // few microseconds each.
-#include "attention/block_mask_geometry.h"
+#include "attention/block_mask_lines.h"
 #include "cuda/launch.cuh"
 
 namespace eyrie::cuda {
