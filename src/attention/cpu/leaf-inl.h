@@ -1,5 +1,5 @@
-// attention/exp2-inl.h: 2^x for the softmax loops, compiled once per instruction set by the two files that own a
-// Highway loop. Relative error below 1.2e-7 for -126 <= x < 128; below that 0; NaN stays NaN.
+// attention/cpu/leaf-inl.h: what the softmax loops share, compiled once per instruction set by the two files that own a
+// Highway loop.
 #if defined(EYRIE_ATTENTION_LEAF_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef EYRIE_ATTENTION_LEAF_INL_H_
 #undef EYRIE_ATTENTION_LEAF_INL_H_

@@ -11,13 +11,6 @@ namespace {
 constexpr int kThreads = 128, kWidest = 512, kSlots = kWidest / 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 
-__device__ float widen(float x) { return x; }
-__device__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
-__device__ float widen(__half x) { return __half2float(x); }
-__device__ void narrow(float x, float& to) { to = x; }
-__device__ void narrow(float x, __nv_bfloat16& to) { to = __float2bfloat16(x); }
-__device__ void narrow(float x, __half& to) { to = __float2half(x); }
-
 __device__ int lane_of_thread() { return static_cast<int>(threadIdx.x) % 32; }
 __device__ int64_t warp_of_thread() { return (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) / 32; }
 
@@ -29,7 +22,8 @@ __device__ float sum_of_warp(float x) {
 template <typename T>
 __device__ float dot(const T* a, const T* b, int count) {
   float sum = 0;
-  for (int i = lane_of_thread(); i < count; i += 32) sum = fmaf(widen(a[i]), widen(b[i]), sum);
+  for (int i = lane_of_thread(); i < count; i += 32)
+    sum = fmaf(static_cast<float>(a[i]), static_cast<float>(b[i]), sum);
   return sum_of_warp(sum);
 }
 
@@ -40,7 +34,8 @@ struct Spread {
   __device__ void add(float factor, const T* from, int count) {
 #pragma unroll
     for (int slot = 0; slot < kSlots; ++slot)
-      if (const int i = slot * 32 + lane_of_thread(); i < count) x[slot] = fmaf(factor, widen(from[i]), x[slot]);
+      if (const int i = slot * 32 + lane_of_thread(); i < count)
+        x[slot] = fmaf(factor, static_cast<float>(from[i]), x[slot]);
   }
   template <typename Put>
   __device__ void each(int count, Put put) const {
@@ -92,7 +87,7 @@ __global__ void __launch_bounds__(kThreads)
     for (float& x : o.x) x *= older;
     o.add(weight, keys.v(i), width.value_dim);
   }
-  o.each(width.value_dim, [&](int i, float x) { narrow(x / sum, out.o.at(row, head)[i]); });
+  o.each(width.value_dim, [&](int i, float x) { out.o.at(row, head)[i] = static_cast<T>(x / sum); });
   if (lane_of_thread() == 0) out.lse[row * out.lse_step + head] = highest + logf(sum);
 }
 
@@ -137,10 +132,11 @@ __global__ void __launch_bounds__(kThreads)
       float* const d_k = w.keys(i - keys.prefix + 1).at(keys.place, kv_head);
       float* const d_v = w.values(i - keys.prefix + 1).at(keys.place, kv_head);
       for (int j = lane_of_thread(); j < width.dim; j += 32)
-        d_k[j] += weight.d_score * widen(problem.q.at(row, head)[j]);
-      for (int j = lane_of_thread(); j < width.value_dim; j += 32) d_v[j] += weight.p * widen(w.d_o.at(row, head)[j]);
+        d_k[j] += weight.d_score * static_cast<float>(problem.q.at(row, head)[j]);
+      for (int j = lane_of_thread(); j < width.value_dim; j += 32)
+        d_v[j] += weight.p * static_cast<float>(w.d_o.at(row, head)[j]);
     }
-    d_q.each(width.dim, [&](int i, float x) { narrow(x, w.d_q.at(row, head)[i]); });
+    d_q.each(width.dim, [&](int i, float x) { w.d_q.at(row, head)[i] = static_cast<T>(x); });
   }
 }
 
