@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "attention/suffix_problem.h"
+#include "attention/suffix_problem_cases.h"
 
 namespace eyrie {
 namespace {

@@ -2,7 +2,7 @@
 // device (ctest label gpu).
 #include <gtest/gtest.h>
 
-#include "attention/suffix_problem.h"
+#include "attention/suffix_problem_cases.h"
 #include "cuda/graph.h"
 #include "testing/gpu.h"
 

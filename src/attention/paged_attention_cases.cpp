@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "attention/attention_cases.h"
-#include "attention/paged_problem.h"
+#include "attention/paged_problem_cases.h"
 
 namespace eyrie {
 namespace {

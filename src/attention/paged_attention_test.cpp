@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "attention/paged_problem.h"
+#include "attention/paged_problem_cases.h"
 #include "testing/threads.h"
 
 namespace eyrie {

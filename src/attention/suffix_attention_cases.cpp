@@ -6,7 +6,7 @@
 
 #include "attention/attention_cases.h"
 #include "attention/cost.h"
-#include "attention/suffix_problem.h"
+#include "attention/suffix_problem_cases.h"
 
 namespace eyrie {
 namespace {

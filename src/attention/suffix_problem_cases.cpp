@@ -1,10 +1,10 @@
+#include "attention/suffix_problem_cases.h"
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
-
-#include "attention/suffix_problem.h"
 
 namespace eyrie {
 namespace {

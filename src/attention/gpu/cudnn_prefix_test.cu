@@ -2,7 +2,7 @@
 #include <dlfcn.h>
 
 #include "attention/gpu/cudnn_prefix.cuh"
-#include "attention/suffix_problem.h"
+#include "attention/suffix_problem_cases.h"
 #include "testing/gpu.h"
 
 namespace eyrie::gpu {

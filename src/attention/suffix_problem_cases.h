@@ -1,5 +1,5 @@
-// attention/suffix_problem.h: problems of suffix attention with known answers, for the cases and the tests of this
-// room.
+// attention/suffix_problem_cases.h: problems of suffix attention with known answers, for the cases and the tests of
+// this room.
 #pragma once
 #include <map>
 #include <string>

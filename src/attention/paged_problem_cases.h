@@ -1,4 +1,5 @@
-// attention/paged_problem.h: problems of paged attention with known answers, for the cases and the tests of this room.
+// attention/paged_problem_cases.h: problems of paged attention with known answers, for the cases and the tests of this
+// room.
 #pragma once
 #include <string>
 #include <vector>

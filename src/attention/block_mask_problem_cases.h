@@ -1,4 +1,5 @@
-// attention/block_mask_problem.h: random problems of the block mask, and the predicate that says what it must list.
+// attention/block_mask_problem_cases.h: random problems of the block mask, and the predicate that says what it must
+// list.
 #pragma once
 #include <vector>
 
