@@ -121,11 +121,6 @@ if(EYRIE_TESTS)
     end_to_end_test PRIVATE EYRIE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" EYRIE_PROGRAM="$<TARGET_FILE:eyrie>")
   gtest_discover_tests(end_to_end_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS e2e TIMEOUT 600)
 
-  # One step under the wrong rule of attention's backward, beside the right one (docs/attention.md).
-  add_executable(classic_wrong_rule tests/classic_wrong_rule/main.cpp)
-  target_link_libraries(classic_wrong_rule PRIVATE eyrie_attention_cases eyrie_train)
-  add_test(NAME classic_wrong_rule COMMAND classic_wrong_rule ${CMAKE_SOURCE_DIR}/tests/data/ttt/plain)
-
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME rooms COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_rooms.py ${CMAKE_SOURCE_DIR})
   if(EYRIE_CUDA)
@@ -137,6 +132,6 @@ endif()
 
 # Leaf loops keep their sums in arrays of vectors: -O2 would leave those in memory, -O3 unrolls them into registers.
 set_source_files_properties(
-  src/attention/tiles/tile_loops.cpp src/attention/paged/attend_block.cpp src/ops/linear_many_rows.cpp
+  src/attention/cpu/tile_loops.cpp src/attention/cpu/attend_block.cpp src/ops/linear_many_rows.cpp
   src/ops/linear_gradients.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

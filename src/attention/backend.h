@@ -1,5 +1,5 @@
-// attention/backend.h: what a backend of suffix attention is, seen from inside the room. The door
-// (suffix_attention.cpp) has checked every shape, dtype and index before one of these runs.
+// attention/backend.h: what runs suffix attention, seen from inside the room. The door (suffix_attention.cpp) has
+// checked every shape, dtype and index before one of these runs.
 #pragma once
 #include <span>
 #include <string>
@@ -28,8 +28,10 @@ struct Argument {
 };
 using Arguments = std::span<const Argument>;
 
-// A backend on one device.
-struct DeviceFunctions {
+// One way to run a backend on one kind of device. A backend has a table of them (suffix_attention.cpp).
+struct Implementation {
+  const char* name;  // its folder's
+  Device device;
   std::string (*why_not)(const SuffixAttention&, Arguments);  // one sentence, or empty: it takes them
   int64_t (*scratch_bytes)(const SuffixAttention&);
   // With one row at least.
@@ -37,24 +39,15 @@ struct DeviceFunctions {
   void (*backward)(Exec&, const SuffixAttention&, const SuffixAttentionBackward&);
 };
 
-// Each backend's folder defines these.
-namespace fused {
-extern const DeviceFunctions kCpu, kCuda;
+// Each folder defines its own.
+namespace cpu {
+extern const Implementation kFused, kMerge, kMasked, kDense;
 }
-namespace merge {
-extern const DeviceFunctions kCpu, kCuda;
+namespace gpu {
+extern const Implementation kDense;
 }
-namespace masked {
-extern const DeviceFunctions kCpu, kCuda;
+namespace gpu::sm80 {
+extern const Implementation kFused, kMerge, kMasked;
 }
-namespace dense {
-extern const DeviceFunctions kCpu, kCuda;
-}
-
-struct BackendEntry {
-  AttentionBackend id;
-  const char* name;
-  const DeviceFunctions *cpu, *cuda;  // null: not there (yet)
-};
 
 }  // namespace eyrie

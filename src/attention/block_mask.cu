@@ -4,7 +4,7 @@
 // A line costs a few bisections (dependent loads, ~16 at most each) and a step per 32 tiles of what it lists; nothing
 // is shared. At 49,152 rows and 5 rounds: 2,304 lines, 2 x 75,456 tiles (0.6 MB) written once, so three launches of a
 // few microseconds each.
-#include "attention/block_mask_geometry.h"
+#include "attention/block_mask_lines.h"
 #include "cuda/launch.cuh"
 
 namespace eyrie::cuda {
@@ -122,9 +122,12 @@ void build_block_mask(const BlockMaskRows& rows, const BlockMask& mask, const St
   const auto lines = static_cast<unsigned>(mask.row_tiles) + static_cast<unsigned>(mask.key_tiles);
   const LaunchShape line_per_warp = {.grid = dim3((lines + kLinesPerCta - 1) / kLinesPerCta),
                                      .block = dim3(kLinesPerCta * kWarp)};
-  launch("block_mask_count_lines", count_lines, line_per_warp, {}, stream, params);
-  launch("block_mask_sum_counts", sum_counts, {.grid = dim3(kLists), .block = dim3(kScanThreads)}, {}, stream, params);
-  launch("block_mask_write_lines", write_lines, line_per_warp, {}, stream, params);
+  // Two offsets a line. How many tiles are written behind them stands on the device: not stated.
+  const LaunchCost offsets = {.bytes = 8.0 * lines}, offsets_changed = {.bytes = 16.0 * lines};
+  launch("block mask count", count_lines, line_per_warp, offsets, stream, params);
+  launch("block mask sum", sum_counts, {.grid = dim3(kLists), .block = dim3(kScanThreads)}, offsets_changed, stream,
+         params);
+  launch("block mask write", write_lines, line_per_warp, offsets, stream, params);
 }
 
 }  // namespace eyrie::cuda

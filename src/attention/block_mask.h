@@ -38,7 +38,8 @@ struct BlockMaskRows {
 BlockMaskRows dense_rows(int64_t count, int64_t rounds, int64_t length = -1);
 // start[] of documents packed end to end, for dense_rows of as many rows or more.
 std::vector<int32_t> document_starts(const std::vector<int64_t>& lengths);  // Error{input} beyond 32 bits
-BlockMaskRows mask_rows(const SuffixAttention& problem);
+// Of a problem, each part of its keys rounded up: no tile reaches from the prefix into a suffix, nor into the next.
+BlockMaskRows mask_rows(const SuffixAttention& problem, BlockTile tile);
 
 // Line l of a list: indices[offsets[l]] .. indices[offsets[l + 1] - 1], ascending.
 struct TileList {

@@ -30,6 +30,10 @@ struct Geometry {
   constexpr int32_t suffix_row_of(int32_t row) const { return suffix_row ? suffix_row[row] : row; }
 };
 
+// The door of block_mask.h, for the CPU's builder and the device's: checks the counts and the tile, not the arrays.
+Geometry make_geometry(const BlockMaskRows& rows, BlockTile tile);
+void expect_place(const Geometry& geometry, const BlockMask& mask);
+
 constexpr int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 constexpr int32_t larger(int32_t a, int32_t b) { return a < b ? b : a; }
 constexpr int32_t tiles_over(int32_t count, int32_t tile) { return (count + tile - 1) / tile; }

@@ -1,7 +1,7 @@
+#include "attention/block_mask_problem_cases.h"
+
 #include <algorithm>
 #include <initializer_list>
-
-#include "attention/block_mask_problem.h"
 
 namespace eyrie {
 namespace {

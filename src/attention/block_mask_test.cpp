@@ -5,7 +5,7 @@
 #include <functional>
 #include <numeric>
 
-#include "attention/block_mask_problem.h"
+#include "attention/block_mask_problem_cases.h"
 
 namespace eyrie {
 namespace {

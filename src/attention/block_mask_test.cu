@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "attention/block_mask_problem.h"
+#include "attention/block_mask_problem_cases.h"
 #include "cuda/graph.h"
 #include "testing/gpu.h"
 #include "testing/poison.h"

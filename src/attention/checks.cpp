@@ -8,11 +8,6 @@ void expect(bool right, const char* argument, const std::string& message) {
   if (!right) throw Error(ErrorKind::input, argument, message);
 }
 
-void expect_device(const char* argument, const ConstTensor& found, Device device) {
-  if (found.device == device) return;
-  expect(false, argument, fmt::format("expected a tensor on {}, found one on {}", name(device), name(found.device)));
-}
-
 void expect_rows(const char* argument, const ConstTensor& found, const Shape& shape, const Kind& kind) {
   expect_dtype(argument, found, {kind.dtype});
   expect_shape(argument, found, shape);

@@ -1,10 +1,11 @@
+#include "attention/paged_problem_cases.h"
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
 #include <numeric>
 
-#include "attention/paged_problem.h"
 #include "attention/suffix_attention_reference.h"
 
 namespace eyrie {

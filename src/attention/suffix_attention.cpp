@@ -15,24 +15,26 @@ namespace {
 constexpr int64_t kMaxDepth = 16;
 
 // In a build without CUDA the address is never taken: nobody has to define it.
-constexpr const DeviceFunctions* if_built(const DeviceFunctions& cuda) { return kHasCuda ? &cuda : nullptr; }
+constexpr const Implementation* if_built(const Implementation& on_gpu) { return kHasCuda ? &on_gpu : nullptr; }
 
-constexpr std::array<BackendEntry, 4> kBackends = {{
+struct Backend {
+  AttentionBackend id;
+  const char* name;
+  std::array<const Implementation*, 2> implementations;  // in order of preference; null: not built
+};
+
+constexpr std::array<Backend, 4> kBackends = {{
     // in the order that `auto` tries them
-    {AttentionBackend::fused, "fused", &fused::kCpu, if_built(fused::kCuda)},
-    {AttentionBackend::merge, "merge", &merge::kCpu, if_built(merge::kCuda)},
-    {AttentionBackend::masked, "masked", &masked::kCpu, if_built(masked::kCuda)},
-    {AttentionBackend::dense, "dense", &dense::kCpu, if_built(dense::kCuda)},
+    {AttentionBackend::fused, "fused", {if_built(gpu::sm80::kFused), &cpu::kFused}},
+    {AttentionBackend::merge, "merge", {if_built(gpu::sm80::kMerge), &cpu::kMerge}},
+    {AttentionBackend::masked, "masked", {if_built(gpu::sm80::kMasked), &cpu::kMasked}},
+    {AttentionBackend::dense, "dense", {if_built(gpu::kDense), &cpu::kDense}},
 }};
 
-const BackendEntry& entry_of(AttentionBackend backend) {
-  for (const BackendEntry& entry : kBackends)
-    if (entry.id == backend) return entry;
+const Backend& backend_of(AttentionBackend id) {
+  for (const Backend& backend : kBackends)
+    if (backend.id == id) return backend;
   throw Error(ErrorKind::internal, "attention", "a backend without an entry in the table");
-}
-
-const DeviceFunctions* functions_of(const BackendEntry& entry, Device device) {
-  return device == Device::cpu ? entry.cpu : entry.cuda;
 }
 
 void check_positions(const SuffixAttention& problem, const AttentionSizes& sizes) {
@@ -109,41 +111,44 @@ void check(const Exec& exec, const SuffixAttention& problem) {
                      name(problem.q.device)));
 }
 
-std::string why_not(const BackendEntry& entry, const SuffixAttention& problem, Arguments others) {
-  const DeviceFunctions* functions = functions_of(entry, problem.q.device);
-  return functions ? functions->why_not(problem, others) : fmt::format("it has no code for {}", name(problem.q.device));
+// What of a backend runs a problem.
+struct Choice {
+  const Backend& backend;
+  const Implementation* implementation;  // null: none
+  std::string why_not;
+};
+
+Choice ask(const Backend& backend, const SuffixAttention& problem, Arguments others) {
+  std::string why_not = fmt::format("it has no code for {}", name(problem.q.device));
+  for (const Implementation* one : backend.implementations) {
+    if (!one || one->device != problem.q.device) continue;
+    why_not = one->why_not(problem, others);
+    if (why_not.empty()) return {backend, one, ""};
+  }
+  return {backend, nullptr, why_not};  // the last one's: it asks for the least
 }
 
-// "who: why; who: why"
-std::string all_reasons(const SuffixAttention& problem, Arguments others) {
-  std::string list;
-  for (const BackendEntry& entry : kBackends)
-    list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", entry.name, why_not(entry, problem, others));
-  return list;
+Choice first_taker(const SuffixAttention& problem, Arguments others) {
+  std::string reasons;  // "who: why; who: why"
+  for (const Backend& backend : kBackends) {
+    const Choice choice = ask(backend, problem, others);
+    if (choice.implementation) return choice;
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", backend.name, choice.why_not);
+  }
+  throw Error(ErrorKind::input, "attention", "no backend takes this problem: " + reasons);
 }
 
-const BackendEntry* first_taker(const SuffixAttention& problem, Arguments others) {
-  for (const BackendEntry& entry : kBackends)
-    if (why_not(entry, problem, others).empty()) return &entry;
-  return nullptr;
-}
-
-const BackendEntry& chosen(AttentionBackend wanted, const SuffixAttention& problem, Arguments others = {}) {
-  const BackendEntry& first = wanted == AttentionBackend::automatic ? kBackends[0] : entry_of(wanted);
-  const std::string reason = why_not(first, problem, others);
-  if (reason.empty()) return first;
-  const BackendEntry* taker = first_taker(problem, others);
-  if (!taker)
-    throw Error(ErrorKind::input, "attention", "no backend takes this problem: " + all_reasons(problem, others));
-  if (wanted != AttentionBackend::automatic)
+Choice chosen(AttentionBackend wanted, const SuffixAttention& problem, Arguments others = {}) {
+  const bool automatic = wanted == AttentionBackend::automatic;
+  const Choice first = ask(automatic ? kBackends[0] : backend_of(wanted), problem, others);
+  if (first.implementation) return first;
+  const Choice taker = first_taker(problem, others);
+  if (!automatic)
     throw Error(ErrorKind::input, "attention",
-                fmt::format("{} does not take this problem: {}; {} would", first.name, reason, taker->name));
-  log_info_once(fmt::format("attention: {} instead of {}: {}", taker->name, first.name, reason));
-  return *taker;
-}
-
-const DeviceFunctions& functions_for(AttentionBackend wanted, const SuffixAttention& problem, Arguments others = {}) {
-  return *functions_of(chosen(wanted, problem, others), problem.q.device);
+                fmt::format("{} does not take this problem: {}; {} would", first.backend.name, first.why_not,
+                            taker.backend.name));
+  log_info_once(fmt::format("attention: {} instead of {}: {}", taker.backend.name, first.backend.name, first.why_not));
+  return taker;
 }
 
 }  // namespace
@@ -151,37 +156,43 @@ const DeviceFunctions& functions_for(AttentionBackend wanted, const SuffixAttent
 AttentionBackend find_backend(std::string_view wanted) {
   if (wanted == name(AttentionBackend::automatic)) return AttentionBackend::automatic;
   std::string known(name(AttentionBackend::automatic));
-  for (const BackendEntry& entry : kBackends) {
-    if (wanted == entry.name) return entry.id;
-    known += fmt::format(", {}", entry.name);
+  for (const Backend& backend : kBackends) {
+    if (wanted == backend.name) return backend.id;
+    known += fmt::format(", {}", backend.name);
   }
   throw Error(ErrorKind::usage, "attention", fmt::format("no backend \"{}\"; there are {}", wanted, known));
 }
 
 std::string_view name(AttentionBackend backend) {
-  return backend == AttentionBackend::automatic ? "auto" : entry_of(backend).name;
+  return backend == AttentionBackend::automatic ? "auto" : backend_of(backend).name;
 }
 
 AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& problem) {
   check(problem);
-  return chosen(wanted, problem).id;
+  return chosen(wanted, problem).backend.id;
+}
+
+std::string_view implementation_name(AttentionBackend backend, const SuffixAttention& problem) {
+  check(problem);
+  return chosen(backend, problem).implementation->name;
 }
 
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem) {
   check(problem);
-  return functions_for(backend, problem).scratch_bytes(problem);
+  return chosen(backend, problem).implementation->scratch_bytes(problem);
 }
 
-void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
+void suffix_attention(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o,
+                      const Tensor& lse) {
   check(exec, problem);
   check_outputs(problem, o, lse);
   const Argument written[] = {{"o", o}};
-  const DeviceFunctions& functions = functions_for(backend, problem, written);
-  if (problem.q.dim(0) > 0) functions.forward(exec, problem, o, lse);
+  const Choice choice = chosen(backend, problem, written);
+  if (problem.q.dim(0) > 0) choice.implementation->forward(exec, problem, o, lse);
 }
 
-void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
-              const SuffixAttentionBackward& grad) {
+void suffix_attention_backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
+                               const SuffixAttentionBackward& grad) {
   check(exec, problem);
   check(problem, grad);
   const Argument others[] = {{"o", grad.o},
@@ -191,8 +202,8 @@ void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& probl
                              {"d_prefix_v", grad.d_prefix_v},
                              {"d_suffix_k", grad.d_suffix_k},
                              {"d_suffix_v", grad.d_suffix_v}};
-  const DeviceFunctions& functions = functions_for(backend, problem, others);
-  if (problem.q.dim(0) > 0) functions.backward(exec, problem, grad);
+  const Choice choice = chosen(backend, problem, others);
+  if (problem.q.dim(0) > 0) choice.implementation->backward(exec, problem, grad);
 }
 
 }  // namespace eyrie

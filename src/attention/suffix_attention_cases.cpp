@@ -5,7 +5,8 @@
 #include <memory>
 
 #include "attention/attention_cases.h"
-#include "attention/suffix_problem.h"
+#include "attention/cost.h"
+#include "attention/suffix_problem_cases.h"
 
 namespace eyrie {
 namespace {
@@ -105,7 +106,7 @@ struct Run {
         scratch(exec, scratch_bytes(setup.backend, made.problem)),
         o(made.output_o("o")),
         lse(made.output_lse("lse")) {
-    forward(exec, setup.backend, made.problem, o, lse);
+    suffix_attention(exec, setup.backend, made.problem, o, lse);
   }
 
   void add_broken_guards(std::vector<Comparison>& results) const {
@@ -208,7 +209,7 @@ std::vector<Comparison> against_derivatives(const SuffixProblem& plain, const Su
 std::vector<Comparison> against_dense(const SuffixProblem& plain, const SuffixAttentionBackward& found, DType dtype) {
   Run run(kOracle, plain);
   const SuffixAttentionBackward expected = run.made.gradients("grad", run.o, run.lse);
-  backward(run.exec, kOracle.backend, run.made.problem, expected);
+  suffix_attention_backward(run.exec, kOracle.backend, run.made.problem, expected);
   const std::vector<Gradient> list = gradients_of(found, {}), other = gradients_of(expected, {});
   std::vector<Comparison> results;
   for (size_t i = 0; i < list.size(); ++i)
@@ -224,7 +225,7 @@ std::vector<Comparison> check_backward(const Setup& setup, const SuffixShape& sh
     if (deterministic && setup.on_cpu()) break;  // it has no other way
     SuffixAttentionBackward found = run.made.gradients("grad", run.o, run.lse);
     found.deterministic = deterministic;
-    backward(run.exec, setup.backend, run.made.problem, found);
+    suffix_attention_backward(run.exec, setup.backend, run.made.problem, found);
     const std::vector<Comparison> list =
         is_oracle(setup) ? against_derivatives(plain, found, run.made.gradients("start", run.o, run.lse))
                          : against_dense(plain, found, setup.kind.dtype);
@@ -258,26 +259,23 @@ void add_checks(CaseList& cases) {
     add_check(cases, kOracle, shape);
 }
 
-// Two multiply-adds of `dim` or `value_dim` each for every key that a query lane sees.
-double forward_flops(const SuffixProblem& made) {
-  const SuffixAttention& problem = made.problem;
-  return 2 * static_cast<double>(made.keys_seen() * problem.q.dim(1) * (problem.q.dim(2) + problem.prefix_v.dim(2)));
-}
-
 Workload forward_work(AttentionBackend backend, const SuffixShape& shape) {
   const auto made = std::make_shared<SuffixProblem>("bench", shape);
   const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
-  return {.flops = forward_flops(*made), .call = [=](Exec& exec) { forward(exec, backend, made->problem, o, lse); }};
+  Exec cpu;
+  return {.flops = AttentionCost(cpu, made->problem).forward(shape.depth).flops,
+          .call = [=](Exec& exec) { suffix_attention(exec, backend, made->problem, o, lse); }};
 }
 
 Workload step_work(AttentionBackend backend, const SuffixShape& shape) {  // forward and backward
-  constexpr double kBackwardShare = 2.5;                                  // five products of the forward's two
   const auto made = std::make_shared<SuffixProblem>("bench", shape);
   const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
   const SuffixAttentionBackward grad = made->gradients("grad", o, lse);
-  return {.flops = (1 + kBackwardShare) * forward_flops(*made), .call = [=](Exec& exec) {
-            forward(exec, backend, made->problem, o, lse);
-            backward(exec, backend, made->problem, grad);
+  Exec cpu;
+  const AttentionCost cost(cpu, made->problem);
+  return {.flops = cost.forward(shape.depth).flops + cost.backward(shape.depth).flops, .call = [=](Exec& exec) {
+            suffix_attention(exec, backend, made->problem, o, lse);
+            suffix_attention_backward(exec, backend, made->problem, grad);
           }};
 }
 
@@ -319,7 +317,7 @@ std::vector<Comparison> gpu_attention_errors(AttentionBackend backend, const std
   const auto gradients = [](Run& run, AttentionBackend by) {
     const SuffixAttentionBackward grad = run.made.gradients("grad", run.o, run.lse);
     for (const Tensor& sum : {grad.d_prefix_k, grad.d_prefix_v, grad.d_suffix_k, grad.d_suffix_v}) zero(run.exec, sum);
-    backward(run.exec, by, run.made.problem, grad);
+    suffix_attention_backward(run.exec, by, run.made.problem, grad);
     return gradients_of(grad, {});
   };
   const std::vector<Gradient> right = gradients(expected, cpu.backend), list = gradients(found, gpu.backend);

@@ -4,8 +4,7 @@
 
 #include <cmath>
 
-#include "attention/classic_wrong_rule.h"
-#include "attention/suffix_problem.h"
+#include "attention/suffix_problem_cases.h"
 
 namespace eyrie {
 namespace {
@@ -33,10 +32,56 @@ double mean_prefix_share(SuffixProblem& made, const Tensor& lse) {
   prefix.suffix_k = prefix.suffix_v = prefix.suffix_row = {};
   Exec exec;
   const Tensor o = made.output_o("prefix o"), prefix_lse = made.output_lse("prefix lse");
-  forward(exec, AttentionBackend::dense, prefix, o, prefix_lse);
+  suffix_attention(exec, AttentionBackend::dense, prefix, o, prefix_lse);
   double sum = 0;
   for (int64_t i = 0; i < lse.elements(); ++i) sum += std::exp(prefix_lse.as<float>()[i] - lse.as<float>()[i]);
   return sum / static_cast<double>(lse.elements());
+}
+
+// to(row, head) = exp(lse0 - lse) d_o(row, head)
+void weigh(const ConstTensor& d_o, const ConstTensor& lse0, const ConstTensor& lse, const Tensor& to) {
+  const auto from = d_o.view<float, 3>();
+  const auto out = to.view<float, 3>();
+  const auto part = lse0.view<float, 2>(), whole = lse.view<float, 2>();
+  for (int64_t row = 0; row < from.dims[0]; ++row)
+    for (int64_t head = 0; head < from.dims[1]; ++head) {
+      const float share = std::exp(part(row, head) - whole(row, head));
+      for (int64_t i = 0; i < from.dims[2]; ++i) out(row, head, i) = share * from(row, head, i);
+    }
+}
+
+void add(double factor, const ConstTensor& from, const Tensor& to) {  // contiguous
+  for (int64_t i = 0; i < to.elements(); ++i) to.as<float>()[i] += static_cast<float>(factor * from.as<float>()[i]);
+}
+
+// The mistake of docs/attention.md, "The classic wrong rule": the prefix is differentiated as if it were attention by
+// itself: its own o0 and lse0, d_o0 = w0 d_o with its share of the softmax w0 = exp(lse0 - lse), and no gradient for
+// lse0. Everything else is right.
+void classic_wrong_backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad) {
+  constexpr auto kBackend = AttentionBackend::dense;
+  const ScratchScope scope(exec.scratch);
+  const auto like = [&](const ConstTensor& tensor) { return exec.scratch.take(DType::f32, tensor.shape); };
+  SuffixAttention prefix = problem;
+  prefix.suffix_k = prefix.suffix_v = prefix.suffix_row = {};
+
+  // Right, but for the prefix's keys, whose sums go nowhere; then the prefix's part of d_q comes off again.
+  SuffixAttentionBackward whole = grad;
+  whole.d_prefix_k = like(grad.d_prefix_k), whole.d_prefix_v = like(grad.d_prefix_v);
+  fill_zero(whole.d_prefix_k), fill_zero(whole.d_prefix_v);
+  suffix_attention_backward(exec, kBackend, problem, whole);
+  SuffixAttentionBackward merged = whole;
+  merged.d_q = like(grad.d_q), merged.d_suffix_k = merged.d_suffix_v = {};
+  suffix_attention_backward(exec, kBackend, prefix, merged);
+  add(-1, merged.d_q, grad.d_q);
+
+  SuffixAttentionBackward alone = merged;
+  const Tensor o0 = like(grad.o), lse0 = like(grad.lse), d_o0 = like(grad.d_o);
+  suffix_attention(exec, kBackend, prefix, o0, lse0);
+  weigh(grad.d_o, lse0, grad.lse, d_o0);
+  alone.o = o0, alone.lse = lse0, alone.d_o = d_o0;
+  alone.d_prefix_k = grad.d_prefix_k, alone.d_prefix_v = grad.d_prefix_v;
+  suffix_attention_backward(exec, kBackend, prefix, alone);
+  add(1, alone.d_q, grad.d_q);
 }
 
 // The loss, d_v and the suffix cannot show the classic wrong rule; d_q and d_prefix_k must.
@@ -44,11 +89,11 @@ TEST(SuffixAttention, PrefixDifferentiatedAloneIsCaught) {
   Exec exec;
   SuffixProblem made("negative control", {.lengths = {40, 65, 9}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 3});
   const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-  forward(exec, AttentionBackend::dense, made.problem, o, lse);
+  suffix_attention(exec, AttentionBackend::dense, made.problem, o, lse);
   EXPECT_GT(mean_prefix_share(made, lse), 0.1);
   EXPECT_LT(mean_prefix_share(made, lse), 0.9);
   const SuffixAttentionBackward right = made.gradients("right", o, lse), wrong = made.gradients("wrong", o, lse);
-  backward(exec, AttentionBackend::dense, made.problem, right);
+  suffix_attention_backward(exec, AttentionBackend::dense, made.problem, right);
   classic_wrong_backward(exec, made.problem, wrong);
 
   EXPECT_TRUE(compare("d_prefix_v", wrong.d_prefix_v, right.d_prefix_v).passed());
@@ -95,22 +140,22 @@ std::vector<Comparison> packing_differences(AttentionBackend backend, const Suff
   Exec exec;
   SuffixProblem made("packing", shape);
   const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-  forward(exec, backend, made.problem, o, lse);
+  suffix_attention(exec, backend, made.problem, o, lse);
   const SuffixAttentionBackward packed = zero_gradients(made, "packed", o, lse);
-  backward(exec, backend, made.problem, packed);
+  suffix_attention_backward(exec, backend, made.problem, packed);
   std::vector<Comparison> all;
   int64_t first = 0;
   for (const int length : shape.lengths) {
     const SuffixAttention one = one_sequence(made, first, length, first, length);
     const Tensor alone = made.memory().output("o of one", {length, shape.q_heads, shape.dim});
     const Tensor alone_lse = made.memory().output("lse of one", {length, shape.q_heads});
-    forward(exec, backend, one, alone, alone_lse);
+    suffix_attention(exec, backend, one, alone, alone_lse);
     SuffixAttentionBackward grad = zero_gradients(made, "alone", alone, alone_lse);
     grad.d_o = made.d_o.slice(first, first + length);
     grad.d_q = grad.d_q.slice(0, length);
     grad.d_prefix_k = grad.d_prefix_k.slice(0, length);
     grad.d_prefix_v = grad.d_prefix_v.slice(0, length);
-    backward(exec, backend, one, grad);
+    suffix_attention_backward(exec, backend, one, grad);
     const auto slice = [&](const Tensor& tensor) { return tensor.slice(first, first + length); };
     for (const Comparison& each : {compare_bits("o", alone, slice(o)), compare_bits("lse", alone_lse, slice(lse)),
                                    compare_bits("d_q", grad.d_q, slice(packed.d_q)),
@@ -143,10 +188,10 @@ TEST(SuffixAttention, BackwardTwiceGivesTheSameBits) {
     Exec exec;
     SuffixProblem made("twice", shape);
     const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-    forward(exec, backend, made.problem, o, lse);
+    suffix_attention(exec, backend, made.problem, o, lse);
     const SuffixAttentionBackward once = made.gradients("once", o, lse), again = made.gradients("again", o, lse);
-    backward(exec, backend, made.problem, once);
-    backward(exec, backend, made.problem, again);
+    suffix_attention_backward(exec, backend, made.problem, once);
+    suffix_attention_backward(exec, backend, made.problem, again);
     EXPECT_TRUE(compare_bits("d_q", once.d_q, again.d_q).passed());
     EXPECT_TRUE(compare_bits("d_prefix_k", once.d_prefix_k, again.d_prefix_k).passed());
     EXPECT_TRUE(compare_bits("d_suffix_v", once.d_suffix_v, again.d_suffix_v).passed());

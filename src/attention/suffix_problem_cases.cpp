@@ -1,10 +1,10 @@
+#include "attention/suffix_problem_cases.h"
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
-
-#include "attention/suffix_problem.h"
 
 namespace eyrie {
 namespace {
@@ -135,12 +135,6 @@ void SuffixProblem::point_at_inputs() {
   problem.scale = static_cast<float>(1 / std::sqrt(shape_.dim));
   problem.whole_sequence = shape_.whole;
   d_o = input("d_o");
-}
-
-int64_t SuffixProblem::keys_seen() const {
-  int64_t keys = 0;
-  for (size_t row = 0; row < token_.size(); ++row) keys += token_[row] - start_[row] + 1 + shape_.depth;
-  return keys;
 }
 
 Tensor SuffixProblem::output_o(std::string_view name) {

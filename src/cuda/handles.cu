@@ -18,9 +18,7 @@ DeviceProperties ask_properties(int device) {
   return {.name = found.name,
           .compute_capability = 10 * found.major + found.minor,
           .multiprocessors = found.multiProcessorCount,
-          .shared_bytes_per_block = static_cast<int64_t>(found.sharedMemPerBlockOptin),
-          .l2_bytes = found.l2CacheSize,
-          .memory_bytes = static_cast<int64_t>(found.totalGlobalMem)};
+          .shared_bytes_per_block = static_cast<int64_t>(found.sharedMemPerBlockOptin)};
 }
 
 }  // namespace

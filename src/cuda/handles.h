@@ -33,7 +33,6 @@ struct DeviceProperties {
   int compute_capability = 0;  // 90 for 9.0
   int multiprocessors = 0;
   int64_t shared_bytes_per_block = 0;  // at most, opted in
-  int64_t l2_bytes = 0, memory_bytes = 0;
 };
 const DeviceProperties& device_properties();  // of the current one, asked for once
 int64_t free_memory_bytes();

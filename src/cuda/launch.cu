@@ -1,6 +1,5 @@
 #include "cuda/check.cuh"
 #include "cuda/launch.cuh"
-#include "cuda/profile.h"
 
 namespace eyrie::cuda {
 namespace {
@@ -34,7 +33,7 @@ void launch(const char* name, const void* kernel, const LaunchShape& shape, cons
   if (!stream.profile) return start(name, kernel, shape, stream, params);
   stream.profile->begin(stream);
   start(name, kernel, shape, stream, params);
-  stream.profile->end(stream, name, cost.bytes, cost.flops);
+  stream.profile->end(stream, name, cost);
 }
 
 }  // namespace eyrie::cuda

@@ -13,17 +13,13 @@
 
 #include <type_traits>
 
-#include "cuda/handles.h"
+#include "cuda/profile.h"
 
 namespace eyrie::cuda {
 
 struct LaunchShape {
   dim3 grid, block;
   int64_t shared_bytes = 0;  // dynamic
-};
-
-struct LaunchCost {  // what the call must move and multiply, whatever the kernel does; 0: not stated
-  double bytes = 0, flops = 0;
 };
 
 void launch(const char* name, const void* kernel, const LaunchShape& shape, const LaunchCost& cost,

@@ -9,10 +9,10 @@ void Profile::begin(const Stream& stream) {
   begin_.record(stream);
 }
 
-void Profile::end(const Stream& stream, const char* kernel, double bytes, double flops) {
+void Profile::end(const Stream& stream, const char* kernel, const LaunchCost& cost) {
   Event end = Event::create();
   end.record(stream);
-  launches_.push_back({kernel, bytes, flops, std::move(begin_), std::move(end)});
+  launches_.push_back({kernel, cost, std::move(begin_), std::move(end)});
 }
 
 std::vector<Profile::Row> Profile::rows() const {
@@ -23,7 +23,7 @@ std::vector<Profile::Row> Profile::rows() const {
     if (row == rows.end()) row = rows.insert(rows.end(), Row{one.kernel});
     ++row->launches;
     row->milliseconds += one.end.milliseconds_since(one.begin);
-    row->bytes += one.bytes, row->flops += one.flops;
+    row->bytes += one.cost.bytes, row->flops += one.cost.flops;
   }
   return rows;
 }

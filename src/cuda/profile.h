@@ -9,6 +9,10 @@
 
 namespace eyrie::cuda {
 
+struct LaunchCost {  // what a call must move and multiply, whatever the kernel does; 0: not stated
+  double bytes = 0, flops = 0;
+};
+
 class Profile {
  public:
   struct Row {
@@ -18,13 +22,13 @@ class Profile {
   };
 
   void begin(const Stream& stream);
-  void end(const Stream& stream, const char* kernel, double bytes, double flops);
+  void end(const Stream& stream, const char* kernel, const LaunchCost& cost);
   std::vector<Row> rows() const;  // in the order of their first launch; waits for the device
 
  private:
   struct Timed {
     std::string kernel;
-    double bytes, flops;
+    LaunchCost cost;
     Event begin, end;
   };
   Event begin_;

@@ -45,6 +45,17 @@ double gpu_matmul_flops(Exec& exec) {
   return 2.0 * kSize * kSize * kSize / (milliseconds * 1e-3);
 }
 
+double gpu_copy_bytes(Exec& exec) {
+  constexpr int64_t kBytes = int64_t{1} << 30;
+  const Buffer from(DType::u8, {kBytes}, Device::cuda), to(DType::u8, {kBytes}, Device::cuda);
+  double milliseconds = 0;
+  if constexpr (kHasCuda) {
+    const auto copy = [&] { cuda::copy_bytes(to.tensor().data, from.tensor().data, kBytes, exec.stream); };
+    milliseconds = gpu_median_ms(exec, copy, 0.05);
+  }
+  return 2.0 * kBytes / (milliseconds * 1e-3);
+}
+
 void gpu_fill_normal(Exec& exec, const Tensor& tensor, std::string_view name) {
   expect_device("gpu_fill_normal", tensor, Device::cuda);
   if constexpr (kHasCuda) launch_fill_normal(exec.stream, tensor, hash_name(name));

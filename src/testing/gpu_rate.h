@@ -14,6 +14,9 @@ double gpu_median_ms(Exec& exec, const std::function<void()>& call, double at_le
 // FLOP/s of cuBLASLt's bf16 product of two 8192 x 8192 matrices of random numbers, sums in fp32: a median.
 double gpu_matmul_flops(Exec& exec);
 
+// Bytes/s, read and written, of a copy of 1 GiB on the device: a median.
+double gpu_copy_bytes(Exec& exec);
+
 // Normal numbers of variance 1, the same for the same name; a contiguous float tensor on the GPU.
 void gpu_fill_normal(Exec& exec, const Tensor& tensor, std::string_view name);
 

@@ -9,13 +9,13 @@
 #include "app/bench/parts.h"
 #include "attention/attention_cases.h"
 #include "attention/block_mask.h"
+#include "attention/cost.h"
 #include "testing/gpu_rate.h"
 
 namespace eyrie {
 namespace {
 
 constexpr int64_t kDepths = 7, kQueryHeads = 32, kKeyHeads = 8, kDim = 128;
-constexpr double kBackwardProducts = 2.5;  // five of the forward's two
 constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 
 struct LoopShape {
@@ -23,6 +23,7 @@ struct LoopShape {
   std::vector<int64_t> lengths;
   bool last_half = false;       // of each sequence: the rows that ask
   bool whole_sequence = false;  // and says so
+  bool kernels = false;         // each of them has a line of its own
 };
 
 Buffer on_gpu(Exec& exec, const std::vector<int32_t>& values) {
@@ -48,7 +49,7 @@ class TttLoop {
   void forward(AttentionBackend backend);
   void backward(AttentionBackend backend);  // from the last depth down
   SuffixAttention problem(int64_t depth) const;
-  double forward_flops() const { return flops_; }
+  double flops() const { return flops_; }
   double query_gradient_bytes() const { return 4.0 * static_cast<double>(rows_ * kQueryHeads * kDim); }
 
  private:
@@ -77,21 +78,22 @@ TttLoop::TttLoop(Exec& exec, const LoopShape& shape) : exec_(exec), whole_sequen
   d_q_ = Buffer(DType::bf16, {rows_, kQueryHeads, kDim}, Device::cuda);
   for (Buffer* sum : {&d_prefix_k_, &d_prefix_v_}) *sum = zeros_on_gpu(exec, prefix);
   for (Buffer* sum : {&d_suffix_k_, &d_suffix_v_}) *sum = zeros_on_gpu(exec, suffix);
+  for (int64_t depth = 0; depth < kDepths; ++depth) {
+    const AttentionCost cost(exec, problem(depth));
+    flops_ += cost.forward(depth).flops + cost.backward(depth).flops;
+  }
 }
 
 void TttLoop::choose_rows(const LoopShape& shape) {
   std::vector<int32_t> token, start;
-  double keys = 0;
   for (const int64_t length : shape.lengths) {
     for (int64_t position = shape.last_half ? length / 2 : 0; position < length; ++position) {
       token.push_back(static_cast<int32_t>(tokens_ + position));
       start.push_back(static_cast<int32_t>(tokens_));
-      keys += static_cast<double>(kDepths * (position + 1) + kDepths * (kDepths - 1) / 2);
     }
     tokens_ += length;
   }
   rows_ = static_cast<int64_t>(token.size());
-  flops_ = 4 * keys * kQueryHeads * kDim;
   std::vector<int32_t> suffix_row(token.size());
   std::iota(suffix_row.begin(), suffix_row.end(), 0);
   token_ = on_gpu(exec_, token), start_ = on_gpu(exec_, start), suffix_row_ = on_gpu(exec_, suffix_row);
@@ -113,7 +115,7 @@ SuffixAttention TttLoop::problem(int64_t depth) const {
 
 void TttLoop::forward(AttentionBackend backend) {
   for (int64_t depth = 0; depth < kDepths; ++depth)
-    eyrie::forward(exec_, backend, problem(depth), o_.tensor()[depth], lse_.tensor()[depth]);
+    suffix_attention(exec_, backend, problem(depth), o_.tensor()[depth], lse_.tensor()[depth]);
 }
 
 void TttLoop::backward(AttentionBackend backend) {
@@ -126,7 +128,7 @@ void TttLoop::backward(AttentionBackend backend) {
                                     .d_prefix_v = d_prefix_v_};
     if (depth > 0)
       grad.d_suffix_k = d_suffix_k_.tensor().slice(0, depth), grad.d_suffix_v = d_suffix_v_.tensor().slice(0, depth);
-    eyrie::backward(exec_, backend, problem(depth), grad);
+    suffix_attention_backward(exec_, backend, problem(depth), grad);
   }
 }
 
@@ -135,7 +137,34 @@ double free_bytes() {
   return 0;
 }
 
-void print_loop(AttentionBackend backend, const LoopShape& shape, const std::string& label) {
+// What the launches of `call` took, each alone between two events.
+std::vector<cuda::Profile::Row> profiled(Exec& exec, const std::function<void()>& call) {
+  std::vector<cuda::Profile::Row> rows;
+  if constexpr (kHasCuda) {
+    cuda::Profile profile;
+    exec.stream.profile = &profile;
+    call();
+    exec.stream.profile = nullptr;
+    rows = profile.rows();
+  }
+  return rows;
+}
+
+// A kernel's limit is what takes longer: its FLOPs at the rate of a product, or its bytes at the rate of a copy.
+std::string kernel_lines(Exec& exec, TttLoop& loop, AttentionBackend backend, double flops_limit) {
+  const double bytes_limit = testing::gpu_copy_bytes(exec);
+  std::string lines;
+  for (const cuda::Profile::Row& row : profiled(exec, [&] { loop.forward(backend), loop.backward(backend); })) {
+    const double seconds = row.milliseconds * 1e-3, multiply = row.flops / flops_limit, move = row.bytes / bytes_limit;
+    lines += fmt::format("  {:<30}{:>4}{:>10.3f}{:>9.1f}{:>9.0f}{:>6.0f} % of {}\n", row.kernel, row.launches,
+                         row.milliseconds, row.flops / seconds * 1e-12, row.bytes / seconds * 1e-9,
+                         100 * std::max(multiply, move) / seconds, multiply > move ? "tensor cores" : "memory");
+  }
+  return lines;
+}
+
+// One line; the lines of its kernels are added to `kernels`.
+void print_loop(AttentionBackend backend, const LoopShape& shape, const std::string& label, std::string& kernels) {
   const double free_before = free_bytes();
   Exec exec(Device::cuda);
   TttLoop loop(exec, shape);
@@ -143,12 +172,15 @@ void print_loop(AttentionBackend backend, const LoopShape& shape, const std::str
   const double limit = testing::gpu_matmul_flops(exec);
   const double forward = testing::gpu_median_ms(exec, [&] { loop.forward(backend); });
   const double backward = testing::gpu_median_ms(exec, [&] { loop.backward(backend); });
-  const double rate = loop.forward_flops() * (1 + kBackwardProducts) / ((forward + backward) * 1e-3);
+  const double rate = loop.flops() / ((forward + backward) * 1e-3);
   const auto scratch = static_cast<double>(exec.scratch.reserved_bytes());
   fmt::print("{:<20}{:>9.3f}{:>10.3f}{:>10.3f}{:>8.0f}{:>5.0f} %{:>8.1f}{:>8.2f}\n", label, forward, backward,
              forward + backward, rate * 1e-12, 100 * rate / limit,
              std::max(scratch - loop.query_gradient_bytes(), 0.0) / kMiB, (free_before - free_bytes()) / kGiB);
   std::fflush(stdout);
+  if (shape.kernels)
+    kernels += fmt::format("{}, by {}\n{}", label, implementation_name(backend, loop.problem(kDepths - 1)),
+                           kernel_lines(exec, loop, backend, limit));
 }
 
 // The lines of --only.
@@ -178,8 +210,9 @@ void or_say_why(const std::string& label, const std::function<void()>& line) {
 
 std::vector<LoopShape> loop_shapes() {
   std::vector<LoopShape> shapes;
-  for (const int64_t tokens : {2048, 4096, 8192, 16384, 32768}) shapes.push_back({std::to_string(tokens), {tokens}});
-  shapes.push_back({"ragged", {4096, 3000, 1500, 700}});
+  for (const int64_t tokens : {2048, 4096, 8192, 16384, 32768})
+    shapes.push_back({.name = std::to_string(tokens), .lengths = {tokens}, .kernels = tokens <= 4096});
+  shapes.push_back({.name = "ragged", .lengths = {4096, 3000, 1500, 700}, .kernels = true});
   shapes.push_back({"half_of_32768", {32768}, true});
   return shapes;
 }
@@ -189,9 +222,10 @@ void print_loops(Filter& filter) {
   constexpr int64_t kMostDense = 2048;  // a warp a score: the oracle, not a competitor
   fmt::print("{:<20}{:>9}{:>10}{:>10}{:>8}{:>7}{:>8}{:>8}\n", "7 depths, bf16", "forward", "backward", "both ms",
              "TFLOP/s", "share", "MiB *", "GiB");
+  std::string kernels;
   const auto line = [&](std::string_view name, AttentionBackend backend, const LoopShape& shape) {
     const std::string label = fmt::format("{}/{}", name, shape.name);
-    if (filter.takes(label)) or_say_why(label, [&] { print_loop(backend, shape, label); });
+    if (filter.takes(label)) or_say_why(label, [&] { print_loop(backend, shape, label, kernels); });
   };
   for (LoopShape shape : loop_shapes()) {
     const bool one_sequence = shape.lengths.size() == 1 && !shape.last_half;
@@ -202,6 +236,10 @@ void print_loops(Filter& filter) {
   }
   fmt::print("share: of cuBLASLt's bf16 8192^3 product, measured before each line\n");
   fmt::print("*: scratch beside one depth's fp32 d_q. GiB: all, inputs and outputs of 7 depths too\n\n");
+  if (kernels.empty()) return;
+  fmt::print("{:<32}{:>4}{:>10}{:>9}{:>9}{:>8}\n{}", "kernels of a step", "", "ms", "TFLOP/s", "GB/s", "share",
+             kernels);
+  fmt::print("share: of the longer of FLOPs at cuBLASLt's rate and bytes at that of a copy on the device\n\n");
 }
 
 void print_error_line(Filter& filter, const std::string& label, AttentionBackend backend,

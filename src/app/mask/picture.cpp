@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "attention/block_mask_geometry.h"
+#include "attention/block_mask_lines.h"
 
 namespace eyrie {
 namespace {

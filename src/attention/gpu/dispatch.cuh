@@ -3,30 +3,20 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include <string>
-#include <type_traits>
+#include <utility>
 
 #include "attention/backend.h"
 #include "attention/gpu/problem.cuh"
 
 namespace eyrie::gpu {
 
+// One of the widths that the tile loops are compiled for; no call for another.
 template <typename Call>
 void with_dim(int64_t dim, Call call) {
-  switch (dim) {
-    case 32:
-      return call(std::integral_constant<int, 32>());
-    case 64:
-      return call(std::integral_constant<int, 64>());
-    case 80:
-      return call(std::integral_constant<int, 80>());
-    case 96:
-      return call(std::integral_constant<int, 96>());
-    case 128:
-      return call(std::integral_constant<int, 128>());
-    default:
-      return call(std::integral_constant<int, 256>());
-  }
+  const auto one_of = [&]<int... kDims>(std::integer_sequence<int, kDims...>) {
+    ((dim == kDims ? call(std::integral_constant<int, kDims>()) : void()), ...);
+  };
+  one_of(std::integer_sequence<int, 32, 64, 80, 96, 128, 256>());
 }
 
 template <typename Call>
@@ -34,9 +24,6 @@ void with_half_type(DType dtype, Call call) {
   if (dtype == DType::f16) return call(__half());
   return call(__nv_bfloat16());
 }
-
-// Why the tile loops do not take a problem on this device: its dtype, its width, rows not aligned to 16 bytes.
-std::string why_not(const SuffixAttention& problem, Arguments others);
 
 template <typename T, typename AnyTensor>  // [places, heads, dim], or that of one depth of [n, places, heads, dim]
 Heads<T> heads_of(const AnyTensor& tensor) {

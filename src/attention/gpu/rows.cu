@@ -1,6 +1,7 @@
 #include "attention/gpu/dispatch.cuh"
 #include "attention/gpu/rows.cuh"
 #include "cuda/launch.cuh"
+#include "cuda/ptx/mma.cuh"
 
 namespace eyrie::gpu {
 namespace {
@@ -178,54 +179,45 @@ __global__ void __launch_bounds__(kThreads)
 
 unsigned blocks_for(int64_t threads) { return static_cast<unsigned>((threads + kThreads - 1) / kThreads); }
 
-template <typename T>
-double row_bytes(const Problem<T>& problem, int dim) {
-  return 2.0 * problem.rows * problem.q_heads * dim;
-}  // of q
-template <typename T>
-double suffix_bytes(const Problem<T>& problem, int dim) {
-  return 2.0 * problem.rows * problem.kv_heads * dim * problem.depth;
-}
-
 }  // namespace
 
 template <typename T>
-void prepare(Exec& exec, int dim, const Problem<T>& problem, const Saved<T>& saved, const Gradients<T>& grad) {
+void prepare(Exec& exec, const AttentionCost& cost, int dim, const Problem<T>& problem, const Saved<T>& saved,
+             const Gradients<T>& grad) {
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
     const int64_t threads = static_cast<int64_t>(problem.rows) * problem.kv_heads * kTeam<kDim>;
-    const double bytes = (problem.depth ? 5 : 4) * row_bytes(problem, dim) + 10 * suffix_bytes(problem, dim);
-    cuda::launch("attention prepare", prepare_kernel<T, kDim>, {blocks_for(threads), kThreads}, {.bytes = bytes},
-                 exec.stream, problem, saved, grad);
+    cuda::launch("attention prepare", prepare_kernel<T, kDim>, {blocks_for(threads), kThreads},
+                 cost.prepare(problem.depth), exec.stream, problem, saved, grad);
   });
 }
 
 template <typename T>
-void merge_suffix(Exec& exec, int dim, const Problem<T>& problem, const Outputs<T>& out) {
+void merge_suffix(Exec& exec, const AttentionCost& cost, int dim, const Problem<T>& problem, const Outputs<T>& out) {
   if (problem.depth == 0) return;
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
     const int64_t threads = static_cast<int64_t>(problem.rows) * problem.kv_heads * kTeam<kDim>;
-    const double bytes = 3 * row_bytes(problem, dim) + 2 * suffix_bytes(problem, dim);
-    cuda::launch("attention merge", merge_kernel<T, kDim>, {blocks_for(threads), kThreads}, {.bytes = bytes},
+    cuda::launch("attention merge", merge_kernel<T, kDim>, {blocks_for(threads), kThreads}, cost.merge(problem.depth),
                  exec.stream, problem, out);
   });
 }
 
 template <typename T>
-void finish(Exec& exec, int dim, const Problem<T>& problem, float* workspace, const Heads<T>& d_q) {
+void finish(Exec& exec, const AttentionCost& cost, int dim, const Problem<T>& problem, float* workspace,
+            const Heads<T>& d_q) {
   with_dim(dim, [&](auto constant) {
     constexpr int kDim = decltype(constant)::value;
     const int64_t threads = static_cast<int64_t>(problem.rows) * problem.q_heads * (kDim / 8);
-    cuda::launch("attention finish", finish_kernel<T, kDim>, {blocks_for(threads), kThreads},
-                 {.bytes = 3 * row_bytes(problem, dim)}, exec.stream, problem, workspace, d_q);
+    cuda::launch("attention finish", finish_kernel<T, kDim>, {blocks_for(threads), kThreads}, cost.finish(),
+                 exec.stream, problem, workspace, d_q);
   });
 }
 
-#define EYRIE_INSTANTIATE(T)                                                                  \
-  template void prepare(Exec&, int, const Problem<T>&, const Saved<T>&, const Gradients<T>&); \
-  template void merge_suffix(Exec&, int, const Problem<T>&, const Outputs<T>&);               \
-  template void finish(Exec&, int, const Problem<T>&, float*, const Heads<T>&);
+#define EYRIE_INSTANTIATE(T)                                                                                        \
+  template void prepare(Exec&, const AttentionCost&, int, const Problem<T>&, const Saved<T>&, const Gradients<T>&); \
+  template void merge_suffix(Exec&, const AttentionCost&, int, const Problem<T>&, const Outputs<T>&);               \
+  template void finish(Exec&, const AttentionCost&, int, const Problem<T>&, float*, const Heads<T>&);
 EYRIE_INSTANTIATE(__nv_bfloat16)
 EYRIE_INSTANTIATE(__half)
 
