@@ -20,13 +20,13 @@ namespace eyrie {
 namespace {
 
 // Writes batch `index` of the plan: the target's taps and last hidden states of its tokens.
-void capture_batch(Exec& exec, const Target& target, const PackedBatch& batch, const FeatureInfo& info, DType dtype,
-                   const std::string& path) {
+void capture_batch(Exec& exec, HostArrays& arrays, const Target& target, const PackedBatch& batch,
+                   const FeatureInfo& info, DType dtype, const std::string& path) {
   const int64_t tokens = batch.tokens(), hidden = target.config.decoder.hidden;
   const ScratchScope scope(exec.scratch);
   const Tensor taps = exec.scratch.take(DType::f32, {tokens, hidden * static_cast<int64_t>(info.tap_ids.size())});
   const Tensor last_hidden = exec.scratch.take(DType::f32, {tokens, hidden});
-  forward_packed(exec, target, packed_tokens(batch), info.tap_ids, taps, last_hidden);
+  forward_packed(exec, arrays, target, {batch.input_ids, batch.cu_seqlens}, info.tap_ids, taps, last_hidden);
   const Buffer stored_taps = Buffer::copy_of(taps, dtype), stored_hidden = Buffer::copy_of(last_hidden, dtype);
   for (const Buffer* states : {&stored_taps, &stored_hidden})
     if (const std::string problem = why_not_finite(*states); !problem.empty())
@@ -55,13 +55,14 @@ void run_capture(const CaptureOptions& options) {
   if (info.tap_ids.empty()) info.tap_ids = default_tap_ids(target.config.layers);
 
   Exec exec;
+  HostArrays arrays;
   AtomicDirectory output(options.output);
   const auto batches = group_batches(data.sequences, file_order(data.sequences), options.token_budget);
   for (size_t i = 0; i < batches.size(); ++i) {
     if (stop) throw Error(ErrorKind::interrupted, "capture", "interrupted: nothing is written");
     std::vector<const TokenSequence*> members;
     for (const int64_t index : batches[i]) members.push_back(&data.sequences[static_cast<size_t>(index)]);
-    capture_batch(exec, target, pack(members), info, options.dtype == "f32" ? DType::f32 : DType::bf16,
+    capture_batch(exec, arrays, target, pack(members), info, options.dtype == "f32" ? DType::f32 : DType::bf16,
                   output.path() + "/" + feature_file_name(static_cast<int64_t>(i)));
   }
   output.commit();

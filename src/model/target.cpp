@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "attention/suffix_attention.h"
@@ -27,25 +28,26 @@ void check(const Target& target, const TargetRows& in) {
                   fmt::format("expected ids from 0 to {}, found {}", target.config.layers - 1, id));
 }
 
-// Positions and starts of packed tokens, all [T] i32.
+// Indices of packed tokens, all [T] i32.
 struct Packing {
-  Tensor token, start, position;
+  ConstTensor token_id, token, start, position;
 };
 
-Packing take_packing(Scratch& scratch, const PackedTokens& in) {
-  const int64_t tokens = in.token_ids.dim(0), sequences = in.cu_seqlens.dim(0) - 1;
-  const Packing made{scratch.take(DType::i32, {tokens}), scratch.take(DType::i32, {tokens}),
-                     scratch.take(DType::i32, {tokens})};
-  const int32_t* ends = in.cu_seqlens.as<int32_t>();
-  expect_packed({ends, static_cast<size_t>(sequences + 1)}, tokens);
-  for (int64_t sequence = 0; sequence < sequences; ++sequence) {
-    for (int32_t t = ends[sequence]; t < ends[sequence + 1]; ++t) {
-      made.token.as<int32_t>()[t] = t;
-      made.start.as<int32_t>()[t] = ends[sequence];
-      made.position.as<int32_t>()[t] = t - ends[sequence];
+Packing make_packing(Exec& exec, HostArrays& arrays, const PackedTokens& in) {
+  const auto tokens = std::ssize(in.token_ids);
+  expect_packed(in.cu_seqlens, tokens);
+  const auto take = [&] { return arrays.take<int32_t>(tokens); };
+  const auto token_id = take(), token = take(), start = take(), position = take();
+  std::ranges::copy(in.token_ids, token_id.begin());
+  for (size_t sequence = 0; sequence + 1 < in.cu_seqlens.size(); ++sequence) {
+    const int32_t begin = in.cu_seqlens[sequence];
+    for (int32_t t = begin; t < in.cu_seqlens[sequence + 1]; ++t) {
+      const auto at = static_cast<size_t>(t);
+      token[at] = t, start[at] = begin, position[at] = t - begin;
     }
   }
-  return made;
+  arrays.send(exec);
+  return {arrays.there(token_id), arrays.there(token), arrays.there(start), arrays.there(position)};
 }
 
 }  // namespace
@@ -76,14 +78,13 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
   rms_norm(exec, {.x = h, .weight = target.tensors.norm, .eps = layer.norm_eps, .y = in.last_hidden});
 }
 
-void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, std::span<const int64_t> tap_ids,
-                    Tensor taps, Tensor last_hidden) {
-  expect_dtype("token_ids", in.token_ids, {DType::i32});
-  expect_dtype("cu_seqlens", in.cu_seqlens, {DType::i32});
+void forward_packed(Exec& exec, HostArrays& arrays, const Target& target, const PackedTokens& in,
+                    std::span<const int64_t> tap_ids, Tensor taps, Tensor last_hidden) {
+  arrays.clear();
+  const Packing packing = make_packing(exec, arrays, in);
   const ScratchScope scope(exec.scratch);
-  const Packing packing = take_packing(exec.scratch, in);
   const DecoderConfig& layer = target.config.decoder;
-  const Tensor lse = exec.scratch.take(DType::f32, {in.token_ids.dim(0), layer.q_heads});
+  const Tensor lse = exec.scratch.take(DType::f32, {std::ssize(in.token_ids), layer.q_heads});
   const auto attend = [&](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
     const SuffixAttention problem{.q = q,
                                   .prefix_k = k,
@@ -93,7 +94,7 @@ void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, st
                                   .scale = layer.softmax_scale()};
     suffix_attention(exec, AttentionBackend::automatic, problem, out, lse);
   };
-  forward(exec, target, {in.token_ids, packing.position, tap_ids, taps, last_hidden}, attend);
+  forward(exec, target, {packing.token_id, packing.position, tap_ids, taps, last_hidden}, attend);
 }
 
 void target_logits(Exec& exec, const Target& target, ConstTensor last_hidden, Tensor logits) {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "model/decoder.h"
+#include "tensor/host_arrays.h"
 
 namespace eyrie {
 
@@ -50,12 +51,13 @@ struct TargetRows {
 };
 void forward(Exec&, const Target&, const TargetRows&, const Attend&);
 
-// Packed sequences (spec §1): token_ids [T] i32, cu_seqlens [B+1] i32; causal within each sequence.
+// Packed sequences (spec §1): token_ids [T], cu_seqlens [B+1], on the host; causal within each sequence.
 struct PackedTokens {
-  ConstTensor token_ids, cu_seqlens;
+  std::span<const int32_t> token_ids, cu_seqlens;
 };
-void forward_packed(Exec&, const Target&, const PackedTokens&, std::span<const int64_t> tap_ids, Tensor taps,
-                    Tensor last_hidden);
+// `arrays` are cleared first. Error{input} when cu_seqlens does not rise from 0 to T.
+void forward_packed(Exec&, HostArrays& arrays, const Target&, const PackedTokens&, std::span<const int64_t> tap_ids,
+                    Tensor taps, Tensor last_hidden);
 
 // logits [rows, V] f32 = lm_head(last_hidden [rows, Ht]).
 void target_logits(Exec&, const Target&, ConstTensor last_hidden, Tensor logits);

@@ -55,9 +55,8 @@ Outputs run(Exec& exec, const Target& target, const std::vector<int32_t>& tokens
   const auto rows = static_cast<int64_t>(tokens.size()), hidden = target.config.decoder.hidden;
   Outputs out{Buffer(DType::f32, {rows, hidden * static_cast<int64_t>(tap_ids.size())}),
               Buffer(DType::f32, {rows, hidden}), Buffer(DType::f32, {rows, target.config.vocabulary})};
-  forward_packed(exec, target,
-                 {{tokens.data(), DType::i32, {rows}}, {ends.data(), DType::i32, {static_cast<int64_t>(ends.size())}}},
-                 tap_ids, out.taps, out.last_hidden);
+  HostArrays arrays;
+  forward_packed(exec, arrays, target, {tokens, ends}, tap_ids, out.taps, out.last_hidden);
   target_logits(exec, target, out.last_hidden, out.logits);
   return out;
 }

@@ -39,8 +39,7 @@ void silu_multiply(Exec& exec, const SiluMultiply& op) {
   expect_floats(exec, "gate", op.gate, {-1, -1});
   expect_floats(exec, "up", op.up, op.gate.shape);
   expect_floats(exec, "product", op.product, op.gate.shape);
-  refuse_gpu(exec, "silu_multiply");
-  cpu::silu_multiply(exec, op);
+  if (begin_op(exec, "silu_multiply")) cpu::silu_multiply(exec, op);
 }
 
 void silu_multiply_backward(Exec& exec, const SiluMultiplyBackward& op) {
@@ -49,8 +48,7 @@ void silu_multiply_backward(Exec& exec, const SiluMultiplyBackward& op) {
   expect_floats(exec, "d_product", op.d_product, op.gate.shape);
   expect_floats(exec, "d_gate", op.d_gate, op.gate.shape);
   expect_floats(exec, "d_up", op.d_up, op.gate.shape);
-  refuse_gpu(exec, "silu_multiply_backward");
-  cpu::silu_multiply_backward(exec, op);
+  if (begin_op(exec, "silu_multiply_backward")) cpu::silu_multiply_backward(exec, op);
 }
 
 }  // namespace eyrie

@@ -38,8 +38,7 @@ void adamw(Exec& exec, const AdamW& op) {
   expect_floats(exec, "weight", op.weight, op.weight.shape);
   for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_floats(exec, "moment", *one, op.weight.shape);
   expect_floats(exec, "gradient", op.gradient, op.weight.shape);
-  refuse_gpu(exec, "adamw");
-  cpu::adamw(exec, op);
+  if (begin_op(exec, "adamw")) cpu::adamw(exec, op);
 }
 
 }  // namespace eyrie

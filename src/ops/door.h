@@ -1,5 +1,5 @@
 // ops/door.h: what the doors of this room share. A door checks an op's tensors once, then calls the twin of exec's
-// device: where a GPU has one, `if constexpr (kHasCuda)` stands in refuse_gpu's place. Private to the room.
+// device: where a GPU has one, `if constexpr (kHasCuda)` stands behind begin_op. Private to the room.
 #pragma once
 #include "tensor/exec.h"
 
@@ -16,9 +16,14 @@ inline void expect_floats(const Exec& exec, std::string_view argument, const Con
   expect_tensor(exec, argument, found, {DType::f32}, shape);
 }
 
-// For an op whose one twin is the CPU's.
-inline void refuse_gpu(const Exec& exec, const char* op) {
+// The end of a door whose one twin is the CPU's: false in a dry run, which counts the op and does not run it.
+inline bool begin_op(Exec& exec, const char* op, double flops = 0) {
+  if (exec.planning) return exec.flops += flops, false;
   if (exec.device == Device::cuda) throw Error(ErrorKind::device, op, "not on a GPU yet");
+  return true;
+}
+inline double product_flops(int64_t rows, int64_t in, int64_t out) {
+  return 2 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
 }
 
 }  // namespace eyrie

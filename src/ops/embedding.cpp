@@ -28,8 +28,7 @@ void embed(Exec& exec, const Embed& op) {
   expect_tensor(exec, "table", op.table, {DType::f32, DType::bf16, DType::f16}, {-1, -1});
   expect_tensor(exec, "ids", op.ids, {DType::i32}, {-1});
   expect_floats(exec, "y", op.y, {op.ids.dim(0), op.table.dim(1)});
-  refuse_gpu(exec, "embed");
-  cpu::embed(exec, op);
+  if (begin_op(exec, "embed")) cpu::embed(exec, op);
 }
 
 }  // namespace eyrie

@@ -269,7 +269,8 @@ void expect_weight(const Exec& exec, const ConstTensor& weight, int64_t out, int
   expect_tensor(exec, "weight", weight, {DType::f32, DType::bf16, DType::f16}, {out, in});
 }
 
-void check(const Exec& exec, const Linear& layer, const ConstTensor& x) {
+// Returns its FLOPs.
+double check(const Exec& exec, const Linear& layer, const ConstTensor& x) {
   if (layer.x.data != x.data || layer.x.shape != x.shape || layer.x.strides[0] != x.strides[0])
     throw Error(ErrorKind::internal, "linear", "expected layers of one x");
   expect_floats(exec, "x", x, {-1, -1});
@@ -278,6 +279,7 @@ void check(const Exec& exec, const Linear& layer, const ConstTensor& x) {
   expect_floats(exec, "y", layer.y, y);
   if (layer.added.defined()) expect_floats(exec, "added", layer.added, y);
   if (layer.bias.defined()) expect_floats(exec, "bias", layer.bias, {y[1]});
+  return product_flops(y[0], x.dim(1), y[1]);
 }
 
 }  // namespace
@@ -285,32 +287,34 @@ void check(const Exec& exec, const Linear& layer, const ConstTensor& x) {
 void linear(Exec& exec, const Linear& op) { linear(exec, std::span(&op, 1)); }
 
 void linear(Exec& exec, std::span<const Linear> layers) {
-  for (const Linear& layer : layers) check(exec, layer, layers[0].x);
-  refuse_gpu(exec, "linear");
-  cpu::linear(exec, layers);
+  double flops = 0;
+  for (const Linear& layer : layers) flops += check(exec, layer, layers[0].x);
+  if (begin_op(exec, "linear", flops)) cpu::linear(exec, layers);
 }
 
 void linear_gated(Exec& exec, const LinearGated& op) {
-  for (const Linear* layer : {&op.gate, &op.up}) check(exec, *layer, op.gate.x);
+  double flops = 0;
+  for (const Linear* layer : {&op.gate, &op.up}) flops += check(exec, *layer, op.gate.x);
   expect_floats(exec, "up", op.up.y, op.gate.y.shape);
   expect_floats(exec, "product", op.product, op.gate.y.shape);
-  refuse_gpu(exec, "linear_gated");
-  cpu::linear_gated(exec, op);
+  if (begin_op(exec, "linear_gated", flops)) cpu::linear_gated(exec, op);
 }
 
 void linear_backward(Exec& exec, const LinearBackward& op) {
   expect_floats(exec, "d_y", op.d_y, {-1, -1});
+  double flops = 0;
   if (op.d_weight.defined()) {
     expect_floats(exec, "x", op.x, {op.d_y.dim(0), -1});
     expect_floats(exec, "d_weight", op.d_weight, {op.d_y.dim(1), op.x.dim(1)});
     if (op.d_bias.defined()) expect_floats(exec, "d_bias", op.d_bias, {op.d_y.dim(1)});
+    flops += product_flops(op.d_y.dim(0), op.x.dim(1), op.d_y.dim(1));
   }
   if (op.d_x.defined()) {
     expect_weight(exec, op.weight, op.d_y.dim(1), -1);
     expect_floats(exec, "d_x", op.d_x, {op.d_y.dim(0), op.weight.dim(1)});
+    flops += product_flops(op.d_y.dim(0), op.d_y.dim(1), op.weight.dim(1));
   }
-  refuse_gpu(exec, "linear_backward");
-  cpu::linear_backward(exec, op);
+  if (begin_op(exec, "linear_backward", flops)) cpu::linear_backward(exec, op);
 }
 
 }  // namespace eyrie

@@ -54,8 +54,7 @@ void rms_norm(Exec& exec, const RmsNorm& op) {
   expect_floats(exec, "x", op.x, {-1, -1});
   expect_floats(exec, "weight", op.weight, {op.x.dim(1)});
   expect_floats(exec, "y", op.y, op.x.shape);
-  refuse_gpu(exec, "rms_norm");
-  cpu::rms_norm(exec, op);
+  if (begin_op(exec, "rms_norm")) cpu::rms_norm(exec, op);
 }
 
 void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
@@ -64,8 +63,7 @@ void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
   expect_floats(exec, "d_y", op.d_y, op.x.shape);
   expect_floats(exec, "d_x", op.d_x, op.x.shape);
   if (op.d_weight.defined()) expect_floats(exec, "d_weight", op.d_weight, op.weight.shape);
-  refuse_gpu(exec, "rms_norm_backward");
-  cpu::rms_norm_backward(exec, op);
+  if (begin_op(exec, "rms_norm_backward")) cpu::rms_norm_backward(exec, op);
 }
 
 }  // namespace eyrie

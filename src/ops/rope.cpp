@@ -100,8 +100,7 @@ void apply_rope(Exec& exec, const Rope& op) {
 void apply_rope(Exec& exec, const Rope& op) {
   expect_floats(exec, "x", op.x, {-1, -1, 2 * op.table.pairs()});
   expect_tensor(exec, "positions", op.positions, {DType::i32}, {op.x.dim(0)});
-  refuse_gpu(exec, "apply_rope");
-  cpu::apply_rope(exec, op);
+  if (begin_op(exec, "apply_rope")) cpu::apply_rope(exec, op);
 }
 
 }  // namespace eyrie

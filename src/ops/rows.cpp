@@ -73,29 +73,25 @@ void gather_rows(Exec& exec, const GatherRows& op) {
   expect_floats(exec, "from", op.from, {-1, -1});
   expect_tensor(exec, "index", op.index, {DType::i32}, {-1});
   expect_floats(exec, "to", op.to, {op.index.dim(0), op.from.dim(1)});
-  refuse_gpu(exec, "gather_rows");
-  cpu::gather_rows(exec, op);
+  if (begin_op(exec, "gather_rows")) cpu::gather_rows(exec, op);
 }
 
 void scatter_rows(Exec& exec, const ScatterRows& op) {
   expect_floats(exec, "from", op.from, {-1, -1});
   expect_tensor(exec, "index", op.index, {DType::i32}, {op.from.dim(0)});
   expect_floats(exec, "to", op.to, {-1, op.from.dim(1)});
-  refuse_gpu(exec, "scatter_rows");
-  cpu::scatter_rows(exec, op);
+  if (begin_op(exec, "scatter_rows")) cpu::scatter_rows(exec, op);
 }
 
 void add(Exec& exec, const Add& op) {
   expect_floats(exec, "from", op.from, {-1, -1});
   expect_floats(exec, "to", op.to, op.from.shape);
-  refuse_gpu(exec, "add");
-  cpu::add(exec, op);
+  if (begin_op(exec, "add")) cpu::add(exec, op);
 }
 
 double sum_of_squares(Exec& exec, ConstTensor x) {
   expect_floats(exec, "x", x, x.shape);
-  refuse_gpu(exec, "sum_of_squares");
-  return cpu::sum_of_squares(exec, x);
+  return begin_op(exec, "sum_of_squares") ? cpu::sum_of_squares(exec, x) : 0;
 }
 
 }  // namespace eyrie

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "ops/door.h"
 #include "ops/linear.h"
@@ -333,6 +335,19 @@ void check_inputs(const Exec& exec, const SoftCrossEntropy& op) {
   if (some_ids) expect_tensor(exec, "target_ids", op.target_ids, {DType::i32}, {op.lm_head.dim(0)});
 }
 
+// Of the teacher once for each position that is named, of the draft for each row that is supervised; backward doubles.
+double count_flops(const SoftCrossEntropy& op) {
+  std::vector<uint8_t> named(static_cast<size_t>(op.hidden.dim(0)), 0);
+  int64_t rows = 0, teachers = 0;
+  const int32_t* position = op.position.as<int32_t>();
+  for (int64_t i = 0; i < op.position.elements(); ++i) {
+    if (position[i] < 0) continue;
+    ++rows, teachers += !std::exchange(named[static_cast<size_t>(position[i])], uint8_t{1});
+  }
+  const double draft = product_flops(rows, op.normed.dim(2), op.lm_head.dim(0));
+  return product_flops(teachers, op.hidden.dim(1), op.target_lm_head.dim(0)) + (op.d_normed.defined() ? 3 : 1) * draft;
+}
+
 }  // namespace
 
 void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& op) {
@@ -345,15 +360,13 @@ void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& op) {
     if (std::ssize(op.scale) != op.normed.dim(0))
       throw Error(ErrorKind::input, "scale", fmt::format("expected {}, found {}", op.normed.dim(0), op.scale.size()));
   }
-  refuse_gpu(exec, "soft_cross_entropy");
-  cpu::soft_cross_entropy(exec, op);
+  if (begin_op(exec, "soft_cross_entropy", exec.planning ? count_flops(op) : 0)) cpu::soft_cross_entropy(exec, op);
 }
 
 void teacher_argmax(Exec& exec, const SoftCrossEntropy& op, Tensor argmax) {
   check_inputs(exec, op);
   expect_tensor(exec, "argmax", argmax, {DType::i32}, {op.hidden.dim(0)});
-  refuse_gpu(exec, "teacher_argmax");
-  cpu::teacher_argmax(exec, op, argmax);
+  if (begin_op(exec, "teacher_argmax")) cpu::teacher_argmax(exec, op, argmax);
 }
 
 }  // namespace eyrie

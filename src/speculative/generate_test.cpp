@@ -99,9 +99,8 @@ TEST(Generate, GreedyTokensAreTheTargetsOwnChoices) {
   const auto tokens = static_cast<int64_t>(ids.size());
   const std::vector<int32_t> offsets = {0, static_cast<int32_t>(tokens)};
   Buffer hidden(DType::f32, {tokens, 16}), logits(DType::f32, {tokens, 50});
-  forward_packed(exec, models.target,
-                 {ConstTensor(ids.data(), DType::i32, {tokens}), ConstTensor(offsets.data(), DType::i32, {2})}, {},
-                 Tensor(), hidden);
+  HostArrays arrays;
+  forward_packed(exec, arrays, models.target, {ids, offsets}, {}, Tensor(), hidden);
   target_logits(exec, models.target, hidden, logits);
   for (int64_t t = 9; t < tokens; ++t) {
     const float* row = logits.tensor().as<float>() + (t - 1) * 50;

@@ -87,17 +87,20 @@ void Scratch::reserve(int64_t bytes) {
 }
 
 Tensor Scratch::take(DType dtype, const Shape& shape) {
+  const int64_t size = aligned(shape.elements() * size_bytes(dtype), device_);
+  most_ = std::max(most_, taken_ += size);
+  // An address that nothing has: what reads it in spite of all stops at once.
+  if (memory_ == Memory::planned) return Tensor(reinterpret_cast<void*>(kGpuAlignment), dtype, shape, device_);
   if (unused() && chunks_.size() > 1) become_one(reserved_bytes());
-  const int64_t bytes = aligned(shape.elements() * size_bytes(dtype), device_);
-  while (chunk_ < chunks_.size() && offset_ + bytes > chunks_[chunk_].size) ++chunk_, offset_ = 0;
+  while (chunk_ < chunks_.size() && offset_ + size > chunks_[chunk_].size) ++chunk_, offset_ = 0;
   if (chunk_ == chunks_.size()) {
     ++growths_;
     // A CPU's memory is not there until it is touched; a GPU's is asked for as it is needed.
     const int64_t as_much_again = device_ == Device::cpu ? reserved_bytes() : 0;
-    add_chunk(std::max({bytes, kFirstChunkBytes, as_much_again}));
+    add_chunk(std::max({size, kFirstChunkBytes, as_much_again}));
   }
   void* data = static_cast<unsigned char*>(chunks_[chunk_].bytes.get()) + offset_;
-  offset_ += bytes;
+  offset_ += size;
   return Tensor(data, dtype, shape, device_);
 }
 

@@ -43,7 +43,8 @@ class Buffer {
 // taken is given back when the scope ends.
 class Scratch {
  public:
-  explicit Scratch(Device device = Device::cpu) : device_(device) {}
+  enum class Memory : uint8_t { real, planned };  // planned: tensors are counted and have no memory
+  explicit Scratch(Device device = Device::cpu, Memory memory = Memory::real) : device_(device), memory_(memory) {}
   Tensor take(DType dtype, const Shape& shape);  // not initialised
   // Before a run that takes tensors of `bytes` in all: in one piece, behind what is taken already.
   void reserve(int64_t bytes);
@@ -51,6 +52,7 @@ class Scratch {
   // what a next run takes.
   int64_t growths() const { return growths_; }
   int64_t reserved_bytes() const;
+  int64_t most_bytes() const { return most_; }  // taken at once, so far
 
  private:
   friend class ScratchScope;
@@ -63,6 +65,8 @@ class Scratch {
   void become_one(int64_t size);
 
   Device device_;
+  Memory memory_;
+  int64_t taken_ = 0, most_ = 0;  // bytes in use, at once
   std::vector<Chunk> chunks_;
   size_t chunk_ = 0;    // the one in use
   int64_t offset_ = 0;  // bytes taken from it
@@ -71,15 +75,16 @@ class Scratch {
 
 class ScratchScope {
  public:
-  explicit ScratchScope(Scratch& scratch) : scratch_(scratch), chunk_(scratch.chunk_), offset_(scratch.offset_) {}
-  ~ScratchScope() { scratch_.chunk_ = chunk_, scratch_.offset_ = offset_; }
+  explicit ScratchScope(Scratch& scratch)
+      : scratch_(scratch), chunk_(scratch.chunk_), offset_(scratch.offset_), taken_(scratch.taken_) {}
+  ~ScratchScope() { scratch_.chunk_ = chunk_, scratch_.offset_ = offset_, scratch_.taken_ = taken_; }
   ScratchScope(const ScratchScope&) = delete;
   ScratchScope& operator=(const ScratchScope&) = delete;
 
  private:
   Scratch& scratch_;
   size_t chunk_;
-  int64_t offset_;
+  int64_t offset_, taken_;
 };
 
 }  // namespace eyrie

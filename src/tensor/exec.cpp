@@ -10,6 +10,14 @@ Exec::Exec(Device device_) : device(device_), scratch(device_) {
   if constexpr (kHasCuda) stream = cuda::Stream::create();
 }
 
+Exec Exec::plan(Device device) {
+  Exec made;
+  made.device = device;
+  made.scratch = Scratch(device, Scratch::Memory::planned);
+  made.planning = true;
+  return made;
+}
+
 Crew& Exec::crew() {
   if (!crew_ || crew_->threads() != thread_count()) {
     crew_.reset();
@@ -24,6 +32,7 @@ void Exec::wait() const {
 }
 
 void copy(Exec& exec, const ConstTensor& from, const Tensor& to) {
+  if (exec.planning) return expect_shape("copy", to, from.shape);
   if (exec.device == Device::cpu) return copy(from, to);
   expect_shape("copy", to, from.shape);
   expect_dtype("copy", to, {from.dtype});
@@ -35,6 +44,7 @@ void copy(Exec& exec, const ConstTensor& from, const Tensor& to) {
 }
 
 void zero(Exec& exec, const Tensor& tensor) {
+  if (exec.planning) return;
   if (exec.device == Device::cpu) return fill_zero(tensor);
   expect_device("zero", tensor, exec.device);
   if (!tensor.contiguous()) throw Error(ErrorKind::internal, "zero", "expected contiguous elements");

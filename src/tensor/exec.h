@@ -13,6 +13,10 @@ struct Exec {
   Exec() = default;
   explicit Exec(Device device);  // on a GPU: a stream of its own. Error{device} when there is none
 
+  // For a dry run of what would run there: doors check and count, nothing is computed, allocated or read. Only shapes
+  // may be asked of what a dry run wrote.
+  static Exec plan(Device device = Device::cpu);
+
   Crew& crew();  // of thread_count() threads, started by the first loop
   // Until everything asked for so far is done. Nothing else waits for a GPU.
   void wait() const;
@@ -20,6 +24,8 @@ struct Exec {
   Device device = Device::cpu;
   Scratch scratch;      // there
   cuda::Stream stream;  // on a GPU
+  bool planning = false;
+  double flops = 0;  // of a dry run so far: products and attention, a multiply-add is two
 
  private:
   std::unique_ptr<Crew> crew_;

@@ -27,7 +27,7 @@ class ConversationSource : public BatchSource {
 
   void read_states(Exec& exec, int64_t, int64_t, const PackedBatch& tokens, const Tensor& taps,
                    const Tensor& last_hidden) const override {
-    forward_packed(exec, target_, packed_tokens(tokens), tap_ids_, taps, last_hidden);
+    forward_packed(exec, arrays_, target_, {tokens.input_ids, tokens.cu_seqlens}, tap_ids_, taps, last_hidden);
   }
 
   FeatureInfo info() const override { return {target_.fingerprint, tap_ids_, ""}; }
@@ -48,6 +48,7 @@ class ConversationSource : public BatchSource {
   const std::vector<TokenSequence>& sequences_;
   const int64_t budget_;
   const uint64_t seed_;
+  mutable HostArrays arrays_;
   mutable int64_t planned_epoch_ = -1;  // a plan is made again only when the epoch changes
   mutable std::vector<std::vector<int64_t>> plan_;
 };
@@ -64,10 +65,10 @@ class FeatureSource : public BatchSource {
 
   int64_t batches(int64_t) const override { return static_cast<int64_t>(files_.size()); }
   PackedBatch tokens(int64_t epoch, int64_t index) const override { return file(epoch, index).tokens; }
-  void read_states(Exec&, int64_t epoch, int64_t index, const PackedBatch&, const Tensor& taps,
+  void read_states(Exec& exec, int64_t epoch, int64_t index, const PackedBatch&, const Tensor& taps,
                    const Tensor& last_hidden) const override {
-    copy(file(epoch, index).taps, taps);
-    copy(file(epoch, index).last_hidden, last_hidden);
+    copy(exec, file(epoch, index).taps, taps);
+    copy(exec, file(epoch, index).last_hidden, last_hidden);
   }
   FeatureInfo info() const override { return files_.front().info; }
   std::string place(int64_t epoch, int64_t index) const override { return file(epoch, index).file.path(); }
@@ -116,9 +117,9 @@ class FeatureSource : public BatchSource {
 
 }  // namespace
 
-PackedTokens packed_tokens(const PackedBatch& tokens) {
-  return {{tokens.input_ids.data(), DType::i32, {tokens.tokens()}},
-          {tokens.cu_seqlens.data(), DType::i32, {tokens.sequences() + 1}}};
+TargetStates take_states(Exec& exec, const DraftConfig& config, int64_t tokens) {
+  return {exec.scratch.take(DType::f32, {tokens, config.taps() * config.target_hidden}),
+          exec.scratch.take(DType::f32, {tokens, config.target_hidden})};
 }
 
 std::unique_ptr<BatchSource> conversation_source(const Target& target, const std::vector<int64_t>& tap_ids,

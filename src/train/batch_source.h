@@ -11,8 +11,11 @@
 
 namespace eyrie {
 
-// The batch as the target's forward reads it; `tokens` must outlive it.
-PackedTokens packed_tokens(const PackedBatch& tokens);
+// The target's states of one batch, in scratch memory.
+struct TargetStates {
+  Tensor taps, last_hidden;  // [T, m·Ht], [T, Ht] f32
+};
+TargetStates take_states(Exec&, const DraftConfig&, int64_t tokens);
 
 class BatchSource {
  public:

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "base/counted.h"
 #include "data/vocabulary.h"
 #include "train/loss.h"
@@ -17,14 +19,19 @@ std::string vocabulary_hash(const DraftVocabulary& vocabulary) {
   return fmt::format("{:016x}", hash);
 }
 
-// Of the first epoch: the largest batch decides what memory is needed.
+// The largest step of the first epoch. A batch that is in no way larger than one before needs no dry run.
 void plan_batches(const TrainOptions& options, const TrainInputs& inputs, TrainPlan& made) {
   // Captured batches are as they are; of conversations another epoch's may be fuller.
   made.most_tokens = inputs.target ? options.token_budget : 0;
-  for (const BatchSize& batch : inputs.survey.batches) {
-    const MemoryPlan plan = plan_memory(inputs.state.draft.config, options.ttt_steps, batch);
-    if (plan.total_bytes() > made.memory.total_bytes()) made.memory = plan;
+  BatchSize most;
+  for (size_t i = 0; i < inputs.survey.batches.size(); ++i) {
+    const BatchSize& batch = inputs.survey.batches[i];
     made.most_tokens = std::max(made.most_tokens, batch.tokens);
+    if (batch.tokens <= most.tokens && batch.rows <= most.rows && batch.prefix_rows <= most.prefix_rows) continue;
+    most = {std::max(most.tokens, batch.tokens), std::max(most.rows, batch.rows),
+            std::max(most.prefix_rows, batch.prefix_rows)};
+    const StepPlan plan = plan_step(options, inputs, static_cast<int64_t>(i));
+    if (plan.state_bytes + plan.step_bytes > made.step.state_bytes + made.step.step_bytes) made.step = plan;
   }
 }
 
@@ -43,6 +50,31 @@ void expect_dumped_steps(const TrainOptions& options, int64_t steps) {
 }
 
 }  // namespace
+
+StepPlan plan_step(const TrainOptions& options, const TrainInputs& inputs, int64_t batch) {
+  const Draft& draft = inputs.state.draft;
+  const PackedBatch tokens = inputs.train->tokens(0, batch);
+  const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, options.ttt_steps);
+  Exec exec = Exec::plan();
+  Scratch elsewhere(exec.device, Scratch::Memory::planned);
+  DraftTensors<Tensor> gradients;
+  for_each_tensor(draft.config, gradients, [&](const std::string&, const Shape& shape, Tensor& tensor) {
+    tensor = elsewhere.take(DType::f32, shape);
+  });
+  const TargetStates states = take_states(exec, draft.config, tokens.tokens());
+  StepPlan plan;
+  plan.state_bytes = exec.scratch.most_bytes();
+  inputs.train->read_states(exec, 0, batch, tokens, states.taps, states.last_hidden);
+  const double target_flops = std::exchange(exec.flops, 0);
+  HostArrays arrays;
+  plan.flops = ttt_step(exec, arrays, {draft, inputs.heads.lm_head, find_backend(options.attention)},
+                        {tokens.input_ids, states.taps, states.last_hidden, supervision},
+                        {options.loss_decay, find_normalize(options.normalize)}, &gradients)
+                   .flops;
+  plan.flops[Work::target] = target_flops;
+  plan.step_bytes = exec.scratch.most_bytes() - plan.state_bytes;
+  return plan;
+}
 
 int64_t count_steps(const TrainOptions& options, const BatchSource& source) {
   if (source.batches(0) == 0) throw Error(ErrorKind::input, "data", "expected sequences to train on, found none");
@@ -91,8 +123,8 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
   const DraftConfig& config = inputs.state.draft.config;
   const DecoderConfig& layer = config.decoder;
   const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
-  std::string text = fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}\n",
-                                 plan.memory.parameters, layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
+  std::string text = fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}\n", plan.parameters,
+                                 layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
                                  layer.qk_norm ? " with norms on q, k" : "", layer.intermediate);
   text += fmt::format("vocabulary {} of {} tokens, which cover {:.2f} % of the supervised\n", config.draft_vocabulary,
                       config.vocabulary, 100 * (1 - plan.oov_share));
@@ -115,8 +147,8 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
                       options.optimizer.learning_rate, 100 * options.optimizer.warmup_share, options.optimizer.clip);
   return text + fmt::format(
                     "memory     MiB: weights and gradients {:.1f}, moments {:.1f}, target states {:.1f}, step {:.1f}\n",
-                    mebibytes(plan.memory.weight_bytes), mebibytes(plan.memory.moment_bytes),
-                    mebibytes(plan.memory.state_bytes), mebibytes(plan.memory.step_bytes));
+                    mebibytes(2 * plan.parameter_bytes), mebibytes(2 * plan.parameter_bytes),
+                    mebibytes(plan.step.state_bytes), mebibytes(plan.step.step_bytes));
 }
 
 }  // namespace
@@ -130,6 +162,9 @@ TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs) 
       data.tokens ? static_cast<double>(data.supervised_tokens) / static_cast<double>(data.tokens) : 0;
   plan.oov_share = oov_share(inputs);
   expect_dumped_steps(options, plan.steps);
+  for (const NamedTensor& one : named_tensors(inputs.state.draft.config, inputs.state.weights))
+    plan.parameters += one.tensor.elements();
+  plan.parameter_bytes = inputs.state.weights.memory.tensor().bytes();
   plan_batches(options, inputs, plan);
   plan.text = describe(options, inputs, plan);
   return plan;

@@ -3,7 +3,7 @@
 #pragma once
 #include "train/checkpoint.h"
 #include "train/inputs.h"
-#include "train/memory_plan.h"
+#include "train/work.h"
 
 namespace eyrie {
 
@@ -11,12 +11,22 @@ namespace eyrie {
 int64_t count_steps(const TrainOptions& options, const BatchSource& source);
 RunSettings run_settings(const TrainOptions& options, const TrainInputs& inputs, int64_t steps);
 
+// What one batch of the first epoch takes, by a dry run of its step.
+struct StepPlan {
+  int64_t state_bytes = 0;  // taps and last hidden states
+  int64_t step_bytes = 0;   // beside them, at most: of the target's forward or of the draft's step
+  WorkShares flops;
+};
+StepPlan plan_step(const TrainOptions& options, const TrainInputs& inputs, int64_t batch);
+
 struct TrainPlan {
   int64_t steps = 0, micro_batches_per_epoch = 0;
   int64_t most_tokens = 0;  // of one batch
   double supervised_share = 0, oov_share = 0;
-  MemoryPlan memory;
-  std::string text;  // the resolved run, some lines for people
+  int64_t parameters = 0;       // trained
+  int64_t parameter_bytes = 0;  // f32, once: there are weights, gradients and two moments
+  StepPlan step;                // the largest
+  std::string text;             // the resolved run, some lines for people
 };
 
 // What the run will be, without starting it. Error{usage} for steps to dump that it does not have.

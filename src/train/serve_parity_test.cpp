@@ -48,9 +48,8 @@ Batch make_batch(Exec& exec, const TinyModels& models, std::span<const int32_t> 
   const DraftConfig& config = models.draft.config;
   batch.taps = Buffer(DType::f32, {tokens, config.taps() * config.target_hidden});
   batch.last_hidden = Buffer(DType::f32, {tokens, config.target_hidden});
-  forward_packed(exec, models.target,
-                 {ConstTensor(batch.ids.data(), DType::i32, {tokens}), ConstTensor(offsets.data(), DType::i32, {3})},
-                 config.tap_ids, batch.taps, batch.last_hidden);
+  HostArrays arrays;
+  forward_packed(exec, arrays, models.target, {batch.ids, offsets}, config.tap_ids, batch.taps, batch.last_hidden);
   return batch;
 }
 

@@ -19,15 +19,6 @@ namespace {
 
 constexpr int64_t kMostAutomaticDumps = 8;  // of one process: a run that is broken must not fill the disk
 
-// The target's states for one batch, in scratch memory.
-struct States {
-  Tensor taps, last_hidden;
-};
-States take_states(Exec& exec, const DraftConfig& config, int64_t tokens) {
-  return {exec.scratch.take(DType::f32, {tokens, config.taps() * config.target_hidden}),
-          exec.scratch.take(DType::f32, {tokens, config.target_hidden})};
-}
-
 struct MicroBatch {
   BatchPlace place;
   PackedBatch tokens;
@@ -148,7 +139,7 @@ void Trainer::run_batch(const MicroBatch& batch, StepRecord& record) {
   if (batch.supervision.rows() == 0) return;
   Stopwatch watch;
   const ScratchScope scope(exec_.scratch);
-  const States states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
+  const TargetStates states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
   inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
                              states.last_hidden);
   record.outcome.seconds[Work::target] += watch.lap();
@@ -209,7 +200,7 @@ void Trainer::dump(const StepRecord& record, const std::string& why) {
   for (size_t i = 0; i < record.batches.size(); ++i) {
     const MicroBatch& batch = record.batches[i];
     const ScratchScope scope(exec_.scratch);
-    const States states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
+    const TargetStates states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
     inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
                                states.last_hidden);
     std::string directory = fmt::format("{}/dump-{:06}", options_.output, position_.step);
@@ -323,7 +314,7 @@ StepFigures evaluate(Exec& exec, const TrainOptions& options, const TrainInputs&
     const PackedBatch batch = source.tokens(0, i);
     const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
     const ScratchScope scope(exec.scratch);
-    const States states = take_states(exec, inputs.state.draft.config, batch.tokens());
+    const TargetStates states = take_states(exec, inputs.state.draft.config, batch.tokens());
     source.read_states(exec, 0, i, batch, states.taps, states.last_hidden);
     const LossRule rule{options.loss_decay, Normalize::step, {}};
     figures.add(ttt_step(exec, arrays, {inputs.state.draft, inputs.heads.lm_head, find_backend(options.attention)},

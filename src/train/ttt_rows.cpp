@@ -6,7 +6,7 @@
 namespace eyrie {
 
 TttRows make_ttt_rows(Exec& exec, HostArrays& arrays, std::span<const int32_t> input_ids,
-                      const Supervision& supervision) {
+                      const Supervision& supervision, std::span<const int64_t> d2t) {
   const size_t prefix = supervision.prefix_token.size(), rows = supervision.row_token.size();
   const auto depths = static_cast<size_t>(supervision.depths);
   const auto take = [&](size_t count) { return arrays.take<int32_t>(static_cast<int64_t>(count)); };
@@ -34,6 +34,8 @@ TttRows make_ttt_rows(Exec& exec, HostArrays& arrays, std::span<const int32_t> i
       teacher[k * rows + r] = depth <= last ? token + 1 + depth : -1;
     }
   }
+  const auto target_ids = take(d2t.size());
+  for (size_t i = 0; i < d2t.size(); ++i) target_ids[i] = static_cast<int32_t>(static_cast<int64_t>(i) + d2t[i]);
   arrays.send(exec);
   const Shape each = {supervision.depths, supervision.rows()};
   return {.depths = supervision.depths,
@@ -47,7 +49,8 @@ TttRows make_ttt_rows(Exec& exec, HostArrays& arrays, std::span<const int32_t> i
           .suffix_row = arrays.there(suffix_row),
           .input = arrays.there(input).reshape(each),
           .position = arrays.there(position).reshape(each),
-          .teacher = arrays.there(teacher).reshape(each)};
+          .teacher = arrays.there(teacher).reshape(each),
+          .target_ids = d2t.empty() ? ConstTensor() : arrays.there(target_ids)};
 }
 
 }  // namespace eyrie

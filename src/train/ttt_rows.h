@@ -24,9 +24,12 @@ struct TttRows {
   ConstTensor input;                              // [K, R] i32, id taken
   ConstTensor position;                           // [K, R] i32, RoPE
   ConstTensor teacher;                            // [K, R] i32, token of the batch; -1: not supervised
+  ConstTensor target_ids;                         // [Vd] i32, of each draft id; undefined: the same
 };
 
-// `input_ids` [T] of the batch that `supervision` was made of. Valid until the arrays are cleared.
-TttRows make_ttt_rows(Exec&, HostArrays&, std::span<const int32_t> input_ids, const Supervision& supervision);
+// `input_ids` [T] of the batch that `supervision` was made of; `d2t` of the draft (spec §6). Valid until the arrays are
+// cleared.
+TttRows make_ttt_rows(Exec&, HostArrays&, std::span<const int32_t> input_ids, const Supervision& supervision,
+                      std::span<const int64_t> d2t);
 
 }  // namespace eyrie

@@ -20,7 +20,7 @@ TEST(TttRows, FollowTheRuleOfTheRow) {
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = 100 + static_cast<int32_t>(i);
   Exec exec;
   HostArrays arrays;
-  const TttRows rows = make_ttt_rows(exec, arrays, ids, supervise(mask, ends, 3));
+  const TttRows rows = make_ttt_rows(exec, arrays, ids, supervise(mask, ends, 3), std::vector<int64_t>{2, 2, 5});
   ASSERT_EQ(rows.depths, 3);
   ASSERT_EQ(rows.rows, 6);         // t = 2..5 and 9, 10
   ASSERT_EQ(rows.prefix_rows, 9);  // 0..5 and 8..10
@@ -35,6 +35,7 @@ TEST(TttRows, FollowTheRuleOfTheRow) {
   EXPECT_EQ(values(rows.teacher[2]), (std::vector<int32_t>{5, 6, -1, -1, -1, -1}));
   EXPECT_EQ(values(rows.input[0]), (std::vector<int32_t>{103, 104, 105, 106, 110, 111}));
   EXPECT_EQ(values(rows.input[2]), (std::vector<int32_t>{105, 106, 106, 106, 111, 111}));
+  EXPECT_EQ(values(rows.target_ids), (std::vector<int32_t>{2, 3, 7}));
   EXPECT_EQ(values(rows.position[2]), (std::vector<int32_t>{4, 5, 5, 5, 2, 2}));
 }
 
@@ -42,7 +43,7 @@ TEST(TttRows, OfNothingSupervisedAreNone) {
   Exec exec;
   HostArrays arrays;
   const TttRows rows = make_ttt_rows(exec, arrays, std::vector<int32_t>{1, 2},
-                                     supervise(std::vector<uint8_t>{0, 0}, std::vector<int32_t>{0, 2}, 2));
+                                     supervise(std::vector<uint8_t>{0, 0}, std::vector<int32_t>{0, 2}, 2), {});
   EXPECT_EQ(rows.rows, 0);
   EXPECT_EQ(rows.input.elements(), 0);
 }

@@ -58,7 +58,7 @@ class TttPass {
   TttOutcome loss(const LossRule& rule, const DraftTensors<Tensor>* gradients);
   void backward(const DraftTensors<Tensor>& gradients);
 
-  WorkShares seconds;
+  WorkShares seconds, flops;
   AttentionBackend attention = AttentionBackend::automatic;  // of the last depth that ran
 
  private:
@@ -81,7 +81,10 @@ class TttPass {
   }
   Tensor heads(int64_t rows, int64_t count) { return take({rows, count, layer_.head_dim}); }
   Tensor flat(const Tensor& heads) const { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
-  void lap(Work kind) { seconds[kind] += watch_.lap(); }
+  void lap(Work kind) {
+    seconds[kind] += watch_.lap();
+    flops[kind] += std::exchange(exec_.flops, 0);
+  }
 
   Exec& exec_;
   Scratch& scratch_;
@@ -185,17 +188,10 @@ void TttPass::forward_depth(int64_t k) {
 }
 
 SoftCrossEntropy TttPass::loss_problem() {
-  const std::vector<int64_t>& d2t = draft_.vocabulary.d2t;
-  Tensor target_ids;
-  if (!d2t.empty()) {
-    target_ids = scratch_.take(DType::i32, {static_cast<int64_t>(d2t.size())});
-    for (size_t i = 0; i < d2t.size(); ++i)
-      target_ids.as<int32_t>()[i] = static_cast<int32_t>(draft_.vocabulary.target_id(static_cast<int64_t>(i)));
-  }
   const Shape each = {depths_, rows_};
   return {.hidden = batch_.last_hidden,
           .target_lm_head = model_.target_lm_head,
-          .target_ids = target_ids,
+          .target_ids = index_.target_ids,
           .normed = normed_,
           .lm_head = draft_.tensors.lm_head,
           .position = index_.teacher,
@@ -207,6 +203,7 @@ std::vector<int64_t> rows_in_vocabulary(Exec& exec, const SoftCrossEntropy& prob
   const ScratchScope scope(exec.scratch);
   const Tensor argmax = exec.scratch.take(DType::i32, {problem.hidden.dim(0)});
   teacher_argmax(exec, problem, argmax);
+  if (exec.planning) return {};
   const int64_t depths = problem.position.dim(0), rows = problem.position.dim(1);
   std::vector<int64_t> counts(static_cast<size_t>(depths), 0);
   const std::vector<uint8_t>& t2d = draft.vocabulary.t2d;
@@ -230,8 +227,10 @@ TttOutcome TttPass::loss(const LossRule& rule, const DraftTensors<Tensor>* gradi
   if (gradients) problem.d_normed = d_normed_ = take(normed_.shape), problem.d_lm_head = gradients->lm_head;
   soft_cross_entropy(exec_, problem);
   TttOutcome outcome;
-  outcome.figures = read_figures(batch_.supervision, problem.result);
-  outcome.loss = outcome.figures.loss(scales);
+  if (!exec_.planning) {
+    outcome.figures = read_figures(batch_.supervision, problem.result);
+    outcome.loss = outcome.figures.loss(scales);
+  }
   lap(Work::loss);
   return outcome;
 }
@@ -317,13 +316,13 @@ TttOutcome ttt_step(Exec& exec, HostArrays& arrays, const TttModel& model, const
   outcome.figures = StepFigures(batch.supervision.depths);
   if (batch.supervision.rows() == 0) return outcome;
   arrays.clear();
-  const TttRows rows = make_ttt_rows(exec, arrays, batch.input_ids, batch.supervision);
+  const TttRows rows = make_ttt_rows(exec, arrays, batch.input_ids, batch.supervision, model.draft.vocabulary.d2t);
   const ScratchScope scope(exec.scratch);
   TttPass pass(exec, model, batch, rows);
   pass.forward();
   outcome = pass.loss(rule, gradients);
   if (gradients) pass.backward(*gradients);
-  outcome.seconds = pass.seconds, outcome.attention = pass.attention;
+  outcome.seconds = pass.seconds, outcome.flops = pass.flops, outcome.attention = pass.attention;
   return outcome;
 }
 

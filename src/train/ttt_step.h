@@ -38,6 +38,7 @@ struct TttOutcome {
   double loss = 0;  // L over this micro-batch's rows
   StepFigures figures;
   WorkShares seconds;
+  WorkShares flops;  // of a dry run (Exec::plan), which has neither loss nor figures
   AttentionBackend attention = AttentionBackend::automatic;  // the one that ran; automatic: there were no rows
 };
 

@@ -6,7 +6,7 @@
 #include "base/time.h"
 #include "testing/harness.h"
 #include "train/inputs.h"
-#include "train/step_cost.h"
+#include "train/run_plan.h"
 #include "train/ttt_step.h"
 
 namespace eyrie {
@@ -29,14 +29,13 @@ class StepBench {
     TrainState& state = inputs_->state;
     const DraftConfig& config = state.draft.config;
     const ScratchScope scope(exec.scratch);
-    const Tensor taps = exec.scratch.take(DType::f32, {tokens_.tokens(), config.taps() * config.target_hidden});
-    const Tensor last_hidden = exec.scratch.take(DType::f32, {tokens_.tokens(), config.target_hidden});
-    inputs_->train->read_states(exec, 0, 0, tokens_, taps, last_hidden);
+    const TargetStates states = take_states(exec, config, tokens_.tokens());
+    inputs_->train->read_states(exec, 0, 0, tokens_, states.taps, states.last_hidden);
     const double target_seconds = watch.lap();
     fill_zero(state.gradients.memory);
     const TttOutcome outcome =
         ttt_step(exec, arrays_, {state.draft, inputs_->heads.lm_head},
-                 {tokens_.input_ids, taps, last_hidden, supervision_}, {}, &state.gradients.tensors);
+                 {tokens_.input_ids, states.taps, states.last_hidden, supervision_}, {}, &state.gradients.tensors);
     WorkShares seconds = outcome.seconds;
     seconds[Work::target] = target_seconds;
     watch.lap();
@@ -45,11 +44,7 @@ class StepBench {
     calls_.push_back(seconds);
   }
 
-  WorkShares flops() const {
-    WorkShares flops = step_flops(inputs_->state.draft.config, supervision_);
-    flops[Work::target] = target_flops(inputs_->target->config, tokens_.cu_seqlens);
-    return flops;
-  }
+  WorkShares flops() const { return plan_step({}, *inputs_, 0).flops; }
   // Of each kind by itself, the median of all calls but the first, which grows the scratch memory.
   WorkShares median_seconds() const {
     WorkShares medians;
