@@ -27,6 +27,8 @@ def text_of_unit(file):
 
 
 def problem(root, quoted):
+    if "NAME" in quoted:  # a file to be
+        return None
     if re.fullmatch(r"[\w/.-]+: ?\w+\.\w+", quoted):  # a test
         path, test = re.split(r": ?", quoted)
         suite, name = test.split(".")
