@@ -128,6 +128,7 @@ if(EYRIE_TESTS)
              COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/kernel_resources.py check ${CMAKE_BINARY_DIR})
   endif()
   add_test(NAME docs COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_docs.py ${CMAKE_SOURCE_DIR})
+  add_test(NAME tour COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_tour.py ${CMAKE_SOURCE_DIR})
 endif()
 
 # Leaf loops keep their sums in arrays of vectors: -O2 would leave those in memory, -O3 unrolls them into registers.

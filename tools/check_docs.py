@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that what the documents name exists: `path/file.h:function`, `path`, [links](path) and tests (`file_test.cpp: Suite.Name`).
+"""Checks that what the documents name exists: `path/file.h:function`, `path`, [links](path) and tests (`file_test.cpp: Suite.Name`);
+and that every section that the project cites (§3) stands in docs/spec.md.
 
 Usage: check_docs.py [REPOSITORY]. Prints one line per name that does not exist; exit 1 when there is one.
 """
@@ -7,7 +8,8 @@ import pathlib
 import re
 import sys
 
-DOCUMENTS = ["README.md", "docs/tour.md", "docs/data.md", "docs/models.md", "docs/training.md", "docs/attention.md", "docs/math.md", "docs/benchmarks.md", "docs/dependencies.md"]
+CITING = ["src", "docs", "tests", "tools", "cmake", "README.md", "CMakeLists.txt"]  # where a § is a section of docs/spec.md
+CITING_SUFFIXES = {".h", ".cpp", ".cu", ".cuh", ".md", ".py", ".txt", ".cmake"}
 PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]+$|^[\w-]+\.(?:md|py|sh)$")
 
 
@@ -25,6 +27,8 @@ def text_of_unit(file):
 
 
 def problem(root, quoted):
+    if "NAME" in quoted:  # a file to be
+        return None
     if re.fullmatch(r"[\w/.-]+: ?\w+\.\w+", quoted):  # a test
         path, test = re.split(r": ?", quoted)
         suite, name = test.split(".")
@@ -45,21 +49,41 @@ def problem(root, quoted):
     return None
 
 
+def names(root, document):
+    """What one document names and does not exist."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+    for quoted in re.findall(r"`([^`\n]+)`", text):
+        if what := problem(root, quoted):
+            yield what
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        if not (document.parent / link).exists():
+            yield f"no file {link}"
+
+
+def citations(root):
+    """(place, section) of every § in the project that is no section of docs/spec.md."""
+    sections = set(re.findall(r"^## (\d+a?)\. ", (root / "docs/spec.md").read_text(), flags=re.M))
+    for start in CITING:
+        path = root / start
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.suffix not in CITING_SUFFIXES:
+                continue
+            for number, line in enumerate(file.read_text().splitlines(), 1):
+                for section in re.findall(r"§(\d+[a-z]?)", line):
+                    if section not in sections:
+                        yield f"{file.relative_to(root)}:{number}", section
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
     found = 0
-    for document in DOCUMENTS:
-        path = root / document
-        if not path.exists():
-            continue
-        text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
-        named = [(quoted, problem(root, quoted)) for quoted in re.findall(r"`([^`\n]+)`", text)]
-        for link in re.findall(r"\]\(([^)#:]+)\)", text):
-            named.append((link, None if (path.parent / link).exists() else f"no file {link}"))
-        for _, what in named:
-            if what:
-                print(f"{document}: {what}")
-                found += 1
+    for document in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        for what in names(root, document):
+            print(f"{document.relative_to(root)}: {what}")
+            found += 1
+    for place, section in citations(root):
+        print(f"{place}: docs/spec.md has no §{section}")
+        found += 1
     print("docs: every name exists" if not found else f"docs: {found} names do not exist")
     return 1 if found else 0
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Holds the rooms of src/ to docs/architecture.md: which may include which, and where heavy headers may stand.
+"""Holds the rooms of src/ to docs/architecture.md: which may include which, where heavy headers may stand, how long a room may be.
 
-Usage: check_rooms.py [REPOSITORY]. Prints one line per violation; exit 1 when there is one.
+Usage: check_rooms.py [--lines] [REPOSITORY]. Prints one line per forbidden include; with --lines, instead, the product lines of each room
+beside its budget. Exit 1 when an include is forbidden, or a room is over its budget.
 """
 import pathlib
 import re
@@ -101,8 +102,42 @@ def violations(root):
                     yield f"src/{name}:{number}: <{header}> belongs to {', '.join(sorted(owners))}"
 
 
+def product_lines(root):
+    """{room: lines}: what is no test, no case of the harness, no generated table."""
+    lines = {}
+    for path in (root / "src").rglob("*"):
+        if path.suffix in {".h", ".cpp", ".cu", ".cuh"} and not re.search(r"_(test|cases|fixture)\.|^unicode_tables\.", path.name):
+            room = path.relative_to(root / "src").parts[0]
+            lines[room] = lines.get(room, 0) + len(path.read_text().splitlines())
+    return lines
+
+
+def budgets(root):
+    """[(rooms, lines)] of the table under "Budget" in docs/architecture.md; its last row, `all`, is every room."""
+    text = (root / "docs/architecture.md").read_text()
+    table = re.search(r"^## Budget\n(.*?)(?=^## |\Z)", text, re.M | re.S).group(1)
+    return [(re.findall(r"\w+", m[1]), int(m[2].replace(",", ""))) for m in re.finditer(r"^\| ([\w, ]+) \| ([\d,]+) \|$", table, re.M)]
+
+
+def check_lines(root):
+    """Prints the table; whether a room is over its budget, or has none."""
+    lines, rows = product_lines(root), budgets(root)
+    over = False
+    for rooms, most in rows:
+        found = sum(lines.get(room, 0) for room in (lines if rooms == ["all"] else rooms))
+        over |= found > most
+        print(f"{', '.join(rooms):<36} {found:>7,} of {most:>7,}{f'   {found - most:,} over' if found > most else ''}")
+    homeless = sorted(set(lines) - {room for rooms, _ in rows for room in rooms})
+    print("".join(f"{room}: no budget in docs/architecture.md\n" for room in homeless), end="")
+    return over or bool(homeless)
+
+
 def main():
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
+    arguments = sys.argv[1:]
+    counting = arguments[:1] == ["--lines"]
+    root = pathlib.Path((arguments[counting:] or [pathlib.Path(__file__).parent.parent])[0])
+    if counting:
+        return 1 if check_lines(root) else 0
     found = list(violations(root))
     print("\n".join(found) or "rooms: every include is allowed")
     return 1 if found else 0

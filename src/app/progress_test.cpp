@@ -21,8 +21,7 @@ TEST(Progress, FitsTheTerminalTheTimeLeftFirst) {
     EXPECT_EQ(line.find("[##") != std::string::npos, width >= 30) << width;
   }
   EXPECT_EQ(format_progress("train", 0.42, details, 40), "train [######.........]  42%  2:43 left");
-  EXPECT_EQ(format_progress("train", 0.42, details, 60),
-            "train [###.....]  42%  2:43 left  step 142/1400  loss 3.210");
+  EXPECT_EQ(format_progress("train", 0.42, details, 60), "train [###.....]  42%  2:43 left  step 142/1400  loss 3.210");
   EXPECT_EQ(format_progress("train", 0.42, details, 80),
             "train [##...]  42%  2:43 left  step 142/1400  loss 3.210  acc 0.612  8123 tok/s");
   EXPECT_EQ(format_progress("train", 0.5, {"x"}, 80), "train [###############...............]  50%  x");

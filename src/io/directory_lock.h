@@ -1,5 +1,6 @@
-// io/directory_lock.h: a directory that one process at a time writes: flock on DIR/.eyrie-lock, which the kernel releases
-// however the process ends. Between containers and machines it reaches as far as flock does on the volume they share.
+// io/directory_lock.h: a directory that one process at a time writes: flock on DIR/.eyrie-lock, which the kernel
+// releases however the process ends. Between containers and machines it reaches as far as flock does on the volume they
+// share.
 #pragma once
 #include <optional>
 #include <string>

@@ -1,5 +1,5 @@
-// ops/parallel.h: loops cut over the threads of a crew. A loop of few `operations` (multiply-adds or the like) runs on the
-// calling thread: handing it out would take longer. What is computed may not depend on the cuts. Loops do not nest.
+// ops/parallel.h: loops cut over the threads of a crew. A loop of few `operations` (multiply-adds or the like) runs on
+// the calling thread: handing it out would take longer. What is computed may not depend on the cuts. Loops do not nest.
 #pragma once
 #include <algorithm>
 #include <atomic>

@@ -1,5 +1,5 @@
-// Damaged tokenizer.json files: each is read and used, or refused with an Error; nothing else may happen (run with the
-// sanitizers of the debug preset).
+// Damaged tokenizer.json files: each is read and used, or refused with an Error; nothing else may happen (under the
+// sanitizers too: ./run sanitize).
 #include <gtest/gtest.h>
 
 #include <filesystem>

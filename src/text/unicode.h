@@ -1,5 +1,5 @@
-// text/unicode.h: UTF-8, the classes of characters that tokenizers ask for (of Unicode 16: text/unicode_property.h), and
-// what templates and normal forms do (tables of utf8proc).
+// text/unicode.h: UTF-8, the classes of characters that tokenizers ask for (of Unicode 16: text/unicode_property.h),
+// and what templates and normal forms do (tables of utf8proc).
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,7 +1,7 @@
 // attention/sm80/backward_kernel.cuh: the backward tile loop, mma.sync m16n8k16 + cp.async, sm_80 and later. A CTA owns
 // key tiles of one key-value head: it walks the row tiles that see them, for each query head in turn, sums dk and dv in
 // registers and adds them to the fp32 gradients once. dq goes to an fp32 workspace by atomic additions; the workspace
-// starts from the suffix's part of dq (gpu/rows.cuh). With the merged lse and delta this is spec 4's backward:
+// starts from the suffix's part of dq (gpu/rows.cuh). With the merged lse and delta this is spec §4's backward:
 //   p = exp(scale q.k - lse),  ds = p (do.v - delta),  dq = scale ds k,  dk = scale ds^T q,  dv = p^T do
 //
 // Tile       64 rows x 128 keys (64 where shared memory is small, or dim is 256); 8 warps: s and dp as 2 x 4 warps,

@@ -1,5 +1,5 @@
-// Damaged templates: each renders or is refused with an Error, within bounds (run with the sanitizers of the debug
-// preset).
+// Damaged templates: each renders or is refused with an Error, within bounds (under the sanitizers too: ./run
+// sanitize).
 #include <gtest/gtest.h>
 
 #include <algorithm>
