@@ -9,7 +9,8 @@ namespace eyrie {
 // io/staging.h writes FINAL in the place FINAL.tmp-eyrie-XXXXXX/new; mkdtemp fills in the X.
 inline constexpr std::string_view kStagingInfix = ".tmp-eyrie-", kStagingUnique = "XXXXXX", kStagingFresh = "/new";
 
-// Control characters as \x1b (a line's end and a tab too, unless `keep_lines`), paths in a staging as the final ones.
+// As \x1b, byte by byte: control characters (a line's end and a tab too, unless `keep_lines`), characters that reorder
+// or hide text, and what is no UTF-8. Paths in a staging as the final ones.
 std::string shown_text(std::string_view text, bool keep_lines = false);
 
 }  // namespace eyrie
