@@ -87,7 +87,8 @@ void check_options(const TrainOptions& options) {
   if (options.resume && options.data.empty() && options.features.empty())
     usage("output",
           fmt::format("{} holds no run that says what it was begun with: expected its flags", options.output));
-  if (options.data.empty() == options.features.empty()) usage("data", "expected either data or features, and not both");
+  if (options.data.empty() == options.features.empty())
+    usage("data", fmt::format("expected either data or features, found {}", options.data.empty() ? "neither" : "both"));
   if (!options.data.empty() && options.model.empty()) usage("model", "conversations need the target itself");
   if (options.model.empty() && options.target_weights.empty())
     usage("target-weights", "expected the directory of the target's weights, or model");
