@@ -9,9 +9,7 @@ constexpr double kSum = 4, kAddedTo = 8;  // bytes of an f32 that is written or 
 
 AttentionCost::AttentionCost(Exec& exec, const SuffixAttention& problem) {
   const AttentionSizes sizes(problem);
-  if constexpr (kHasCuda)
-    if (exec.device == Device::cuda) exec.stream.synchronize();
-  const Buffer tokens = Buffer::copy_of(problem.token), starts = Buffer::copy_of(problem.start);
+  const Buffer tokens = to_cpu(exec, problem.token), starts = to_cpu(exec, problem.start);
   const int32_t *token = tokens.tensor().as<int32_t>(), *start = starts.tensor().as<int32_t>();
   int64_t pairs = 0, keys = 0;
   for (int64_t row = 0; row < sizes.rows; ++row) {
