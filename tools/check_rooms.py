@@ -13,7 +13,6 @@ OWNERS = {
     "spdlog/": {"base/log.cpp"},
     "nlohmann/": {"io/json.cpp"},
     "CLI/": {"app/command_line.h"},
-    "cudnn.h": {"cuda/cudnn.cuh"},
     "toml++/": {"app/toml_file.cpp"},
     "pcre2.h": {"text/regex.cpp"},
     "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},

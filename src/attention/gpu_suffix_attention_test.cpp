@@ -31,7 +31,7 @@ std::vector<Run> runs() {
                                            {{129, 1, 255, 2}, 7, 1, 64, 0},
                                            {{2, 257}, 2, 2, 256, 4},
                                            {{300, 2, 200}, 4, 1, 128, 7, RowChoice::every_third},
-                                           {{300}, 8, 2, 128, 2, RowChoice::all, 0, false, true}};
+                                           {{300}, 8, 2, 128, 2}};
   std::vector<Run> list;
   for (const SuffixShape& shape : shapes) {
     list.push_back({dense, DType::f32, shape});

@@ -38,17 +38,12 @@ const Backend& backend_of(AttentionBackend id) {
 }
 
 void check_positions(const SuffixAttention& problem, const AttentionSizes& sizes) {
-  if (problem.whole_sequence && sizes.rows != sizes.tokens)
-    expect(false, "whole_sequence",
-           fmt::format("expected a row for every token, found {} for {}", sizes.rows, sizes.tokens));
   const Device device = problem.q.device;
   const int32_t* token = expect_indices("token", problem.token, sizes.rows, device);
   const int32_t* start = expect_indices("start", problem.start, sizes.rows, device);
   if (device != Device::cpu) return;
   expect_ascending("token", token, sizes.rows, sizes.tokens);
   expect_starts(start, token, sizes.rows);
-  expect(!problem.whole_sequence || sizes.rows == 0 || start[sizes.rows - 1] == 0, "whole_sequence",
-         "expected one sequence, found more");
 }
 
 // What every tensor of the model's dtype shares with q.

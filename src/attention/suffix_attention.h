@@ -28,9 +28,6 @@ struct SuffixAttention {
   ConstTensor start;            // [rows] i32, the first token of the row's sequence
   ConstTensor suffix_row = {};  // [rows] i32, strictly ascending: its place in every suffix block; undefined when n = 0
   float scale = 0;              // multiplies q.k
-  // The caller knows that token[r] = r and start[r] = 0, for every token: `merge` may take cuDNN's kernel for the
-  // prefix on a GPU where it is found and faster (Hopper). Its bits are not those of the packed sequence.
-  bool whole_sequence = false;
 
   int64_t depth() const { return suffix_k.defined() ? suffix_k.dim(0) : 0; }  // n
 };

@@ -63,9 +63,9 @@ const std::vector<SuffixShape>& chosen_shapes() {
       {{1, 127, 70}, 8, 1, 64, 6, last_half},
       {{127, 129}, 4, 1, 96, 4, all, 0, true},
       {{3, 5}, 80, 1, 16, 1},
-      {{129}, 8, 2, 64, 0, all, 0, true, true},
-      {{300}, 7, 1, 128, 3, all, 0, false, true},
-      {{1}, 4, 1, 80, 2, all, 0, false, true},
+      {{129}, 8, 2, 64, 0, all, 0, true},
+      {{300}, 7, 1, 128, 3},
+      {{1}, 4, 1, 80, 2},
   };
   return kShapes;
 }

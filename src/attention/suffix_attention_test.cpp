@@ -269,13 +269,6 @@ TEST(SuffixAttention, BadInputIsNamed) {
             "prefix_v: expected a tensor on cpu, found one on cuda");
   EXPECT_EQ(message([](SuffixAttention& p) { p.start.device = Device::cuda; }),
             "start: expected a tensor on cpu, found one on cuda");
-  EXPECT_EQ(message([](SuffixAttention& p) { p.whole_sequence = true; }),
-            "whole_sequence: expected one sequence, found more");
-  EXPECT_EQ(message([&](SuffixAttention& p) {
-              p.whole_sequence = true;
-              p.token = p.token.slice(1, 11), p.start = p.start.slice(1, 11), p.q = p.q.slice(1, 11);
-            }),
-            "whole_sequence: expected a row for every token, found 10 for 11");
 }
 
 }  // namespace

@@ -41,8 +41,8 @@ void round_to(DType dtype, const Tensor& tensor) {
 std::string SuffixShape::name() const {
   const std::string text = lengths.empty() ? "empty" : fmt::format("{}", fmt::join(lengths, "+"));
   const std::string width = value_dim ? fmt::format("d{}v{}", dim, value_dim) : fmt::format("d{}", dim);
-  return fmt::format("{}/h{}:{}/n{}/{}{}{}{}", width, q_heads, kv_heads, depth, text, name_of(rows),
-                     strided ? "/strided" : "", whole ? "/whole" : "");
+  return fmt::format("{}/h{}:{}/n{}/{}{}{}", width, q_heads, kv_heads, depth, text, name_of(rows),
+                     strided ? "/strided" : "");
 }
 
 SuffixProblem::SuffixProblem(const std::string& case_name, const SuffixShape& shape, DType values)
@@ -133,7 +133,6 @@ void SuffixProblem::point_at_inputs() {
   }
   problem.suffix_k = input("suffix_k"), problem.suffix_v = input("suffix_v");
   problem.scale = static_cast<float>(1 / std::sqrt(shape_.dim));
-  problem.whole_sequence = shape_.whole;
   d_o = input("d_o");
 }
 

@@ -20,7 +20,6 @@ struct SuffixShape {
   RowChoice rows = RowChoice::all;
   int value_dim = 0;     // 0: dim
   bool strided = false;  // q, k and v are slices of one buffer
-  bool whole = false;    // one sequence, every row of it, and the problem says so
   std::string name() const;
 };
 

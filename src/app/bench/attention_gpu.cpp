@@ -21,9 +21,8 @@ constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 struct LoopShape {
   std::string name;
   std::vector<int64_t> lengths;
-  bool last_half = false;       // of each sequence: the rows that ask
-  bool whole_sequence = false;  // and says so
-  bool kernels = false;         // each of them has a line of its own
+  bool last_half = false;  // of each sequence: the rows that ask
+  bool kernels = false;    // each of them has a line of its own
 };
 
 Buffer on_gpu(Exec& exec, const std::vector<int32_t>& values) {
@@ -57,7 +56,6 @@ class TttLoop {
 
   Exec& exec_;
   int64_t tokens_ = 0, rows_ = 0;
-  bool whole_sequence_;
   double flops_ = 0;
   Buffer token_, start_, suffix_row_;
   Buffer q_, o_, lse_, d_o_;  // [kDepths, rows, ...]
@@ -66,7 +64,7 @@ class TttLoop {
   Buffer d_prefix_k_, d_prefix_v_, d_suffix_k_, d_suffix_v_;
 };
 
-TttLoop::TttLoop(Exec& exec, const LoopShape& shape) : exec_(exec), whole_sequence_(shape.whole_sequence) {
+TttLoop::TttLoop(Exec& exec, const LoopShape& shape) : exec_(exec) {
   choose_rows(shape);
   const Shape queries = {kDepths, rows_, kQueryHeads, kDim}, prefix = {tokens_, kKeyHeads, kDim};
   const Shape suffix = {kDepths - 1, rows_, kKeyHeads, kDim};
@@ -105,8 +103,7 @@ SuffixAttention TttLoop::problem(int64_t depth) const {
                           .prefix_v = prefix_v_,
                           .token = token_,
                           .start = start_,
-                          .scale = 0.08838834764831845f,  // 1 / sqrt(kDim)
-                          .whole_sequence = whole_sequence_};
+                          .scale = 0.08838834764831845f};  // 1 / sqrt(kDim)
   if (depth == 0) return made;
   made.suffix_k = suffix_k_.tensor().slice(0, depth), made.suffix_v = suffix_v_.tensor().slice(0, depth);
   made.suffix_row = suffix_row_;
@@ -227,12 +224,10 @@ void print_loops(Filter& filter) {
     const std::string label = fmt::format("{}/{}", name, shape.name);
     if (filter.takes(label)) or_say_why(label, [&] { print_loop(backend, shape, label, kernels); });
   };
-  for (LoopShape shape : loop_shapes()) {
+  for (const LoopShape& shape : loop_shapes()) {
     const bool one_sequence = shape.lengths.size() == 1 && !shape.last_half;
     for (const AttentionBackend backend : {fused, merge, masked}) line(name(backend), backend, shape);
     if (one_sequence && shape.lengths[0] <= kMostDense) line(name(dense), dense, shape);
-    shape.whole_sequence = true;
-    if (one_sequence) line("merge_cudnn", merge, shape);
   }
   fmt::print("share: of cuBLASLt's bf16 8192^3 product, measured before each line\n");
   fmt::print("*: scratch beside one depth's fp32 d_q. GiB: all, inputs and outputs of 7 depths too\n\n");

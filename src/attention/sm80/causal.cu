@@ -1,9 +1,6 @@
 // The causal loops. fused: the suffix is the first state of the online softmax. merge: the loop over the prefix alone,
 // then the suffix enters o and lse, row by row. Backward is one: the stock backward of the prefix, fed the merged o and
 // lse; the suffix's terms stand in its preparation.
-#include <algorithm>
-
-#include "attention/gpu/cudnn_prefix.cuh"
 #include "attention/sm80/passes.cuh"
 
 namespace eyrie::gpu::sm80 {
@@ -33,7 +30,7 @@ void merge_forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, 
     prefix.depth = 0;
     const auto out = outputs_of<T>(o, lse);
     const auto cost = AttentionCost::of(exec, problem);
-    if (!run_cudnn_prefix(exec, problem, o, lse)) run_causal(exec, cost, problem.q.dim(2), prefix, out);
+    run_causal(exec, cost, problem.q.dim(2), prefix, out);
     merge_suffix(exec, cost, static_cast<int>(problem.q.dim(2)), whole, out);
   });
 }
@@ -48,13 +45,9 @@ void backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionB
   });
 }
 
-int64_t merge_scratch_bytes(const SuffixAttention& problem) {
-  return std::max(backward_scratch_bytes(problem), cudnn_prefix_bytes(problem));
-}
-
 }  // namespace
 
 const Implementation kFused = {"sm80", Device::cuda, why_not, backward_scratch_bytes, fused_forward, backward};
-const Implementation kMerge = {"sm80", Device::cuda, why_not, merge_scratch_bytes, merge_forward, backward};
+const Implementation kMerge = {"sm80", Device::cuda, why_not, backward_scratch_bytes, merge_forward, backward};
 
 }  // namespace eyrie::gpu::sm80
