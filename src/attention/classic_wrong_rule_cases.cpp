@@ -24,7 +24,7 @@ void add(double factor, const ConstTensor& from, const Tensor& to) {  // contigu
 
 void classic_wrong_backward(Exec& exec, const SuffixAttention& problem, const SuffixAttentionBackward& grad) {
   constexpr auto kBackend = AttentionBackend::dense;
-  if (problem.depth() == 0) return backward(exec, kBackend, problem, grad);
+  if (problem.depth() == 0) return suffix_attention_backward(exec, kBackend, problem, grad);
   const ScratchScope scope(exec.scratch);
   const auto like = [&](const ConstTensor& tensor) { return exec.scratch.take(DType::f32, tensor.shape); };
   SuffixAttention prefix = problem;
@@ -34,19 +34,19 @@ void classic_wrong_backward(Exec& exec, const SuffixAttention& problem, const Su
   SuffixAttentionBackward whole = grad;
   whole.d_prefix_k = like(grad.d_prefix_k), whole.d_prefix_v = like(grad.d_prefix_v);
   fill_zero(whole.d_prefix_k), fill_zero(whole.d_prefix_v);
-  backward(exec, kBackend, problem, whole);
+  suffix_attention_backward(exec, kBackend, problem, whole);
   SuffixAttentionBackward merged = whole;
   merged.d_q = like(grad.d_q), merged.d_suffix_k = merged.d_suffix_v = {};
-  backward(exec, kBackend, prefix, merged);
+  suffix_attention_backward(exec, kBackend, prefix, merged);
   add(-1, merged.d_q, grad.d_q);
 
   SuffixAttentionBackward alone = merged;
   const Tensor o0 = like(grad.o), lse0 = like(grad.lse), d_o0 = like(grad.d_o);
-  forward(exec, kBackend, prefix, o0, lse0);
+  suffix_attention(exec, kBackend, prefix, o0, lse0);
   weigh(grad.d_o, lse0, grad.lse, d_o0);
   alone.o = o0, alone.lse = lse0, alone.d_o = d_o0;
   alone.d_prefix_k = grad.d_prefix_k, alone.d_prefix_v = grad.d_prefix_v;
-  backward(exec, kBackend, prefix, alone);
+  suffix_attention_backward(exec, kBackend, prefix, alone);
   add(1, alone.d_q, grad.d_q);
 }
 

@@ -77,8 +77,8 @@ TEST_P(GpuSuffixAttention, AGraphReplaysTheSameBits) {
     Exec exec(Device::cuda);
     exec.scratch.reserve(scratch_bytes(backend, made.problem));
     const auto run = [&](const Tensor& o, const Tensor& lse, const SuffixAttentionBackward& grad) {
-      forward(exec, backend, made.problem, o, lse);
-      backward(exec, backend, made.problem, grad);
+      suffix_attention(exec, backend, made.problem, o, lse);
+      suffix_attention_backward(exec, backend, made.problem, grad);
     };
     const auto outputs = [&](const std::string& name) {
       const Tensor o = made.output_o(name + ".o"), lse = made.output_lse(name + ".lse");
@@ -127,10 +127,10 @@ TEST_P(GpuSuffixAttention, NoBitChangesWithThePacking) {
   SuffixProblem made = on_gpu(shape, dtype);
   Exec exec(Device::cuda);
   const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-  forward(exec, backend, made.problem, o, lse);
+  suffix_attention(exec, backend, made.problem, o, lse);
   SuffixAttentionBackward packed = made.gradients("packed", o, lse);
   packed.deterministic = true;
-  backward(exec, backend, made.problem, packed);
+  suffix_attention_backward(exec, backend, made.problem, packed);
   int64_t next = 0;
   for (const int length : shape.lengths) {
     const int64_t first = next;
@@ -139,12 +139,12 @@ TEST_P(GpuSuffixAttention, NoBitChangesWithThePacking) {
     const auto slice = [&](const Tensor& tensor) { return tensor.slice(first, first + length); };
     const SuffixAttention one = one_sequence(made, first, length);
     const Tensor alone = slice(made.output_o("o of one")), alone_lse = slice(made.output_lse("lse of one"));
-    forward(exec, backend, one, alone, alone_lse);
+    suffix_attention(exec, backend, one, alone, alone_lse);
     SuffixAttentionBackward grad = made.gradients("alone", alone, alone_lse);
     grad.deterministic = true;
     grad.d_o = made.d_o.slice(first, first + length), grad.d_q = slice(grad.d_q);
     grad.d_prefix_k = slice(grad.d_prefix_k), grad.d_prefix_v = slice(grad.d_prefix_v);
-    backward(exec, backend, one, grad);
+    suffix_attention_backward(exec, backend, one, grad);
     const std::string what = "sequence of " + std::to_string(length);
     expect_passed(compare_bits("o", alone, slice(o)), what);
     expect_passed(compare_bits("lse", alone_lse, slice(lse)), what);
@@ -175,7 +175,7 @@ TEST_F(GpuSuffixAttentionErrors, ATensorOnTheOtherDeviceIsNamed) {
   const Buffer below = Buffer::copy_of(made.problem.prefix_k);
   mixed.prefix_k = below;
   try {
-    forward(exec, AttentionBackend::automatic, mixed, o, lse);
+    suffix_attention(exec, AttentionBackend::automatic, mixed, o, lse);
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "prefix_k: expected a tensor on cuda, found one on cpu");
@@ -220,9 +220,9 @@ TEST_F(GpuSuffixAttentionErrors, OutputsThatTheTileLoopsCannotWriteAreNamedAndAu
   const Tensor shifted = spread(memory, o.shape, 1, 0);
   expect_refusal(
       "o: its tile loop takes rows that start at multiples of 16 bytes, found the first 2 bytes behind such a place",
-      [&] { forward(exec, AttentionBackend::fused, made.problem, shifted, lse); });
-  forward(exec, AttentionBackend::dense, made.problem, o, lse);
-  forward(exec, AttentionBackend::automatic, made.problem, shifted, lse);
+      [&] { suffix_attention(exec, AttentionBackend::fused, made.problem, shifted, lse); });
+  suffix_attention(exec, AttentionBackend::dense, made.problem, o, lse);
+  suffix_attention(exec, AttentionBackend::automatic, made.problem, shifted, lse);
   expect_passed(compare_bits("o", shifted, o), "automatic");
 
   SuffixAttentionBackward grad = made.gradients("grad", o, lse);
@@ -231,7 +231,7 @@ TEST_F(GpuSuffixAttentionErrors, OutputsThatTheTileLoopsCannotWriteAreNamedAndAu
   expect_refusal(
       "d_prefix_k: its tile loop takes rows that start at multiples of 16 bytes, found a stride of 264 bytes in "
       "dimension 0",
-      [&] { backward(exec, AttentionBackend::merge, made.problem, grad); });
+      [&] { suffix_attention_backward(exec, AttentionBackend::merge, made.problem, grad); });
 }
 
 }  // namespace

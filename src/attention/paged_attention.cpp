@@ -218,7 +218,7 @@ void append(Exec&, const PagedCache& cache, const ConstTensor& k, const ConstTen
   }
 }
 
-void forward(Exec& exec, const PagedAttention& problem, const Tensor& o) {
+void paged_attention(Exec& exec, const PagedAttention& problem, const Tensor& o) {
   check(problem, o);
   const Work work{problem};
   const int64_t rows = problem.q.dim(0);

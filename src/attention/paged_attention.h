@@ -27,6 +27,6 @@ struct PagedAttention {
 // Writes o [rows, q_heads, value_dim]. Rows of one sequence that stand together share its reads. Throws Error{input}
 // naming the tensor, what was expected and what was found; a page id out of range is named with its sequence. Allocates
 // nothing.
-void forward(Exec& exec, const PagedAttention& problem, const Tensor& o);
+void paged_attention(Exec& exec, const PagedAttention& problem, const Tensor& o);
 
 }  // namespace eyrie

@@ -25,7 +25,7 @@ std::vector<PagedShape> paged_shapes() {
 std::vector<Comparison> check_paged(Exec& exec, const PagedShape& shape) {
   PagedProblem made(shape.name(), shape);
   const Tensor o = made.output("o", made.rows());
-  forward(exec, made.problem, o);
+  paged_attention(exec, made.problem, o);
   return made.memory().with_guards({testing::compare("o", o, made.expected())});
 }
 
@@ -43,7 +43,8 @@ Workload paged_work(const PagedShape& shape) {
   double keys = 0;
   for (int64_t row = 0; row < made->rows(); ++row) keys += made->problem.row_position.as<int32_t>()[row] + 1;
   const double width = static_cast<double>(made->problem.q.dim(2) + made->problem.cache.v.dim(3));
-  return {.flops = 2 * keys * shape.q_heads * width, .call = [=](Exec& exec) { forward(exec, made->problem, o); }};
+  return {.flops = 2 * keys * shape.q_heads * width,
+          .call = [=](Exec& exec) { paged_attention(exec, made->problem, o); }};
 }
 
 void add_benches(CaseList& cases) {

@@ -21,7 +21,7 @@ const PagedShape kMixed = {.lengths = {300, 1, 64, 129, 65},
 Tensor run(PagedProblem& made, const PagedAttention& problem, int64_t rows) {
   Exec exec;
   const Tensor o = made.output("o", rows);
-  forward(exec, problem, o);
+  paged_attention(exec, problem, o);
   return o;
 }
 

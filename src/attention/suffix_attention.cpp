@@ -172,7 +172,8 @@ int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem) 
   return functions_for(backend, problem).scratch_bytes(problem);
 }
 
-void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
+void suffix_attention(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o,
+                      const Tensor& lse) {
   check(exec, problem);
   check_outputs(problem, o, lse);
   const Argument written[] = {{"o", o}};
@@ -180,8 +181,8 @@ void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& proble
   if (problem.q.dim(0) > 0) functions.forward(exec, problem, o, lse);
 }
 
-void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
-              const SuffixAttentionBackward& grad) {
+void suffix_attention_backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
+                               const SuffixAttentionBackward& grad) {
   check(exec, problem);
   check(problem, grad);
   const Argument others[] = {{"o", grad.o},

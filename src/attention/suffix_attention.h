@@ -54,15 +54,16 @@ std::string_view name(AttentionBackend backend);
 // The backend that will run: never `automatic`. Error{input} when the one named does not take the problem, with the
 // names of those that do. When `automatic` cannot have its first choice, one line of the log says why.
 AttentionBackend choose_backend(AttentionBackend wanted, const SuffixAttention& problem);
-// What forward and backward take from exec.scratch at most.
+// What the two below take from exec.scratch at most.
 int64_t scratch_bytes(AttentionBackend backend, const SuffixAttention& problem);
 
 // Writes o [rows, q_heads, value_dim] (x) and the merged lse [rows, q_heads] (f32, natural log). Inputs are finite;
 // keys and values that no row sees may hold anything. A row of o and lse is bitwise the same whatever else the batch
 // holds (masked: where its sequence begins at a multiple of a tile of keys). Throws Error{input} naming the tensor,
 // what was expected and what was found.
-void forward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o, const Tensor& lse);
-void backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
-              const SuffixAttentionBackward& grad);
+void suffix_attention(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const Tensor& o,
+                      const Tensor& lse);
+void suffix_attention_backward(Exec& exec, AttentionBackend backend, const SuffixAttention& problem,
+                               const SuffixAttentionBackward& grad);
 
 }  // namespace eyrie

@@ -105,7 +105,7 @@ struct Run {
         scratch(exec.scratch, scratch_bytes(setup.backend, made.problem)),
         o(made.output_o("o")),
         lse(made.output_lse("lse")) {
-    forward(exec, setup.backend, made.problem, o, lse);
+    suffix_attention(exec, setup.backend, made.problem, o, lse);
   }
 
   void add_broken_guards(std::vector<Comparison>& results) const {
@@ -208,7 +208,7 @@ std::vector<Comparison> against_derivatives(const SuffixProblem& plain, const Su
 std::vector<Comparison> against_dense(const SuffixProblem& plain, const SuffixAttentionBackward& found, DType dtype) {
   Run run(kOracle, plain);
   const SuffixAttentionBackward expected = run.made.gradients("grad", run.o, run.lse);
-  backward(run.exec, kOracle.backend, run.made.problem, expected);
+  suffix_attention_backward(run.exec, kOracle.backend, run.made.problem, expected);
   const std::vector<Gradient> list = gradients_of(found, {}), other = gradients_of(expected, {});
   std::vector<Comparison> results;
   for (size_t i = 0; i < list.size(); ++i)
@@ -224,7 +224,7 @@ std::vector<Comparison> check_backward(const Setup& setup, const SuffixShape& sh
     if (deterministic && setup.on_cpu()) break;  // it has no other way
     SuffixAttentionBackward found = run.made.gradients("grad", run.o, run.lse);
     found.deterministic = deterministic;
-    backward(run.exec, setup.backend, run.made.problem, found);
+    suffix_attention_backward(run.exec, setup.backend, run.made.problem, found);
     const std::vector<Comparison> list =
         is_oracle(setup) ? against_derivatives(plain, found, run.made.gradients("start", run.o, run.lse))
                          : against_dense(plain, found, setup.kind.dtype);
@@ -267,7 +267,8 @@ double forward_flops(const SuffixProblem& made) {
 Workload forward_work(AttentionBackend backend, const SuffixShape& shape) {
   const auto made = std::make_shared<SuffixProblem>("bench", shape);
   const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
-  return {.flops = forward_flops(*made), .call = [=](Exec& exec) { forward(exec, backend, made->problem, o, lse); }};
+  return {.flops = forward_flops(*made),
+          .call = [=](Exec& exec) { suffix_attention(exec, backend, made->problem, o, lse); }};
 }
 
 Workload step_work(AttentionBackend backend, const SuffixShape& shape) {  // forward and backward
@@ -276,8 +277,8 @@ Workload step_work(AttentionBackend backend, const SuffixShape& shape) {  // for
   const Tensor o = made->output_o("o"), lse = made->output_lse("lse");
   const SuffixAttentionBackward grad = made->gradients("grad", o, lse);
   return {.flops = (1 + kBackwardShare) * forward_flops(*made), .call = [=](Exec& exec) {
-            forward(exec, backend, made->problem, o, lse);
-            backward(exec, backend, made->problem, grad);
+            suffix_attention(exec, backend, made->problem, o, lse);
+            suffix_attention_backward(exec, backend, made->problem, grad);
           }};
 }
 
@@ -319,7 +320,7 @@ std::vector<Comparison> gpu_attention_errors(AttentionBackend backend, const std
   const auto gradients = [](Run& run, AttentionBackend by) {
     const SuffixAttentionBackward grad = run.made.gradients("grad", run.o, run.lse);
     for (const Tensor& sum : {grad.d_prefix_k, grad.d_prefix_v, grad.d_suffix_k, grad.d_suffix_v}) fill_zero(sum);
-    backward(run.exec, by, run.made.problem, grad);
+    suffix_attention_backward(run.exec, by, run.made.problem, grad);
     return gradients_of(grad, {});
   };
   const std::vector<Gradient> right = gradients(expected, cpu.backend), list = gradients(found, gpu.backend);

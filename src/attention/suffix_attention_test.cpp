@@ -33,7 +33,7 @@ double mean_prefix_share(SuffixProblem& made, const Tensor& lse) {
   prefix.suffix_k = prefix.suffix_v = prefix.suffix_row = {};
   Exec exec;
   const Tensor o = made.output_o("prefix o"), prefix_lse = made.output_lse("prefix lse");
-  forward(exec, AttentionBackend::dense, prefix, o, prefix_lse);
+  suffix_attention(exec, AttentionBackend::dense, prefix, o, prefix_lse);
   double sum = 0;
   for (int64_t i = 0; i < lse.elements(); ++i) sum += std::exp(prefix_lse.as<float>()[i] - lse.as<float>()[i]);
   return sum / static_cast<double>(lse.elements());
@@ -44,11 +44,11 @@ TEST(SuffixAttention, PrefixDifferentiatedAloneIsCaught) {
   Exec exec;
   SuffixProblem made("negative control", {.lengths = {40, 65, 9}, .q_heads = 4, .kv_heads = 2, .dim = 64, .depth = 3});
   const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-  forward(exec, AttentionBackend::dense, made.problem, o, lse);
+  suffix_attention(exec, AttentionBackend::dense, made.problem, o, lse);
   EXPECT_GT(mean_prefix_share(made, lse), 0.1);
   EXPECT_LT(mean_prefix_share(made, lse), 0.9);
   const SuffixAttentionBackward right = made.gradients("right", o, lse), wrong = made.gradients("wrong", o, lse);
-  backward(exec, AttentionBackend::dense, made.problem, right);
+  suffix_attention_backward(exec, AttentionBackend::dense, made.problem, right);
   classic_wrong_backward(exec, made.problem, wrong);
 
   EXPECT_TRUE(compare("d_prefix_v", wrong.d_prefix_v, right.d_prefix_v).passed());
@@ -95,22 +95,22 @@ std::vector<Comparison> packing_differences(AttentionBackend backend, const Suff
   Exec exec;
   SuffixProblem made("packing", shape);
   const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-  forward(exec, backend, made.problem, o, lse);
+  suffix_attention(exec, backend, made.problem, o, lse);
   const SuffixAttentionBackward packed = zero_gradients(made, "packed", o, lse);
-  backward(exec, backend, made.problem, packed);
+  suffix_attention_backward(exec, backend, made.problem, packed);
   std::vector<Comparison> all;
   int64_t first = 0;
   for (const int length : shape.lengths) {
     const SuffixAttention one = one_sequence(made, first, length, first, length);
     const Tensor alone = made.memory().output("o of one", {length, shape.q_heads, shape.dim});
     const Tensor alone_lse = made.memory().output("lse of one", {length, shape.q_heads});
-    forward(exec, backend, one, alone, alone_lse);
+    suffix_attention(exec, backend, one, alone, alone_lse);
     SuffixAttentionBackward grad = zero_gradients(made, "alone", alone, alone_lse);
     grad.d_o = made.d_o.slice(first, first + length);
     grad.d_q = grad.d_q.slice(0, length);
     grad.d_prefix_k = grad.d_prefix_k.slice(0, length);
     grad.d_prefix_v = grad.d_prefix_v.slice(0, length);
-    backward(exec, backend, one, grad);
+    suffix_attention_backward(exec, backend, one, grad);
     const auto slice = [&](const Tensor& tensor) { return tensor.slice(first, first + length); };
     for (const Comparison& each : {compare_bits("o", alone, slice(o)), compare_bits("lse", alone_lse, slice(lse)),
                                    compare_bits("d_q", grad.d_q, slice(packed.d_q)),
@@ -143,10 +143,10 @@ TEST(SuffixAttention, BackwardTwiceGivesTheSameBits) {
     Exec exec;
     SuffixProblem made("twice", shape);
     const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
-    forward(exec, backend, made.problem, o, lse);
+    suffix_attention(exec, backend, made.problem, o, lse);
     const SuffixAttentionBackward once = made.gradients("once", o, lse), again = made.gradients("again", o, lse);
-    backward(exec, backend, made.problem, once);
-    backward(exec, backend, made.problem, again);
+    suffix_attention_backward(exec, backend, made.problem, once);
+    suffix_attention_backward(exec, backend, made.problem, again);
     EXPECT_TRUE(compare_bits("d_q", once.d_q, again.d_q).passed());
     EXPECT_TRUE(compare_bits("d_prefix_k", once.d_prefix_k, again.d_prefix_k).passed());
     EXPECT_TRUE(compare_bits("d_suffix_v", once.d_suffix_v, again.d_suffix_v).passed());

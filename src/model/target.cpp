@@ -104,7 +104,7 @@ void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, st
                                   .token = packing.token,
                                   .start = packing.start,
                                   .scale = layer.softmax_scale()};
-    forward(exec, AttentionBackend::automatic, problem, out, lse);
+    suffix_attention(exec, AttentionBackend::automatic, problem, out, lse);
   };
   forward(exec, target, {in.token_ids, packing.position, tap_ids, taps, last_hidden}, attend);
 }

@@ -154,7 +154,7 @@ TEST(Target, RowsMayComeInPieces) {
                                     .token = rows(positions),
                                     .start = rows(starts),
                                     .scale = 1 / std::sqrt(static_cast<float>(layer.head_dim))};
-      forward(exec, AttentionBackend::dense, problem, out, lse);
+      suffix_attention(exec, AttentionBackend::dense, problem, out, lse);
     };
     forward(exec, target, {rows(expected.token_ids), rows(positions), {}, {}, last_hidden.tensor().slice(begin, end)},
             attend);

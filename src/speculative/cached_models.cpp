@@ -41,14 +41,14 @@ void CachedRows::keep(Exec& exec, int64_t cache_layer, ConstTensor k, ConstTenso
 void CachedRows::attend(Exec& exec, int64_t cache_layer, float scale, ConstTensor q, ConstTensor k, ConstTensor v,
                         Tensor out) {
   keep(exec, cache_layer, k, v);
-  forward(exec,
-          PagedAttention{.q = q,
-                         .cache = sequence_.pool().layer(cache_layer),
-                         .page_table = sequence_.page_table(),
-                         .row_sequence = rows_of(row_sequence_),
-                         .row_position = positions(),
-                         .scale = scale},
-          out);
+  paged_attention(exec,
+                  PagedAttention{.q = q,
+                                 .cache = sequence_.pool().layer(cache_layer),
+                                 .page_table = sequence_.page_table(),
+                                 .row_sequence = rows_of(row_sequence_),
+                                 .row_position = positions(),
+                                 .scale = scale},
+                  out);
 }
 
 CachedTarget::CachedTarget(Exec& exec, const Target& target, PagedSequence& sequence, std::span<const int64_t> tap_ids,

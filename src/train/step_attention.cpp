@@ -48,12 +48,12 @@ StepAttention::StepAttention(Exec& exec, AttentionBackend wanted, Device device)
 AttentionBackend StepAttention::forward(const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
   if (gpu_.device == Device::cpu) {
     const AttentionBackend chosen = choose_backend(wanted_, problem);
-    eyrie::forward(exec_, chosen, problem, o, lse);
+    suffix_attention(exec_, chosen, problem, o, lse);
     return chosen;
   }
   OnGpu there(problem, wanted_);
   const AttentionBackend chosen = choose_backend(wanted_, there.problem());
-  eyrie::forward(gpu_, chosen, there.problem(), there.result(o, there.dtype()), there.result(lse, DType::f32));
+  suffix_attention(gpu_, chosen, there.problem(), there.result(o, there.dtype()), there.result(lse, DType::f32));
   there.copy_back();
   return chosen;
 }
@@ -61,7 +61,7 @@ AttentionBackend StepAttention::forward(const SuffixAttention& problem, const Te
 AttentionBackend StepAttention::backward(const SuffixAttention& problem, const SuffixAttentionBackward& grad) {
   if (gpu_.device == Device::cpu) {
     const AttentionBackend chosen = choose_backend(wanted_, problem);
-    eyrie::backward(exec_, chosen, problem, grad);
+    suffix_attention_backward(exec_, chosen, problem, grad);
     return chosen;
   }
   OnGpu there(problem, wanted_);
@@ -75,7 +75,7 @@ AttentionBackend StepAttention::backward(const SuffixAttention& problem, const S
                                          .d_suffix_k = there.result(grad.d_suffix_k, DType::f32),
                                          .d_suffix_v = there.result(grad.d_suffix_v, DType::f32),
                                          .deterministic = true};
-  eyrie::backward(gpu_, chosen, there.problem(), above);
+  suffix_attention_backward(gpu_, chosen, there.problem(), above);
   there.copy_back();
   return chosen;
 }

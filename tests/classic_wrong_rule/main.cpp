@@ -15,7 +15,7 @@ namespace eyrie {
 std::string why_not(const SuffixAttention&, Arguments) { return ""; }
 int64_t scratch_bytes(const SuffixAttention&) { return 0; }
 void right_forward(Exec& exec, const SuffixAttention& problem, const Tensor& o, const Tensor& lse) {
-  forward(exec, AttentionBackend::dense, problem, o, lse);
+  suffix_attention(exec, AttentionBackend::dense, problem, o, lse);
 }
 const DeviceFunctions merge::kCpu = {why_not, scratch_bytes, right_forward, classic_wrong_backward};
 

@@ -107,7 +107,7 @@ SuffixAttention TttLoop::problem(int64_t depth) const {
 
 void TttLoop::forward(AttentionBackend backend) {
   for (int64_t depth = 0; depth < kDepths; ++depth)
-    eyrie::forward(exec_, backend, problem(depth), o_.tensor()[depth], lse_.tensor()[depth]);
+    suffix_attention(exec_, backend, problem(depth), o_.tensor()[depth], lse_.tensor()[depth]);
 }
 
 void TttLoop::backward(AttentionBackend backend) {
@@ -120,7 +120,7 @@ void TttLoop::backward(AttentionBackend backend) {
                                     .d_prefix_v = d_prefix_v_};
     if (depth > 0)
       grad.d_suffix_k = d_suffix_k_.tensor().slice(0, depth), grad.d_suffix_v = d_suffix_v_.tensor().slice(0, depth);
-    eyrie::backward(exec_, backend, problem(depth), grad);
+    suffix_attention_backward(exec_, backend, problem(depth), grad);
   }
 }
 
