@@ -3,29 +3,18 @@
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
-#include "ops/parallel.h"
+#include "ops/rows.h"
 
 namespace eyrie {
-namespace {
-
-void add_rows(Exec& exec, const ConstTensor& from, const Tensor& to) {
-  const auto source = from.view<float, 2>();
-  const auto target = to.view<float, 2>();
-  for_each_range(exec, target.dims[0], 1, to.elements(), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t i = 0; i < target.dims[1]; ++i) target(row, i) += source(row, i);
-  });
-}
-
-}  // namespace
-
-void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors, ConstTensor taps,
-                 const FcSaved& saved, ConstTensor d_h, const DraftTensors<Tensor>& gradients) {
+void fc_backward(Exec& exec, const Draft& draft, ConstTensor taps, ConstTensor read, ConstTensor d_h,
+                 const DraftTensors<Tensor>& gradients) {
+  const DraftConfig& config = draft.config;
+  const DraftTensors<ConstTensor>& tensors = draft.tensors;
   const int64_t width = config.target_hidden;
   expect_shape("taps", taps, {d_h.dim(0), config.taps() * width});
   expect_shape("d_h", d_h, {-1, config.decoder.hidden});
-  if (!saved.normed_taps.defined()) return linear_backward_weight(exec, d_h, taps, gradients.fc, {});
-  linear_backward_weight(exec, d_h, saved.normed_taps, gradients.fc, {});
+  linear_backward_weight(exec, d_h, read, gradients.fc, {});
+  if (read.data == taps.data) return;
   const ScratchScope scope(exec.scratch);
   const Tensor d_normed = exec.scratch.take(DType::f32, taps.shape), d_taps = exec.scratch.take(DType::f32, taps.shape);
   linear_backward_input(exec, d_h, tensors.fc, d_normed, Into::overwrite);
@@ -41,8 +30,10 @@ void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<Const
   }
 }
 
-void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors,
-                          const DepthInputBackward& in, const DraftTensors<Tensor>& gradients) {
+void depth_input_backward(Exec& exec, const Draft& draft, const DepthInputBackward& in,
+                          const DraftTensors<Tensor>& gradients) {
+  const DraftConfig& config = draft.config;
+  const DraftTensors<ConstTensor>& tensors = draft.tensors;
   const int64_t rows = in.token_ids.dim(0), hidden = config.decoder.hidden;
   const float eps = config.decoder.norm_eps;
   expect_shape("d_x", in.d_x, {rows, 2 * hidden});
@@ -50,7 +41,7 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
   expect_shape("d_h", in.d_h, {rows, hidden});
   const ScratchScope scope(exec.scratch);
   const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), d_e = exec.scratch.take(DType::f32, {rows, hidden});
-  embed(exec, in.embedding, in.token_ids, e);
+  embed(exec, draft.embedding, in.token_ids, e);
   rms_norm_backward(exec, e, tensors.layer.input_norm, eps, columns(in.d_x, 0, hidden), d_e, Into::overwrite,
                     gradients.layer.input_norm);
   const ConstTensor d_right = columns(in.d_x, hidden, 2 * hidden);
@@ -61,8 +52,21 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
   }
   const Tensor d_normed = d_e;  // the embedding is frozen: its gradient is not wanted
   copy(in.d_residual, d_normed);
-  add_rows(exec, d_right, d_normed);
+  add(exec, {d_right, d_normed});
   rms_norm_backward(exec, in.h, tensors.hidden_norm, eps, d_normed, in.d_h, Into::overwrite, gradients.hidden_norm);
+}
+
+Tensor depth_output_backward(Exec& exec, const Draft& draft, const DepthOutputBackward& in,
+                             const DraftTensors<Tensor>& gradients) {
+  const DraftConfig& config = draft.config;
+  Tensor d_h2 = in.d_state;
+  if (config.norm_output) {
+    add(exec, {in.d_state, in.d_normed});
+    d_h2 = exec.scratch.take(DType::f32, in.d_state.shape);
+  }
+  rms_norm_backward(exec, in.h2, draft.tensors.norm, config.decoder.norm_eps, in.d_normed, d_h2,
+                    config.norm_output ? Into::overwrite : Into::accumulate, gradients.norm);
+  return d_h2;
 }
 
 }  // namespace eyrie

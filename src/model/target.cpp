@@ -2,14 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <cmath>
-#include <cstring>
-
-#include "attention/suffix_attention.h"
+#include "model/columns.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
-#include "ops/parallel.h"
 #include "tensor/packed.h"
 
 namespace eyrie {
@@ -29,18 +25,10 @@ void check(const Target& target, const TargetRows& in) {
 }
 
 // Copies the residual stream leaving `layer` to the places of the taps that ask for it.
-void keep_taps(Exec& exec, int64_t layer, const ConstTensor& h, const TargetRows& in) {
-  if (!in.taps.defined()) return;
-  const auto from = h.view<float, 2>();
-  const auto to = in.taps.view<float, 2>();
-  for (size_t tap = 0; tap < in.tap_ids.size(); ++tap) {
-    if (in.tap_ids[tap] != layer) continue;
-    const int64_t column = static_cast<int64_t>(tap) * from.dims[1];
-    for_each_range(exec, from.dims[0], 1, h.elements(), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row)
-        std::memcpy(to.row(row) + column, from.row(row), static_cast<size_t>(from.dims[1]) * sizeof(float));
-    });
-  }
+void keep_taps(int64_t layer, const ConstTensor& h, const TargetRows& in) {
+  const int64_t width = h.dim(1);
+  for (int64_t tap = 0; in.taps.defined() && tap < std::ssize(in.tap_ids); ++tap)
+    if (in.tap_ids[static_cast<size_t>(tap)] == layer) copy(h, columns(in.taps, tap * width, (tap + 1) * width));
 }
 
 // Positions and starts of packed tokens, all [T] i32.
@@ -66,7 +54,7 @@ Packing take_packing(Scratch& scratch, const PackedTokens& in) {
 
 }  // namespace
 
-void forward(Exec& exec, const Target& target, const TargetRows& in, const Attend& attend) {
+void target_forward(Exec& exec, const Target& target, const AttentionRows& attention, const TargetRows& in) {
   check(target, in);
   const TargetConfig& config = target.config;
   const DecoderConfig& layer = config.decoder;
@@ -82,9 +70,9 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
     const DecoderTensors<ConstTensor>& tensors = target.tensors.layers[static_cast<size_t>(i)];
     rms_norm(exec, h, tensors.input_norm, layer.norm_eps, x);
     before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
-    attend(i, q, k, v, out);
+    attend(exec, attention, i, {layer.softmax_scale()}, q, k, v, out);
     after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
-    keep_taps(exec, i, h, in);
+    keep_taps(i, h, in);
   }
   rms_norm(exec, h, target.tensors.norm, layer.norm_eps, in.last_hidden);
 }
@@ -95,18 +83,8 @@ void forward_packed(Exec& exec, const Target& target, const PackedTokens& in, st
   expect_dtype("cu_seqlens", in.cu_seqlens, {DType::i32});
   const ScratchScope scope(exec.scratch);
   const Packing packing = take_packing(exec.scratch, in);
-  const DecoderConfig& layer = target.config.decoder;
-  const Tensor lse = exec.scratch.take(DType::f32, {in.token_ids.dim(0), layer.q_heads});
-  const auto attend = [&](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
-    const SuffixAttention problem{.q = q,
-                                  .prefix_k = k,
-                                  .prefix_v = v,
-                                  .token = packing.token,
-                                  .start = packing.start,
-                                  .scale = layer.softmax_scale()};
-    suffix_attention(exec, AttentionBackend::automatic, problem, out, lse);
-  };
-  forward(exec, target, {in.token_ids, packing.position, tap_ids, taps, last_hidden}, attend);
+  target_forward(exec, target, PackedRows{packing.token, packing.start},
+                 {in.token_ids, packing.position, tap_ids, taps, last_hidden});
 }
 
 void target_logits(Exec& exec, const Target& target, ConstTensor last_hidden, Tensor logits) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "attention/paged_attention.h"
 #include "base/error.h"
 #include "speculative/sampler.h"
 
@@ -34,21 +33,9 @@ void CachedRows::set(std::span<const int32_t> tokens, int64_t first_position) {
   }
 }
 
-void CachedRows::keep(Exec& exec, int64_t cache_layer, ConstTensor k, ConstTensor v) {
-  append(exec, sequence_.pool().layer(cache_layer), k, v, rows_of(slots_));
-}
-
-void CachedRows::attend(Exec& exec, int64_t cache_layer, float scale, ConstTensor q, ConstTensor k, ConstTensor v,
-                        Tensor out) {
-  keep(exec, cache_layer, k, v);
-  paged_attention(exec,
-                  PagedAttention{.q = q,
-                                 .cache = sequence_.pool().layer(cache_layer),
-                                 .page_table = sequence_.page_table(),
-                                 .row_sequence = rows_of(row_sequence_),
-                                 .row_position = positions(),
-                                 .scale = scale},
-                  out);
+PagedRows CachedRows::attention(std::span<const PagedCache> layers, int64_t asking) const {
+  const auto last = [&](const ConstTensor& rows) { return rows.slice(rows_ - asking, rows_); };
+  return {layers, sequence_.page_table(), last(rows_of(row_sequence_)), last(positions()), rows_of(slots_)};
 }
 
 CachedTarget::CachedTarget(Exec& exec, const Target& target, PagedSequence& sequence, std::span<const int64_t> tap_ids,
@@ -61,21 +48,16 @@ CachedTarget::CachedTarget(Exec& exec, const Target& target, PagedSequence& sequ
       logits_(DType::f32, {logit_rows, target.config.vocabulary}) {
   const auto taps_width = static_cast<int64_t>(tap_ids_.size()) * target.config.decoder.hidden;
   if (!tap_ids_.empty()) taps_ = Buffer(DType::f32, {max_rows, taps_width});
-  const float scale = target.config.decoder.softmax_scale();
-  attend_ = [this, scale](int64_t layer, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
-    rows_.attend(exec_, layer, scale, q, k, v, out);
-  };
 }
 
 void CachedTarget::run(std::span<const int32_t> tokens, int64_t first_position) {
   rows_.set(tokens, first_position);
-  forward(exec_, target_,
-          TargetRows{.token_ids = rows_.token_ids(),
-                     .positions = rows_.positions(),
-                     .tap_ids = tap_ids_,
-                     .taps = tap_ids_.empty() ? Tensor() : taps_.tensor().slice(0, rows_.count()),
-                     .last_hidden = last_hidden_.tensor().slice(0, rows_.count())},
-          attend_);
+  target_forward(exec_, target_, rows_.attention(rows_.pool().layers(), rows_.count()),
+                 {.token_ids = rows_.token_ids(),
+                  .positions = rows_.positions(),
+                  .tap_ids = tap_ids_,
+                  .taps = tap_ids_.empty() ? Tensor() : taps_.tensor().slice(0, rows_.count()),
+                  .last_hidden = last_hidden_.tensor().slice(0, rows_.count())});
 }
 
 Tensor CachedTarget::logits(int64_t begin, int64_t end) {
@@ -87,52 +69,26 @@ Tensor CachedTarget::logits(int64_t begin, int64_t end) {
 CachedDraft::CachedDraft(Exec& exec, const Draft& draft, PagedSequence& sequence, int64_t max_rows)
     : exec_(exec),
       draft_(draft),
-      cache_layer_(sequence.pool().layers() - 1),
+      layer_(sequence.pool().layers().last(1)),
       rows_(sequence, max_rows),
-      h_(DType::f32, {max_rows, draft.config.decoder.hidden}),
-      next_h_(DType::f32, {1, draft.config.decoder.hidden}),
+      h2_(DType::f32, {1, draft.config.decoder.hidden}),
       normed_(DType::f32, {1, draft.config.decoder.hidden}),
-      logits_(DType::f32, {1, draft.config.draft_vocabulary}) {
-  const float scale = draft.config.decoder.softmax_scale();
-  attend_ = [this, scale](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
-    rows_.attend(exec_, cache_layer_, scale, q, k, v, out);
-  };
-}
+      logits_(DType::f32, {1, draft.config.draft_vocabulary}) {}
 
-void CachedDraft::run(int32_t token, int64_t slot, ConstTensor h) {
-  rows_.set({&token, 1}, slot);
-  forward(
-      exec_, draft_,
-      DraftRows{
-          .token_ids = rows_.token_ids(), .positions = rows_.positions(), .h = h, .next_h = next_h_, .normed = normed_},
-      attend_);
-}
-
-void CachedDraft::extend_keys(std::span<const int32_t> tokens, int64_t first_slot, ConstTensor h) {
+void CachedDraft::run(std::span<const int32_t> tokens, int64_t first_slot, ConstTensor h) {
   rows_.set(tokens, first_slot);
-  const DecoderConfig& layer = draft_.config.decoder;
-  const ScratchScope scope(exec_.scratch);
-  const auto take = [&](const Shape& shape) { return exec_.scratch.take(DType::f32, shape); };
-  const Tensor x = take({rows_.count(), layer.input_width});
-  const Tensor residual = draft_.config.norm_before_residual ? take(h.shape) : Tensor();
-  const Tensor k = take({rows_.count(), layer.kv_heads, layer.head_dim}), v = take(k.shape);
-  depth_input(exec_, draft_.config, draft_.tensors, {rows_.token_ids(), draft_.embedding, h, x, residual});
-  before_attention(exec_, layer, draft_.tensors.layer, draft_.rope, {x, rows_.positions(), {}, k, v});
-  rows_.keep(exec_, cache_layer_, k, v);
+  state_ =
+      draft_depth(exec_, draft_, rows_.attention(layer_, 1), {rows_.token_ids(), rows_.positions(), h, h2_, normed_});
 }
 
 void CachedDraft::extend(ConstTensor taps, std::span<const int32_t> tokens, int64_t first_slot) {
-  const auto last = static_cast<int64_t>(tokens.size()) - 1;
-  const Tensor h = h_.tensor().slice(0, last + 1);
-  {
-    const ScratchScope scope(exec_.scratch);
-    fc(exec_, draft_.config, draft_.tensors, taps, take_fc(exec_.scratch, draft_.config, last + 1), h);
-  }
-  if (last > 0) extend_keys(tokens.first(static_cast<size_t>(last)), first_slot, h.slice(0, last));
-  run(tokens.back(), first_slot + last, h.slice(last, last + 1));
+  const ScratchScope scope(exec_.scratch);
+  const Tensor h = exec_.scratch.take(DType::f32, {static_cast<int64_t>(tokens.size()), draft_.config.decoder.hidden});
+  fc(exec_, draft_, taps, h);
+  run(tokens, first_slot, h);
 }
 
-void CachedDraft::step(int32_t token, int64_t slot) { run(token, slot, next_h_); }
+void CachedDraft::step(int32_t token, int64_t slot) { run({&token, 1}, slot, state_); }
 
 int32_t CachedDraft::best() {
   draft_logits(exec_, draft_, normed_, logits_);

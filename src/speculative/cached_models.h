@@ -13,7 +13,7 @@ namespace eyrie {
 // Cache layers of a target, and behind them the draft's one layer.
 std::vector<CacheLayer> cache_layers(const TargetConfig& target, const DraftConfig* draft);
 
-// What one forward over rows of one sequence tells the attention: positions, slots, pages.
+// What one forward over rows of one sequence is told: tokens, positions, slots, pages.
 class CachedRows {
  public:
   CachedRows(PagedSequence& sequence, int64_t max_rows);
@@ -21,10 +21,9 @@ class CachedRows {
   ConstTensor token_ids() const { return rows_of(token_ids_); }
   ConstTensor positions() const { return rows_of(positions_); }
   int64_t count() const { return rows_; }
-  // Writes k and v of the rows into the cache layer.
-  void keep(Exec& exec, int64_t cache_layer, ConstTensor k, ConstTensor v);
-  // The same, then attends.
-  void attend(Exec& exec, int64_t cache_layer, float scale, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out);
+  // The last rows ask, `asking` of them.
+  PagedRows attention(std::span<const PagedCache> layers, int64_t asking) const;
+  const PagePool& pool() const { return sequence_.pool(); }
 
  private:
   ConstTensor rows_of(const Buffer& buffer) const { return buffer.tensor().slice(0, rows_); }
@@ -52,7 +51,6 @@ class CachedTarget {
   std::vector<int64_t> tap_ids_;
   CachedRows rows_;
   Buffer taps_, last_hidden_, logits_;
-  Attend attend_;
 };
 
 // The draft on the same pages; its slot i has position i. The last row run is where it goes on from.
@@ -71,20 +69,18 @@ class CachedDraft {
   // Of the last row: the target id of the highest draft logit; its logits [Vd] of that call; what it hands on [1, H].
   int32_t best();
   ConstTensor last_logits() const { return logits_; }  // [1, Vd], valid after best()
-  ConstTensor next_h() const { return next_h_; }
+  ConstTensor state() const { return state_; }
   int64_t positions() const { return draft_.rope.positions(); }
 
  private:
-  void run(int32_t token, int64_t slot, ConstTensor h);
-  void extend_keys(std::span<const int32_t> tokens, int64_t first_slot, ConstTensor h);
+  void run(std::span<const int32_t> tokens, int64_t first_slot, ConstTensor h);
   Exec& exec_;
   const Draft& draft_;
-  int64_t cache_layer_;
+  std::span<const PagedCache> layer_;  // the pool's last
   CachedRows rows_;
-  Buffer h_;                // [max_rows, H]
-  Buffer next_h_, normed_;  // [1, H]
-  Buffer logits_;           // [1, Vd]
-  Attend attend_;
+  Buffer h2_, normed_;  // [1, H]
+  Tensor state_;        // one of them
+  Buffer logits_;       // [1, Vd]
 };
 
 }  // namespace eyrie

@@ -22,8 +22,7 @@ class PagePool {
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
 
-  const PagedCache& layer(int64_t index) const { return views_[static_cast<size_t>(index)]; }
-  int64_t layers() const { return static_cast<int64_t>(views_.size()); }
+  std::span<const PagedCache> layers() const { return views_; }
   int64_t page_size() const { return page_size_; }
   int64_t total() const { return total_; }
   int64_t free() const { return static_cast<int64_t>(free_.size()); }

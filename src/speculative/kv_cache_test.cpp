@@ -82,10 +82,10 @@ TEST(PagedSequence, PositionsKeepTheirSlotsAndNeverShareOne) {
 
 TEST(PagePool, LayersHaveTheirOwnGeometry) {
   PagePool pool(kLayers, 4, 3);
-  ASSERT_EQ(pool.layers(), 3);
-  EXPECT_EQ(pool.layer(0).k.shape, (Shape{3, 4, 2, 8}));
-  EXPECT_EQ(pool.layer(2).v.shape, (Shape{3, 4, 1, 4}));
-  EXPECT_NE(pool.layer(0).k.data, pool.layer(1).k.data);
+  ASSERT_EQ(pool.layers().size(), 3u);
+  EXPECT_EQ(pool.layers()[0].k.shape, (Shape{3, 4, 2, 8}));
+  EXPECT_EQ(pool.layers()[2].v.shape, (Shape{3, 4, 1, 4}));
+  EXPECT_NE(pool.layers()[0].k.data, pool.layers()[1].k.data);
   EXPECT_THROW(PagePool(kLayers, 0, 3), Error);
   EXPECT_THROW(PagePool(kLayers, 4, 0), Error);
 }

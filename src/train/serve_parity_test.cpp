@@ -93,7 +93,7 @@ Expected serve_and_sum(Exec& exec, const TinyModels& models, const Batch& batch,
     out.right[k] += draft.vocabulary.target_id(proposal) == highest;
     if (!draft.vocabulary.t2d.empty() && !draft.vocabulary.t2d[static_cast<size_t>(highest)]) return;
     out.in_vocabulary[k] += 1;
-    Vector state = testing::to_doubles(served.next_h());
+    Vector state = testing::to_doubles(served.state());
     if (!draft.config.norm_output) state = reference.norm(state, "norm");
     for (size_t i = 0; i < q.size(); ++i) {
       out.loss[k] -= p[i] * std::log(q[i]);
