@@ -78,11 +78,11 @@ Expected serve_and_sum(Exec& exec, const TinyModels& models, const Batch& batch,
       {"lm_head.weight", testing::to_doubles(models.target.tensors.lm_head)},  // the teacher's
       {"norm.weight", testing::to_doubles(draft.tensors.norm)}};
   const DraftReference<double> reference{draft.config, 1, {}, tensors};
-  auto observe = [&](int64_t row, int64_t depth, const CachedDraft& served) {
+  auto observe = [&](int64_t row, int64_t depth, const PagedDraft& served) {
     const auto k = static_cast<size_t>(depth);
     const float* hidden = batch.last_hidden.tensor().as<float>() + (batch.start + row + 1 + depth) * 16;
     const Vector teacher = reference.linear(Vector(hidden, hidden + 16), "lm_head");
-    const Vector q = softmax(testing::to_doubles(served.last_logits()));
+    const Vector q = softmax(testing::to_doubles(served.logits()));
     const auto highest = std::max_element(teacher.begin(), teacher.end()) - teacher.begin();
     Vector columns;
     for (size_t i = 0; i < q.size(); ++i)
