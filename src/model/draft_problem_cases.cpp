@@ -1,4 +1,4 @@
-#include "model/draft_problem.h"
+#include "model/draft_problem_cases.h"
 
 #include "model/rope_frequencies.h"
 #include "ops/embedding.h"

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "attention/suffix_attention_reference.h"
-#include "model/draft_problem.h"
+#include "model/draft_problem_cases.h"
 #include "testing/compare.h"
 
 namespace eyrie {

@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "speculative/chain.h"
 #include "speculative/draft_reference.h"
-#include "speculative/tiny_models.h"
+#include "speculative/tiny_models_fixture.h"
 #include "testing/compare.h"
 
 namespace eyrie {

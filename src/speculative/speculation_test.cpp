@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "speculative/tiny_models.h"
+#include "speculative/tiny_models_fixture.h"
 
 namespace eyrie {
 namespace {

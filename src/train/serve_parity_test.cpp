@@ -10,7 +10,7 @@
 #include "model/draft_reference.h"
 #include "speculative/generate.h"
 #include "speculative/teacher_forced.h"
-#include "speculative/tiny_models.h"
+#include "speculative/tiny_models_fixture.h"
 #include "testing/compare.h"
 #include "train/train_state.h"
 #include "train/ttt_step.h"
