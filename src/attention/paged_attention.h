@@ -25,8 +25,8 @@ struct PagedAttention {
 };
 
 // Writes o [rows, q_heads, value_dim]. Rows of one sequence that stand together share its reads. Throws Error{input}
-// naming the tensor, what was expected and what was found; a page id out of range is named with its sequence. Allocates
-// nothing.
+// naming the tensor, what was expected and what was found. Indices and page ids are trusted: they are checked where
+// they are made, once for all layers (speculative/step_rows.h). Allocates nothing.
 void paged_attention(Exec& exec, const PagedAttention& problem, const Tensor& o);
 
 }  // namespace eyrie

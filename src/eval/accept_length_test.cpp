@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "eval/probe.h"
-#include "speculative/tiny_models.h"
+#include "speculative/tiny_models_fixture.h"
 
 namespace eyrie {
 namespace {

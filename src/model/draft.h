@@ -49,42 +49,48 @@ struct DraftExport {
 void write_draft(const std::string& directory, const DraftExport&);
 
 // ---- h of depth 0
-struct FcSaved {
-  Tensor normed_taps;  // [rows, m·Ht]; undefined when the config has no norm before fc
-};
-FcSaved take_fc(Scratch&, const DraftConfig&, int64_t rows);
-void fc(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, ConstTensor taps, const FcSaved&, Tensor h);
-void fc_backward(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, ConstTensor taps, const FcSaved&,
-                 ConstTensor d_h, const DraftTensors<Tensor>& gradients);
+// What the matrix read [rows, m·Ht]: the taps [rows, m·Ht], or their norms in exec's scratch; backward reads it again.
+ConstTensor fc(Exec&, const Draft&, ConstTensor taps, Tensor h);
+void fc_backward(Exec&, const Draft&, ConstTensor taps, ConstTensor read, ConstTensor d_h,
+                 const DraftTensors<Tensor>& gradients);
 
-// ---- input of one depth
+// ---- the ends of one depth, around the decoder layer
 struct DepthInput {
   ConstTensor token_ids;  // [rows] i32
-  ConstTensor embedding;  // [V, H]
   ConstTensor h;          // [rows, H]
   Tensor x;               // [rows, 2H] written
-  Tensor residual;        // [rows, H] written with norm_before_residual; else undefined: the residual is h
 };
-void depth_input(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, const DepthInput&);
+// The residual [rows, H]: h, or what is made of it in exec's scratch.
+ConstTensor depth_input(Exec&, const Draft&, const DepthInput&);
 
 struct DepthInputBackward {
-  ConstTensor token_ids, embedding, h;  // as in forward
-  ConstTensor d_x;                      // [rows, 2H]
-  ConstTensor d_residual;               // [rows, H]
-  Tensor d_h;                           // [rows, H] written
+  ConstTensor token_ids, h;  // as in forward
+  ConstTensor d_x;           // [rows, 2H]
+  ConstTensor d_residual;    // [rows, H]
+  Tensor d_h;                // [rows, H] written
 };
-void depth_input_backward(Exec&, const DraftConfig&, const DraftTensors<ConstTensor>&, const DepthInputBackward&,
-                          const DraftTensors<Tensor>& gradients);
+void depth_input_backward(Exec&, const Draft&, const DepthInputBackward&, const DraftTensors<Tensor>& gradients);
 
-// ---- one depth when serving (no gradients kept): rows of any sequences, attention by the caller (layer index 0)
-struct DraftRows {
+// Writes normed [rows, H], lm_head's input. The state that the next depth receives [rows, H]: h2 or normed.
+Tensor depth_output(Exec&, const Draft&, Tensor h2, Tensor normed);
+
+struct DepthOutputBackward {
+  ConstTensor h2;   // as in forward
+  Tensor d_normed;  // [rows, H]
+  Tensor d_state;   // [rows, H]; either of the two may be changed
+};
+// d_h2 [rows, H]: d_state's memory, or exec's scratch.
+Tensor depth_output_backward(Exec&, const Draft&, const DepthOutputBackward&, const DraftTensors<Tensor>& gradients);
+
+// ---- one depth, no gradients kept: rows of any sequences. The first ones are there for their keys and values alone.
+struct DraftDepth {
   ConstTensor token_ids;  // [rows] i32, target ids: token i+1 at slot i
   ConstTensor positions;  // [rows] i32
-  ConstTensor h;          // [rows, H]: fc(taps) or the next_h of the row before
-  Tensor next_h;          // [rows, H] written: what the next chain step receives; may be h's own memory
-  Tensor normed;          // [rows, H] written: lm_head's input
+  ConstTensor h;          // [rows, H]: fc(taps) or the state of the row before
+  Tensor h2, normed;      // [n, H] written, of the last n rows; either may be h's own memory
 };
-void forward(Exec&, const Draft&, const DraftRows&, const Attend&);
+// Their state [n, H], as of depth_output.
+Tensor draft_depth(Exec&, const Draft&, const AttentionRows&, const DraftDepth&);
 // logits [rows, Vd] f32 = lm_head(normed).
 void draft_logits(Exec&, const Draft&, ConstTensor normed, Tensor logits);
 

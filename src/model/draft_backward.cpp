@@ -6,16 +6,17 @@
 #include "ops/rows.h"
 
 namespace eyrie {
-void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors, ConstTensor taps,
-                 const FcSaved& saved, ConstTensor d_h, const DraftTensors<Tensor>& gradients) {
+void fc_backward(Exec& exec, const Draft& draft, ConstTensor taps, ConstTensor read, ConstTensor d_h,
+                 const DraftTensors<Tensor>& gradients) {
+  const DraftConfig& config = draft.config;
+  const DraftTensors<ConstTensor>& tensors = draft.tensors;
   const int64_t width = config.target_hidden;
   expect_shape("taps", taps, {d_h.dim(0), config.taps() * width});
   expect_shape("d_h", d_h, {-1, config.decoder.hidden});
-  if (!saved.normed_taps.defined()) return linear_backward(exec, {.d_y = d_h, .x = taps, .d_weight = gradients.fc});
+  if (read.data == taps.data) return linear_backward(exec, {.d_y = d_h, .x = taps, .d_weight = gradients.fc});
   const ScratchScope scope(exec.scratch);
   const Tensor d_normed = exec.scratch.take(DType::f32, taps.shape), d_taps = exec.scratch.take(DType::f32, taps.shape);
-  linear_backward(
-      exec, {.d_y = d_h, .x = saved.normed_taps, .weight = tensors.fc, .d_weight = gradients.fc, .d_x = d_normed});
+  linear_backward(exec, {.d_y = d_h, .x = read, .weight = tensors.fc, .d_weight = gradients.fc, .d_x = d_normed});
   const float eps = config.decoder.norm_eps;
   if (config.norm_before_fc)
     rms_norm_backward(exec, {.x = taps,
@@ -36,8 +37,10 @@ void fc_backward(Exec& exec, const DraftConfig& config, const DraftTensors<Const
   }
 }
 
-void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTensors<ConstTensor>& tensors,
-                          const DepthInputBackward& in, const DraftTensors<Tensor>& gradients) {
+void depth_input_backward(Exec& exec, const Draft& draft, const DepthInputBackward& in,
+                          const DraftTensors<Tensor>& gradients) {
+  const DraftConfig& config = draft.config;
+  const DraftTensors<ConstTensor>& tensors = draft.tensors;
   const int64_t rows = in.token_ids.dim(0), hidden = config.decoder.hidden;
   const float eps = config.decoder.norm_eps;
   expect_shape("d_x", in.d_x, {rows, 2 * hidden});
@@ -45,7 +48,7 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
   expect_shape("d_h", in.d_h, {rows, hidden});
   const ScratchScope scope(exec.scratch);
   const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), d_e = exec.scratch.take(DType::f32, {rows, hidden});
-  embed(exec, {.table = in.embedding, .ids = in.token_ids, .y = e});
+  embed(exec, {.table = draft.embedding, .ids = in.token_ids, .y = e});
   rms_norm_backward(exec, {.x = e,
                            .weight = tensors.layer.input_norm,
                            .eps = eps,
@@ -68,6 +71,24 @@ void depth_input_backward(Exec& exec, const DraftConfig& config, const DraftTens
     into_h.into = Into::accumulate;
   }
   rms_norm_backward(exec, into_h);
+}
+
+Tensor depth_output_backward(Exec& exec, const Draft& draft, const DepthOutputBackward& in,
+                             const DraftTensors<Tensor>& gradients) {
+  const DraftConfig& config = draft.config;
+  Tensor d_h2 = in.d_state;
+  if (config.norm_output) {
+    add(exec, {.from = in.d_state, .to = in.d_normed});
+    d_h2 = exec.scratch.take(DType::f32, in.d_state.shape);
+  }
+  rms_norm_backward(exec, {.x = in.h2,
+                           .weight = draft.tensors.norm,
+                           .eps = config.decoder.norm_eps,
+                           .d_y = in.d_normed,
+                           .d_x = d_h2,
+                           .into = config.norm_output ? Into::overwrite : Into::accumulate,
+                           .d_weight = gradients.norm});
+  return d_h2;
 }
 
 }  // namespace eyrie

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "model/model_files.h"
+#include "model/model_files_cases.h"
 #include "model/rope_config.h"
 
 namespace eyrie {

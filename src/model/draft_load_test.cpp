@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "model/export_check.h"
-#include "model/model_files.h"
+#include "model/model_files_cases.h"
 #include "testing/compare.h"
 
 namespace eyrie {

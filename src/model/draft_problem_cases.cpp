@@ -1,4 +1,5 @@
-#include "model/draft_problem.h"
+#include "model/draft_problem_cases.h"
+
 #include "model/rope_frequencies.h"
 #include "ops/embedding.h"
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "model/draft_problem.h"
+#include <numeric>
+
+#include "attention/suffix_attention_reference.h"
+#include "model/draft_problem_cases.h"
 #include "testing/compare.h"
 
 namespace eyrie {
@@ -78,33 +81,28 @@ class DraftPieces : public ::testing::TestWithParam<DraftVariant> {
 };
 
 TEST_P(DraftPieces, Fc) {
-  const FcSaved saved = take_fc(exec.scratch, config, rows());
   const Tensor h = out("h0", {rows(), layer.hidden});
-  fc(exec, config, problem.draft.tensors, problem.taps, saved, h);
+  const ConstTensor read = fc(exec, problem.draft, problem.taps, h);
   expect_equal("h", h, problem.reference<double>().fc());
   if (GetParam().weights != DType::f32) return;
   const Tensor d_h = cotangent("h", h.shape);
   const std::vector<double> weights = testing::to_doubles(d_h);
   const Parameters gradients = filled_gradients();
-  fc_backward(exec, config, problem.draft.tensors, problem.taps, saved, d_h, gradients.tensors);
+  fc_backward(exec, problem.draft, problem.taps, read, d_h, gradients.tensors);
   expect_gradients(gradients, [&](const Reference& r) { return dot(weights, r.fc()); });
 }
 
 TEST_P(DraftPieces, DepthInput) {
-  const Tensor x = out("x0", {rows(), layer.input_width}), residual = out("residual", {rows(), layer.hidden});
-  DepthInput input{problem.token_ids, problem.draft.embedding, problem.h, x, {}};
-  if (config.norm_before_residual) input.residual = residual;
-  depth_input(exec, config, problem.draft.tensors, input);
+  const Tensor x = out("x0", {rows(), layer.input_width});
+  const ConstTensor residual = depth_input(exec, problem.draft, {problem.token_ids, problem.h, x});
   const auto reference = problem.reference<double>();
   expect_equal("x", x, reference.x());
-  if (config.norm_before_residual) expect_equal("residual", residual, reference.residual());
+  expect_equal("residual", residual, reference.residual());
   if (GetParam().weights != DType::f32) return;
   const Tensor d_x = cotangent("x", x.shape), d_residual = cotangent("residual", residual.shape);
   const Tensor d_h = out("d_h", problem.h.shape);
   const Parameters gradients = filled_gradients();
-  depth_input_backward(exec, config, problem.draft.tensors,
-                       {problem.token_ids, problem.draft.embedding, problem.h, d_x, d_residual, d_h},
-                       gradients.tensors);
+  depth_input_backward(exec, problem.draft, {problem.token_ids, problem.h, d_x, d_residual, d_h}, gradients.tensors);
   const auto of_x = testing::to_doubles(d_x), of_residual = testing::to_doubles(d_residual);
   const auto loss = [&](const Reference& r) { return dot(of_x, r.x()) + dot(of_residual, r.residual()); };
   expect_equal("d_h", d_h, problem.gradient("h", loss));
@@ -179,25 +177,83 @@ TEST_P(DraftPieces, AfterAttentionInPlace) {
   expect_passed(testing::compare_bits("h2", in_place, h2));
 }
 
-// The whole depth as the server runs it; attention gives the queries back, so that they are seen too.
-TEST_P(DraftPieces, ServingForward) {
-  const Tensor next_h = out("next_h", problem.h.shape), normed = out("normed", problem.h.shape);
+TEST_P(DraftPieces, DepthOutput) {
+  const Tensor h2 = problem.memory.normal("h", problem.h.shape), normed = out("normed", h2.shape);
+  const Tensor state = depth_output(exec, problem.draft, h2, normed);
+  const auto reference = problem.reference<double>();
+  expect_equal("normed", normed, reference.norm(reference.at("h"), "norm"));
+  EXPECT_EQ(state.data, config.norm_output ? normed.data : h2.data);
+  if (GetParam().weights != DType::f32) return;
+  const Tensor d_normed = cotangent("normed", h2.shape), d_state = cotangent("state", h2.shape);
+  const auto of_normed = testing::to_doubles(d_normed), of_state = testing::to_doubles(d_state);
+  const auto loss = [&](const Reference& r) {
+    const auto made = r.norm(r.at("h"), "norm");
+    return dot(of_normed, made) + dot(of_state, config.norm_output ? made : r.at("h"));
+  };
+  const Parameters gradients = filled_gradients();
+  const Tensor d_h2 = depth_output_backward(exec, problem.draft, {h2, d_normed, d_state}, gradients.tensors);
+  expect_equal("d_h2", d_h2, problem.gradient("h", loss));
+  expect_gradients(gradients, loss);
+}
+
+// The whole depth, its rows one packed sequence.
+TEST_P(DraftPieces, Depth) {
+  const Tensor written = out("h2", problem.h.shape), normed = out("normed", problem.h.shape);
   const Tensor logits = out("logits", {rows(), config.draft_vocabulary});
-  Buffer k_seen, v_seen;
-  forward(exec, problem.draft, {problem.token_ids, problem.positions, problem.h, next_h, normed},
-          [&](int64_t index, ConstTensor q, ConstTensor k, ConstTensor v, Tensor attention) {
-            EXPECT_EQ(index, 0);
-            copy(q, attention);
-            k_seen = Buffer::copy_of(k), v_seen = Buffer::copy_of(v);
-          });
+  std::vector<int32_t> token(static_cast<size_t>(rows())), start(token.size(), 0);
+  std::iota(token.begin(), token.end(), 0);
+  const Tensor state = draft_depth(
+      exec, problem.draft, PackedRows{problem.memory.integers("token", token), problem.memory.integers("start", start)},
+      {problem.token_ids, problem.positions, problem.h, written, normed});
   draft_logits(exec, problem.draft, normed, logits);
   const auto reference = problem.reference<double>();
-  const auto x = reference.x(), h2 = reference.h2(reference.residual(), reference.q(x));
-  expect_equal("k", k_seen, reference.k(x));
-  expect_equal("v", v_seen, reference.v(x));
+  const auto x = reference.x();
+  SuffixAttentionReference<double> attention{};
+  attention.q_heads = layer.q_heads, attention.kv_heads = layer.kv_heads;
+  attention.dim = attention.value_dim = layer.head_dim, attention.scale = layer.softmax_scale();
+  attention.token = token, attention.start = start, attention.suffix_row = start;
+  attention.q = reference.q(x), attention.prefix_k = reference.k(x), attention.prefix_v = reference.v(x);
+  attention.forward();
+  const auto h2 = reference.h2(reference.residual(), attention.o);
   expect_equal("normed", normed, reference.norm(h2, "norm"));
-  expect_equal("next_h", next_h, config.norm_output ? reference.norm(h2, "norm") : h2);
+  expect_equal("state", state, config.norm_output ? reference.norm(h2, "norm") : h2);
   expect_equal("logits", logits, reference.linear(reference.norm(h2, "norm"), "lm_head"));
+}
+
+// Rows that are there for their keys and values alone leave the same in the pages as others.
+TEST_P(DraftPieces, DepthOfTheLastRowsAlone) {
+  const auto index = [&](int32_t step) {
+    std::vector<int32_t> values(static_cast<size_t>(rows()));
+    for (size_t row = 0; row < values.size(); ++row) values[row] = static_cast<int32_t>(row) * step;
+    return ConstTensor(problem.memory.integers("index", values));
+  };
+  struct Run {
+    Tensor k, v, h2, normed;
+  };
+  const auto run = [&](int64_t asking) {
+    const Shape pages = {1, rows(), layer.kv_heads, layer.head_dim}, written = {asking, layer.hidden};
+    const Run made{out("k", pages), out("v", pages), out("h2", written), out("normed", written)};
+    const PagedCache cache{made.k, made.v};
+    const int64_t first = rows() - asking;
+    draft_depth(exec, problem.draft,
+                PagedRows{{&cache, 1},
+                          index(0).slice(0, 1).reshape({1, 1}),
+                          index(0).slice(first, rows()),
+                          index(1).slice(first, rows()),
+                          index(1)},
+                {problem.token_ids, problem.positions, problem.h, made.h2, made.normed});
+    return made;
+  };
+  const Run all = run(rows());
+  expect_equal("k", all.k, problem.reference<double>().k(problem.reference<double>().x()));
+  for (const int64_t asking : {int64_t{0}, int64_t{1}, rows() / 2}) {
+    const Run some = run(asking);
+    const auto last = [&](const Tensor& whole) { return whole.slice(rows() - asking, rows()); };
+    expect_passed(testing::compare_bits("k", some.k, all.k));
+    expect_passed(testing::compare_bits("v", some.v, all.v));
+    expect_passed(testing::compare_bits("h2", some.h2, last(all.h2)));
+    expect_passed(testing::compare_bits("normed", some.normed, last(all.normed)));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, DraftPieces, ::testing::ValuesIn(variants()), [](const auto& one) {
@@ -211,12 +267,11 @@ TEST(Draft, TakesNoRows) {
   const DecoderConfig& layer = problem.config.decoder;
   Exec exec;
   const Parameters gradients = make_parameters(problem.config);
-  const FcSaved saved = take_fc(exec.scratch, problem.config, 0);
-  fc(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.memory.output("h0", {0, layer.hidden}));
-  fc_backward(exec, problem.config, problem.draft.tensors, problem.taps, saved, problem.h, gradients.tensors);
-  const Tensor next_h = problem.memory.output("next_h", {0, layer.hidden});
-  forward(exec, problem.draft, {problem.token_ids, problem.positions, problem.h, next_h, next_h},
-          [](int64_t, ConstTensor, ConstTensor, ConstTensor, Tensor) {});
+  const ConstTensor read = fc(exec, problem.draft, problem.taps, problem.memory.output("h0", {0, layer.hidden}));
+  fc_backward(exec, problem.draft, problem.taps, read, problem.h, gradients.tensors);
+  const Tensor next_h = problem.memory.output("next_h", {0, layer.hidden}), none = problem.memory.integers("none", {});
+  draft_depth(exec, problem.draft, PackedRows{none, none},
+              {problem.token_ids, problem.positions, problem.h, next_h, next_h});
   EXPECT_EQ(testing::to_doubles(gradients.tensors.fc), std::vector<double>(static_cast<size_t>(6 * 15), 0));
 }
 
@@ -232,8 +287,7 @@ TEST(Draft, NamesTheArgumentOfAWrongShape) {
     }
     return "";
   };
-  EXPECT_EQ(message([&] { fc(exec, problem.config, problem.draft.tensors, problem.h, {}, h); }),
-            "taps: expected shape [any, 15], found [5, 6]");
+  EXPECT_EQ(message([&] { fc(exec, problem.draft, problem.h, h); }), "taps: expected shape [any, 15], found [5, 6]");
   EXPECT_EQ(message([&] {
               before_attention(exec, problem.config.decoder, problem.draft.tensors.layer, problem.draft.rope,
                                {problem.h, problem.positions, {}, {}, {}});

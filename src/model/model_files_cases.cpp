@@ -1,4 +1,4 @@
-#include "model/model_files.h"
+#include "model/model_files_cases.h"
 
 namespace eyrie {
 

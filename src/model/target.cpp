@@ -3,9 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "attention/suffix_attention.h"
 #include "model/columns.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
@@ -52,7 +50,7 @@ Packing make_packing(Exec& exec, HostArrays& arrays, const PackedTokens& in) {
 
 }  // namespace
 
-void forward(Exec& exec, const Target& target, const TargetRows& in, const Attend& attend) {
+void target_forward(Exec& exec, const Target& target, const AttentionRows& attention, const TargetRows& in) {
   check(target, in);
   const TargetConfig& config = target.config;
   const DecoderConfig& layer = config.decoder;
@@ -68,7 +66,7 @@ void forward(Exec& exec, const Target& target, const TargetRows& in, const Atten
     const DecoderTensors<ConstTensor>& tensors = target.tensors.layers[static_cast<size_t>(i)];
     rms_norm(exec, {.x = h, .weight = tensors.input_norm, .eps = layer.norm_eps, .y = x});
     before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
-    attend(i, q, k, v, out);
+    attend(exec, attention, i, {layer.softmax_scale()}, q, k, v, out);
     after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
     for (size_t tap = 0; in.taps.defined() && tap < in.tap_ids.size(); ++tap) {
       const int64_t column = static_cast<int64_t>(tap) * layer.hidden;
@@ -83,18 +81,8 @@ void forward_packed(Exec& exec, HostArrays& arrays, const Target& target, const 
   arrays.clear();
   const Packing packing = make_packing(exec, arrays, in);
   const ScratchScope scope(exec.scratch);
-  const DecoderConfig& layer = target.config.decoder;
-  const Tensor lse = exec.scratch.take(DType::f32, {std::ssize(in.token_ids), layer.q_heads});
-  const auto attend = [&](int64_t, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
-    const SuffixAttention problem{.q = q,
-                                  .prefix_k = k,
-                                  .prefix_v = v,
-                                  .token = packing.token,
-                                  .start = packing.start,
-                                  .scale = layer.softmax_scale()};
-    suffix_attention(exec, AttentionBackend::automatic, problem, out, lse);
-  };
-  forward(exec, target, {packing.token_id, packing.position, tap_ids, taps, last_hidden}, attend);
+  target_forward(exec, target, PackedRows{packing.token, packing.start},
+                 {packing.token_id, packing.position, tap_ids, taps, last_hidden});
 }
 
 void target_logits(Exec& exec, const Target& target, ConstTensor last_hidden, Tensor logits) {

@@ -1,10 +1,10 @@
 // model/target.h: the target: a Hugging Face causal language model, frozen. Its forward gives the taps (residual stream
 // leaving the tapped layers, un-normed) and the last hidden state (after the final norm); logits are asked for by rows.
 #pragma once
-#include <functional>
 #include <memory>
 #include <span>
 
+#include "model/attend.h"
 #include "model/decoder.h"
 #include "tensor/host_arrays.h"
 
@@ -38,10 +38,6 @@ TargetHeads heads_of(const Target&);
 TargetHeads load_target_heads(const std::string& directory, const std::string& lm_head_key = kLmHeadKey,
                               const std::string& embedding_key = kEmbeddingKey);
 
-// Called once per layer with that layer's rows: q [rows, q_heads, head_dim], k v [rows, kv_heads, head_dim];
-// writes out [rows, q_heads, head_dim]. It may keep k and v.
-using Attend = std::function<void(int64_t layer, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out)>;
-
 struct TargetRows {
   ConstTensor token_ids;  // [rows] i32
   ConstTensor positions;  // [rows] i32
@@ -49,7 +45,7 @@ struct TargetRows {
   Tensor taps;         // [rows, m·Ht] f32, written; may be undefined
   Tensor last_hidden;  // [rows, Ht] f32, written
 };
-void forward(Exec&, const Target&, const TargetRows&, const Attend&);
+void target_forward(Exec&, const Target&, const AttentionRows&, const TargetRows&);
 
 // Packed sequences (spec §1): token_ids [T], cu_seqlens [B+1], on the host; causal within each sequence.
 struct PackedTokens {

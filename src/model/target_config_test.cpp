@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "model/config.h"
-#include "model/model_files.h"
+#include "model/model_files_cases.h"
 
 namespace eyrie {
 namespace {

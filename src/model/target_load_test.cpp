@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "model/model_files.h"
+#include "model/model_files_cases.h"
 #include "model/weights.h"
 #include "testing/compare.h"
 

@@ -3,12 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <sstream>
 
-#include "attention/suffix_attention.h"
 #include "io/safetensors.h"
 #include "model/weights.h"
 #include "testing/compare.h"
@@ -123,7 +121,7 @@ TEST(Target, ABatchMayBeLongerThanASequence) {
   expect_close("logits", out.logits.tensor().slice(ends[ends.size() - 2], ends.back()), expected.file.at("logits"));
 }
 
-// Rows handed over in two calls, keys kept by the caller, as a server does.
+// Rows handed over in two calls, keys kept in pages, as a server does.
 TEST(Target, RowsMayComeInPieces) {
   Exec exec;
   const fs::path directory = kModels / "qwen3";
@@ -131,32 +129,23 @@ TEST(Target, RowsMayComeInPieces) {
   const Expected expected(directory);
   const DecoderConfig& layer = target.config.decoder;
   const auto tokens = static_cast<int64_t>(expected.token_ids.size()), first = int64_t{9};
-  std::vector<Buffer> keys, values;
+  std::vector<Buffer> memory;
+  std::vector<PagedCache> pages;  // one of all tokens
   for (int64_t i = 0; i < target.config.layers; ++i) {
-    keys.push_back(Buffer::zeros(DType::f32, {tokens, layer.kv_heads, layer.head_dim}));
-    values.push_back(Buffer::zeros(DType::f32, {tokens, layer.kv_heads, layer.head_dim}));
+    const Shape shape = {1, tokens, layer.kv_heads, layer.head_dim};
+    const Tensor k = memory.emplace_back(DType::f32, shape), v = memory.emplace_back(DType::f32, shape);
+    pages.push_back({k, v});
   }
-  std::vector<int32_t> positions(static_cast<size_t>(tokens)), starts(static_cast<size_t>(tokens), 0);
+  std::vector<int32_t> positions(static_cast<size_t>(tokens)), zeros(static_cast<size_t>(tokens), 0);
   std::iota(positions.begin(), positions.end(), 0);
   const Buffer last_hidden(DType::f32, {tokens, layer.hidden});
   const auto run_rows = [&](int64_t begin, int64_t end) {
     const auto rows = [&](const std::vector<int32_t>& all) {
       return ConstTensor(all.data(), DType::i32, {tokens}).slice(begin, end);
     };
-    const auto attend = [&](int64_t index, ConstTensor q, ConstTensor k, ConstTensor v, Tensor out) {
-      const auto at = static_cast<size_t>(index);
-      copy(k, keys[at].tensor().slice(begin, end)), copy(v, values[at].tensor().slice(begin, end));
-      const Buffer lse(DType::f32, {end - begin, layer.q_heads});
-      const SuffixAttention problem{.q = q,
-                                    .prefix_k = keys[at],
-                                    .prefix_v = values[at],
-                                    .token = rows(positions),
-                                    .start = rows(starts),
-                                    .scale = 1 / std::sqrt(static_cast<float>(layer.head_dim))};
-      suffix_attention(exec, AttentionBackend::dense, problem, out, lse);
-    };
-    forward(exec, target, {rows(expected.token_ids), rows(positions), {}, {}, last_hidden.tensor().slice(begin, end)},
-            attend);
+    const ConstTensor page_table(zeros.data(), DType::i32, {1, 1});
+    target_forward(exec, target, PagedRows{pages, page_table, rows(zeros), rows(positions), rows(positions)},
+                   {rows(expected.token_ids), rows(positions), {}, {}, last_hidden.tensor().slice(begin, end)});
   };
   run_rows(0, first);
   run_rows(first, tokens);

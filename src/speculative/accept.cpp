@@ -4,17 +4,8 @@
 
 namespace eyrie {
 
-Acceptance accept(std::span<const int32_t> drafts, const ChooseToken& choose, const KeepToken& keep) {
-  Acceptance out;
-  for (;;) {
-    const auto row = static_cast<size_t>(out.accepted);
-    const int32_t token = choose(out.accepted);
-    const bool from_draft = row < drafts.size() && token == drafts[row];
-    out.accepted += from_draft;
-    ++out.tokens;
-    out.ended = !keep(token, from_draft);
-    if (out.ended || !from_draft) return out;
-  }
+int64_t accepted(std::span<const int32_t> drafts, std::span<const int32_t> chosen) {
+  return std::ranges::mismatch(drafts, chosen).in1 - drafts.begin();
 }
 
 void AcceptStatistics::add(int64_t tokens_kept) {

@@ -6,23 +6,13 @@
 //   accept length = tokens kept / verify steps, bonus included, the prefill's first token excluded
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
 namespace eyrie {
 
-// Called in order, for the rows the walk reaches: the target's own token after verify row `row`.
-using ChooseToken = std::function<int32_t(int64_t row)>;
-// Called for each token kept, in order; false: the sequence ends with this token (stop token, stop string, length).
-using KeepToken = std::function<bool(int32_t token, bool from_draft)>;
-
-struct Acceptance {
-  int64_t accepted = 0;  // m, drafts kept
-  int64_t tokens = 0;    // kept: m+1, or m when the sequence ended on an accepted draft
-  bool ended = false;    // `keep` said so
-};
-Acceptance accept(std::span<const int32_t> drafts, const ChooseToken& choose, const KeepToken& keep);
+// m. `chosen`: y_0 .. as far as they are drawn; the walk is over once there are more of them than m.
+int64_t accepted(std::span<const int32_t> drafts, std::span<const int32_t> chosen);
 
 // Verify steps counted by the tokens they kept.
 struct AcceptStatistics {

@@ -23,11 +23,4 @@ std::span<const int32_t> tokens_taken(std::span<const int32_t> sequence, IndexRa
   return sequence.subspan(begin, count);
 }
 
-std::vector<IndexRange> prefill_chunks(int64_t prompt_tokens, int64_t chunk) {
-  std::vector<IndexRange> chunks;
-  for (int64_t begin = 0; begin < prompt_tokens; begin += chunk)
-    chunks.push_back({begin, std::min(begin + chunk, prompt_tokens)});
-  return chunks;
-}
-
 }  // namespace eyrie

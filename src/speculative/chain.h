@@ -8,7 +8,6 @@
 #pragma once
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace eyrie {
 
@@ -27,20 +26,19 @@ constexpr DraftIndices draft_indices(int64_t row, int64_t depth) {
   return {row + 1 + depth, row + depth, row + 2 + depth};
 }
 
-// One cycle of speculation. Tokens 0 .. known-1 are known; the target has cached rows 0 .. known-2 and the draft has
-// extended the same slots, so the last token awaits its row.
+// One step of a sequence. The rows before are in the target's cache, and the draft is extended to the same slots.
 struct Cycle {
-  int64_t known = 0;
-  int64_t chain = 0;  // n; 0 is plain decode
+  IndexRange rows =
+      {};             // of the target: a chunk of the prompt, or the last known token's row and the drafts' behind it
+  int64_t chain = 0;  // n, drafts among them; 0 is plain decode
 
-  int64_t last_slot() const { return known - 2; }  // its prediction is draft 1
-  IndexRange chain_slots() const { return {known - 1, known - 1 + (chain > 0 ? chain - 1 : 0)}; }  // made from g
-  IndexRange verify_rows() const { return {known - 1, known + chain}; }  // token known-1, then the drafts
-  // After m accepted drafts and the target's own token: the slots to extend from real taps, every accepted row among
-  // them and the row of token known-1. They cover all chain slots that stay in the sequence.
-  IndexRange extended_slots(int64_t accepted) const { return {known - 1, known + accepted}; }
-  int64_t known_after(int64_t accepted) const { return known + accepted + 1; }
+  IndexRange chain_slots() const { return {rows.begin, rows.begin + (chain > 0 ? chain - 1 : 0)}; }  // made from g
+  // After m accepted drafts and the target's own token: the slots to extend from real taps, those of the rows that
+  // stay. They cover all chain slots that stay in the sequence.
+  IndexRange extended_slots(int64_t accepted) const { return {rows.begin, rows.end - chain + accepted}; }
 };
+// Tokens 0 .. known-1 are known; the last awaits its row.
+constexpr Cycle verify_cycle(int64_t known, int64_t chain) { return {{known - 1, known + chain}, chain}; }
 
 // The chain that fits: a verify may keep chain+1 tokens, and its rows stand at known-1 .. known-1+chain.
 int64_t fitting_chain(int64_t wanted, int64_t known, int64_t tokens_left, int64_t positions);
@@ -48,8 +46,5 @@ int64_t fitting_chain(int64_t wanted, int64_t known, int64_t tokens_left, int64_
 // The tokens that slots [begin, end) take: the *next* token of each. In a prefill chunk that is not the last the last
 // slot takes the next prompt token. Error{internal} when the sequence does not hold them yet.
 std::span<const int32_t> tokens_taken(std::span<const int32_t> sequence, IndexRange slots);
-
-// A prompt's rows in chunks of at most `chunk` rows.
-std::vector<IndexRange> prefill_chunks(int64_t prompt_tokens, int64_t chunk);
 
 }  // namespace eyrie

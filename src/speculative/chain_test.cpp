@@ -28,19 +28,18 @@ TEST(Chain, EverySlotThatStaysWasMadeFromRealTaps) {
     for (int64_t slot = 0; slot < prompt; ++slot) made_from[static_cast<size_t>(slot)] = 'f';
     int64_t known = prompt + 1, cached_rows = prompt;
     for (int cycle = 0; cycle < 20; ++cycle) {
-      const Cycle plan{known, static_cast<int64_t>(stream.below(8))};
-      ASSERT_EQ(plan.last_slot(), cached_rows - 1);
-      ASSERT_EQ(plan.verify_rows().begin, cached_rows);
-      ASSERT_EQ(plan.verify_rows().count(), plan.chain + 1);
+      const Cycle plan = verify_cycle(known, static_cast<int64_t>(stream.below(8)));
+      ASSERT_EQ(plan.rows.begin, cached_rows);
+      ASSERT_EQ(plan.rows.count(), plan.chain + 1);
       for (int64_t slot = plan.chain_slots().begin; slot < plan.chain_slots().end; ++slot) {
         made_from[static_cast<size_t>(slot)] = 'g';
-        ASSERT_LT(slot, plan.verify_rows().end);  // the verify's pages hold the chain's slots
+        ASSERT_LT(slot, plan.rows.end);  // the verify's pages hold the chain's slots
       }
       const auto accepted = static_cast<int64_t>(stream.below(static_cast<uint64_t>(plan.chain) + 1));
       const IndexRange extended = plan.extended_slots(accepted);
       ASSERT_EQ(extended.count(), accepted + 1);
       for (int64_t slot = extended.begin; slot < extended.end; ++slot) made_from[static_cast<size_t>(slot)] = 'f';
-      known = plan.known_after(accepted);
+      known += accepted + 1;
       cached_rows = extended.end;
       ASSERT_EQ(cached_rows, known - 1);
       for (int64_t slot = 0; slot < cached_rows; ++slot) ASSERT_EQ(made_from[static_cast<size_t>(slot)], 'f');
@@ -63,11 +62,10 @@ TEST(Chain, FittingChainKeepsTokensAndRowsInsideTheirLimits) {
 
 TEST(Chain, ChunkTakesTheNextPromptTokenAtItsLastRow) {
   const std::vector<int32_t> prompt_and_first = {10, 11, 12, 13, 14, 15};  // five prompt tokens, one sampled
-  const auto chunks = prefill_chunks(5, 2);
-  ASSERT_EQ(chunks, (std::vector<IndexRange>{{0, 2}, {2, 4}, {4, 5}}));
-  const auto taken = tokens_taken(prompt_and_first, chunks[1]);
+  const Cycle chunk{{2, 4}, 0}, last{{4, 5}, 0};
+  const auto taken = tokens_taken(prompt_and_first, chunk.extended_slots(0));
   EXPECT_EQ(std::vector<int32_t>(taken.begin(), taken.end()), (std::vector<int32_t>{13, 14}));
-  EXPECT_EQ(tokens_taken(prompt_and_first, chunks[2])[0], 15);
+  EXPECT_EQ(tokens_taken(prompt_and_first, last.extended_slots(0))[0], 15);
   EXPECT_THROW(tokens_taken(prompt_and_first, {4, 6}), Error);
 }
 

@@ -1,5 +1,5 @@
 // speculative/draft_reference.h: a whole draft in fp64, one row at a time over a dense list of keys and values: the
-// references of the layer's pieces and of attention, put together. The oracle of cached_models.
+// references of the layer's pieces and of attention, put together. The oracle of paged_models.
 #pragma once
 #include <span>
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "speculative/teacher_forced.h"
-#include "speculative/tiny_models.h"
+#include "speculative/tiny_models_fixture.h"
 
 namespace eyrie {
 namespace {

@@ -22,18 +22,6 @@ PagePool::PagePool(const std::vector<CacheLayer>& layers, int64_t page_size, int
   for (int64_t page = pages; page-- > 0;) free_.push_back(static_cast<int32_t>(page));
 }
 
-int32_t PagePool::take() {
-  const int32_t page = free_.back();
-  free_.pop_back();
-  ++in_use_;
-  return page;
-}
-
-void PagePool::give_back(int32_t page) {
-  free_.push_back(page);
-  --in_use_;
-}
-
 PagedSequence::PagedSequence(PagePool& pool) : pool_(pool) { table_.reserve(static_cast<size_t>(pool.total())); }
 
 void PagedSequence::reserve(int64_t positions) {
@@ -42,12 +30,15 @@ void PagedSequence::reserve(int64_t positions) {
     throw Error(ErrorKind::input, "cache",
                 fmt::format("{} positions need {} more pages of {}; {} of {} are free", positions, missing,
                             pool_.page_size(), pool_.free(), pool_.total()));
-  for (int64_t i = 0; i < missing; ++i) table_.push_back(pool_.take());
+  for (int64_t i = 0; i < missing; ++i) {
+    table_.push_back(pool_.free_.back());
+    pool_.free_.pop_back();
+  }
 }
 
 void PagedSequence::truncate(int64_t positions) {
   while (pages() > pages_for(positions, pool_.page_size())) {
-    pool_.give_back(table_.back());
+    pool_.free_.push_back(table_.back());
     table_.pop_back();
   }
 }

@@ -1,7 +1,7 @@
 // speculative/kv_cache.h: who owns which page of the key-value cache. A page holds page_size positions of one sequence
 // in *every* layer, so one page table serves the target's layers and the draft's.
 //
-//   free + in use == total, always; a page belongs to one sequence or to the free list
+//   a page belongs to one sequence or to the free list, always
 #pragma once
 #include <span>
 #include <vector>
@@ -22,19 +22,14 @@ class PagePool {
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
 
-  const PagedCache& layer(int64_t index) const { return views_[static_cast<size_t>(index)]; }
-  int64_t layers() const { return static_cast<int64_t>(views_.size()); }
+  std::span<const PagedCache> layers() const { return views_; }
   int64_t page_size() const { return page_size_; }
   int64_t total() const { return total_; }
   int64_t free() const { return static_cast<int64_t>(free_.size()); }
-  int64_t in_use() const { return in_use_; }
 
  private:
   friend class PagedSequence;
-  int32_t take();
-  void give_back(int32_t page);
-
-  int64_t page_size_, total_, in_use_ = 0;
+  int64_t page_size_, total_;
   std::vector<Buffer> memory_;     // k and v of each layer
   std::vector<PagedCache> views_;  // [layers]
   std::vector<int32_t> free_;      // the last is taken next
@@ -55,7 +50,6 @@ class PagedSequence {
 
   int64_t pages() const { return static_cast<int64_t>(table_.size()); }
   std::span<const int32_t> table() const { return table_; }
-  ConstTensor page_table() const { return ConstTensor(table_.data(), DType::i32, Shape{1, pages()}); }  // [1, pages]
   int32_t slot(int64_t position) const { return slot_of(table_.data(), pool_.page_size(), position); }
   PagePool& pool() const { return pool_; }
 

@@ -3,9 +3,10 @@
 // training; on the target's own text its right depths give the served accept length of every chain (accept.h).
 #pragma once
 #include <functional>
+#include <span>
 #include <vector>
 
-#include "speculative/cached_models.h"
+#include "speculative/paged_models.h"
 
 namespace eyrie {
 
@@ -15,7 +16,7 @@ struct KnownText {
   int64_t depths = 1;                 // K
   int64_t prefill_chunk = 256;        // rows; bitwise as served when it is what serving used
   // Called for every row and depth when set, right or not; else a row's chain ends with its first wrong depth.
-  std::function<void(int64_t row, int64_t depth, const CachedDraft& draft)> observe = {};
+  std::function<void(int64_t row, int64_t depth, const PagedDraft& draft)> observe = {};
 };
 
 // [rows] how many depths in a row, from depth 0 and at most K, predicted the text's token.

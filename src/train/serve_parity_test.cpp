@@ -10,7 +10,7 @@
 #include "model/draft_reference.h"
 #include "speculative/generate.h"
 #include "speculative/teacher_forced.h"
-#include "speculative/tiny_models.h"
+#include "speculative/tiny_models_fixture.h"
 #include "testing/compare.h"
 #include "train/train_state.h"
 #include "train/ttt_step.h"
@@ -77,11 +77,11 @@ Expected serve_and_sum(Exec& exec, const TinyModels& models, const Batch& batch,
       {"lm_head.weight", testing::to_doubles(models.target.tensors.lm_head)},  // the teacher's
       {"norm.weight", testing::to_doubles(draft.tensors.norm)}};
   const DraftReference<double> reference{draft.config, 1, {}, tensors};
-  auto observe = [&](int64_t row, int64_t depth, const CachedDraft& served) {
+  auto observe = [&](int64_t row, int64_t depth, const PagedDraft& served) {
     const auto k = static_cast<size_t>(depth);
     const float* hidden = batch.last_hidden.tensor().as<float>() + (batch.start + row + 1 + depth) * 16;
     const Vector teacher = reference.linear(Vector(hidden, hidden + 16), "lm_head");
-    const Vector q = softmax(testing::to_doubles(served.last_logits()));
+    const Vector q = softmax(testing::to_doubles(served.logits()));
     const auto highest = std::max_element(teacher.begin(), teacher.end()) - teacher.begin();
     Vector columns;
     for (size_t i = 0; i < q.size(); ++i)
@@ -92,7 +92,7 @@ Expected serve_and_sum(Exec& exec, const TinyModels& models, const Batch& batch,
     out.right[k] += draft.vocabulary.target_id(proposal) == highest;
     if (!draft.vocabulary.t2d.empty() && !draft.vocabulary.t2d[static_cast<size_t>(highest)]) return;
     out.in_vocabulary[k] += 1;
-    Vector state = testing::to_doubles(served.next_h());
+    Vector state = testing::to_doubles(served.state());
     if (!draft.config.norm_output) state = reference.norm(state, "norm");
     for (size_t i = 0; i < q.size(); ++i) {
       out.loss[k] -= p[i] * std::log(q[i]);

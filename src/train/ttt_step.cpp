@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "base/time.h"
-#include "ops/norm.h"
 #include "ops/rows.h"
 #include "train/step_attention.h"
 
@@ -12,25 +11,25 @@ namespace {
 
 // Depth 0 before its attention, for every token up to the last row of its sequence.
 struct Prefix {
-  Tensor taps;  // [P, m·Ht]
-  FcSaved fc;
-  Tensor h;         // [P, H]
-  Tensor x;         // [P, 2H]
-  Tensor residual;  // [P, H]; undefined: it is h
-  Tensor k, v;      // [P, kv_heads, head_dim]
-  Tensor raw_k;     // like k, before its norm; undefined: the layer has none
+  Tensor taps;           // [P, m·Ht]
+  ConstTensor read;      // like taps, what fc read
+  Tensor h;              // [P, H]
+  Tensor x;              // [P, 2H]
+  ConstTensor residual;  // [P, H]
+  Tensor k, v;           // [P, kv_heads, head_dim]
+  Tensor raw_k;          // like k, before its norm; undefined: the layer has none
 };
 
 // One depth of the rows; everything backward reads again.
 struct Depth {
-  Tensor h;         // [R, H] the state it received; undefined at depth 0, where the prefix has it
-  Tensor x;         // [R, 2H]
-  Tensor residual;  // [R, H]
-  Tensor q, o;      // [R, q_heads, head_dim]
-  Tensor raw_q;     // like q, before its norm; undefined: the layer has none
-  Tensor lse;       // [R, q_heads]
+  Tensor x;              // [R, 2H]
+  ConstTensor residual;  // [R, H]
+  Tensor q, o;           // [R, q_heads, head_dim]
+  Tensor raw_q;          // like q, before its norm; undefined: the layer has none
+  Tensor lse;            // [R, q_heads]
   AfterAttentionSaved saved;
-  Tensor h2;  // [R, H]
+  Tensor h2;     // [R, H]
+  Tensor state;  // [R, H] what the next depth receives
 };
 
 class TttPass {
@@ -70,7 +69,6 @@ class TttPass {
   void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, const DraftTensors<Tensor>& gradients);
   SuffixAttention attention_of(int64_t k) const;
   SoftCrossEntropy loss_problem();
-  Tensor state_after(int64_t k) const { return config_.norm_output ? normed_[k] : depth_[index(k)].h2; }
   static size_t index(int64_t k) { return static_cast<size_t>(k); }
   Tensor own_raw_k(int64_t k) const { return k > 0 && layer_.qk_norm ? suffix_raw_k_[k - 1] : Tensor(); }
   Tensor take(const Shape& shape) { return scratch_.take(DType::f32, shape); }
@@ -123,13 +121,11 @@ void TttPass::forward_prefix() {
   p.taps = take({prefix_rows_, batch_.taps.dim(1)});
   gather_rows(exec_, {.from = batch_.taps, .index = index_.prefix_token, .to = p.taps});
   lap(Work::other);
-  p.fc = take_fc(scratch_, config_, prefix_rows_);
   p.h = take({prefix_rows_, layer_.hidden});
-  fc(exec_, config_, draft_.tensors, p.taps, p.fc, p.h);
+  p.read = fc(exec_, draft_, p.taps, p.h);
   lap(Work::fc);
   p.x = take({prefix_rows_, layer_.input_width});
-  if (config_.norm_before_residual) p.residual = take({prefix_rows_, layer_.hidden});
-  depth_input(exec_, config_, draft_.tensors, {index_.prefix_input, draft_.embedding, p.h, p.x, p.residual});
+  p.residual = depth_input(exec_, draft_, {index_.prefix_input, p.h, p.x});
   p.k = heads(prefix_rows_, layer_.kv_heads), p.v = heads(prefix_rows_, layer_.kv_heads);
   if (layer_.qk_norm) p.raw_k = take(p.k.shape);
   before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
@@ -144,15 +140,12 @@ void TttPass::begin_depth(int64_t k, Depth& depth) {
   if (layer_.qk_norm) depth.raw_q = take(depth.q.shape);
   Tensor own_k, own_v;
   if (k == 0) {
-    depth.residual = take({rows_, layer_.hidden});
-    const Tensor& residual = prefix_.residual.defined() ? prefix_.residual : prefix_.h;
+    const Tensor residual = take({rows_, layer_.hidden});
     gather_rows(exec_, {.from = prefix_.x, .index = index_.row_prefix, .to = depth.x});
-    gather_rows(exec_, {.from = residual, .index = index_.row_prefix, .to = depth.residual});
+    gather_rows(exec_, {.from = prefix_.residual, .index = index_.row_prefix, .to = residual});
+    depth.residual = residual;
   } else {
-    depth.h = state_after(k - 1);
-    if (config_.norm_before_residual) depth.residual = take({rows_, layer_.hidden});
-    depth_input(exec_, config_, draft_.tensors, {index_.input[k], draft_.embedding, depth.h, depth.x, depth.residual});
-    if (!config_.norm_before_residual) depth.residual = depth.h;
+    depth.residual = depth_input(exec_, draft_, {index_.input[k], depth_[index(k - 1)].state, depth.x});
     own_k = suffix_k_[k - 1], own_v = suffix_v_[k - 1];
   }
   before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
@@ -183,7 +176,7 @@ void TttPass::forward_depth(int64_t k) {
   depth.saved = take_after_attention(scratch_, layer_, rows_);
   depth.h2 = take({rows_, layer_.hidden});
   after_attention(exec_, layer_, draft_.tensors.layer, {depth.residual, flat(depth.o), depth.h2}, depth.saved);
-  rms_norm(exec_, {.x = depth.h2, .weight = draft_.tensors.norm, .eps = layer_.norm_eps, .y = normed_[k]});
+  depth.state = depth_output(exec_, draft_, depth.h2, normed_[k]);
   lap(Work::layer);
 }
 
@@ -248,15 +241,7 @@ void TttPass::backward(const DraftTensors<Tensor>& gradients) {
 void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   const Depth& depth = depth_[index(k)];
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
-  Tensor d_h2 = d_state_;
-  if (config_.norm_output) add(exec_, {.from = d_state_, .to = d_normed_[k]}), d_h2 = take(d_state_.shape);
-  rms_norm_backward(exec_, {.x = depth.h2,
-                            .weight = weights.norm,
-                            .eps = layer_.norm_eps,
-                            .d_y = d_normed_[k],
-                            .d_x = d_h2,
-                            .into = config_.norm_output ? Into::overwrite : Into::accumulate,
-                            .d_weight = gradients.norm});
+  const Tensor d_h2 = depth_output_backward(exec_, draft_, {depth.h2, d_normed_[k], d_state_}, gradients);
   const Tensor d_residual = take({rows_, layer_.hidden}), d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
   after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
                            gradients.layer);
@@ -272,7 +257,7 @@ void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
                             {depth.x, index_.position[k], d_q, own_d_k, own_d_v, d_x, depth.raw_q, own_raw_k(k)},
                             gradients.layer);
   if (k == 0) return backward_prefix(d_x, d_residual, gradients);
-  depth_input_backward(exec_, config_, weights, {index_.input[k], draft_.embedding, depth.h, d_x, d_residual, d_state_},
+  depth_input_backward(exec_, draft_, {index_.input[k], depth_[index(k - 1)].state, d_x, d_residual, d_state_},
                        gradients);
   lap(Work::layer);
 }
@@ -286,10 +271,9 @@ void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_
   before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
                             {p.x, index_.prefix_position, {}, d_prefix_k_, d_prefix_v_, d_x, {}, p.raw_k},
                             gradients.layer);
-  depth_input_backward(exec_, config_, draft_.tensors,
-                       {index_.prefix_input, draft_.embedding, p.h, d_x, d_residual, d_h}, gradients);
+  depth_input_backward(exec_, draft_, {index_.prefix_input, p.h, d_x, d_residual, d_h}, gradients);
   lap(Work::layer);
-  fc_backward(exec_, config_, draft_.tensors, p.taps, p.fc, d_h, gradients);
+  fc_backward(exec_, draft_, p.taps, p.read, d_h, gradients);
   lap(Work::fc);
 }
 

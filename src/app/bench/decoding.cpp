@@ -11,8 +11,6 @@ namespace {
 constexpr int64_t kPromptTokens = 128, kMostRows = 512, kMostLogits = 16, kPageSize = 16;
 constexpr int64_t kPositions = kPromptTokens + kMostRows + kMostLogits;
 
-std::vector<int64_t> taps_of(const Draft* draft) { return draft ? draft->config.tap_ids : std::vector<int64_t>(); }
-
 // visit(weight) for each linear layer in the order of a forward, the head last.
 template <typename Visit>
 void for_each_linear_layer(const Target& target, Visit&& visit) {
@@ -34,37 +32,37 @@ DecodingBench::DecodingBench(const Target& target, const Draft* draft)
     : target_(target),
       pool_(cache_layers(target.config, draft ? &draft->config : nullptr), kPageSize, kPositions / kPageSize),
       sequence_(pool_),
-      cached_target_(exec_, target, sequence_, taps_of(draft), kMostRows, kMostLogits) {
+      paged_target_(target, draft ? &draft->config : nullptr, {.rows = kMostRows, .logits = kMostLogits}) {
   sequence_.reserve(kPositions);
-  if (draft) cached_draft_.emplace(exec_, *draft, sequence_, kMostRows);
   for (int64_t i = 0; i < kMostRows; ++i) tokens_.push_back(static_cast<int32_t>(i * 97 % target.config.vocabulary));
-  const auto prompt = std::span(tokens_).first(kPromptTokens);
-  cached_target_.run(prompt, 0);
-  if (draft) cached_draft_->extend(cached_target_.taps().slice(0, kPromptTokens), prompt, 0);
+  paged_target_.run(exec_, step_of(0, kPromptTokens, 0));
+  if (!draft) return;
+  paged_draft_.emplace(*draft, StepLimits{.rows = kMostRows, .logits = 1});
+  paged_draft_->extend(exec_, step_of(0, kPromptTokens, 1), paged_target_.taps());
+}
+
+StepRows DecodingBench::step_of(int64_t first_position, int64_t rows, int64_t logits) {
+  const SequenceRows run{.pages = &sequence_,
+                         .tokens = std::span(tokens_).first(static_cast<size_t>(rows)),
+                         .first_position = first_position,
+                         .logits = logits};
+  return make_step_rows(exec_, arrays_, {&run, 1});
 }
 
 void DecodingBench::verify(int64_t rows) {
-  cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
-  const Tensor logits = cached_target_.logits(0, rows);
+  paged_target_.run(exec_, step_of(kPromptTokens, rows, rows));
+  const Tensor logits = paged_target_.logits();
   for (int64_t row = 0; row < rows; ++row)
     chosen_ = argmax({logits[row].as<float>(), static_cast<size_t>(logits.dim(1))});
 }
 
 void DecodingBench::extend(int64_t rows) {
-  const auto taken = std::span(tokens_).first(static_cast<size_t>(rows));
-  cached_draft_->extend(cached_target_.taps().slice(0, rows), taken, kPromptTokens);
-  cached_draft_->best();
+  paged_draft_->extend(exec_, step_of(kPromptTokens, rows, 1), paged_target_.taps());
 }
 
-void DecodingBench::step() {
-  cached_draft_->step(tokens_.front(), kPromptTokens);
-  cached_draft_->best();
-}
+void DecodingBench::step() { paged_draft_->step(exec_, step_of(kPromptTokens, 1, 1)); }
 
-void DecodingBench::prefill(int64_t rows) {
-  cached_target_.run(std::span(tokens_).first(static_cast<size_t>(rows)), kPromptTokens);
-  cached_target_.logits(rows - 1, rows);
-}
+void DecodingBench::prefill(int64_t rows) { paged_target_.run(exec_, step_of(kPromptTokens, rows, 1)); }
 
 // On zeros, in the groups and the order of a forward.
 void DecodingBench::linear_layers(int64_t rows, int64_t logit_rows) {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "speculative/cached_models.h"
+#include "speculative/paged_models.h"
 #include "testing/harness.h"
 
 namespace eyrie {
@@ -31,12 +31,16 @@ class DecodingBench {
   const Target& target() const { return target_; }
 
  private:
+  // The first `rows` tokens on from a position, with the logits of the last ones.
+  StepRows step_of(int64_t first_position, int64_t rows, int64_t logits);
+
   Exec exec_;
   const Target& target_;
   PagePool pool_;
   PagedSequence sequence_;
-  CachedTarget cached_target_;
-  std::optional<CachedDraft> cached_draft_;
+  HostArrays arrays_;
+  PagedTarget paged_target_;
+  std::optional<PagedDraft> paged_draft_;
   std::vector<int32_t> tokens_;
   int64_t chosen_ = 0;
 };

@@ -1,5 +1,5 @@
-// speculative/tiny_models.h: for tests: a target and a draft of random weights, a few kilobytes, seeded by name. With a
-// handful of tokens in the vocabulary the draft is right now and then.
+// speculative/tiny_models_fixture.h: for tests: a target and a draft of random weights, a few kilobytes, seeded by
+// name. With a handful of tokens in the vocabulary the draft is right now and then.
 #pragma once
 #include <string>
 

@@ -1,4 +1,4 @@
-// model/model_files.h: for tests: model directories made from a config's text, and what reading them says.
+// model/model_files_cases.h: for tests: model directories made from a config's text, and what reading them says.
 #pragma once
 #include <functional>
 #include <string>

@@ -1,4 +1,4 @@
-// model/draft_problem.h: for tests: a small draft of random tensors of unit scale and the reference over the same
+// model/draft_problem_cases.h: for tests: a small draft of random tensors of unit scale and the reference over the same
 // numbers.
 #pragma once
 #include <functional>
