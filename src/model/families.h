@@ -15,12 +15,12 @@ enum class AttentionBias {
 
 struct Family {
   const char* name;  // its model_type
-  AttentionBias attention_bias;
-  bool mlp_bias_key;                // `mlp_bias` is read
-  bool qk_norm;                     // RMSNorm per head on q and k
-  bool window_unless_switched_off;  // `sliding_window` counts without `use_sliding_window`
-  int64_t kv_heads;                 // 0: as many as query heads
-  int64_t head_dim;                 // 0: hidden / query heads
+  AttentionBias attention_bias = AttentionBias::none;
+  bool mlp_bias_key = false;                // `mlp_bias` is read
+  bool qk_norm = false;                     // RMSNorm per head on q and k
+  bool window_unless_switched_off = false;  // `sliding_window` counts without `use_sliding_window`
+  int64_t kv_heads = 0;                     // 0: as many as query heads
+  int64_t head_dim = 0;                     // 0: hidden / query heads
   int64_t max_positions;
 };
 
