@@ -1,7 +1,8 @@
 # One library per room of src/. `eyrie_room(NAME after...)`: the rooms NAME may include, as docs/architecture.md lists them
 # (tools/check_rooms.py holds the two against each other and against the #include lines).
 #   x.cpp        the room's library; x.cu (and x_cases.cu, x_test.cu) likewise, in a build with CUDA
-#   x_cases.cpp  what the harness runs: linked by the tests and by `eyrie bench`
+#   x_cases.cpp  what the harness runs, and what that needs: linked by the tests, by the cases of later rooms and by
+#                `eyrie bench`
 #   x_test.cpp   the room's GoogleTest binary
 function(eyrie_room name)
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
@@ -28,13 +29,19 @@ function(eyrie_room name)
   target_include_directories(eyrie_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(eyrie_${name} ${scope} ${after} Threads::Threads fmt::fmt)
 
+  set(cases_after "")
+  foreach(room ${after})
+    if(TARGET ${room}_cases)
+      list(APPEND cases_after ${room}_cases)
+    endif()
+  endforeach()
   if(cases)
     add_library(eyrie_${name}_cases STATIC ${cases})
-    target_link_libraries(eyrie_${name}_cases PUBLIC eyrie_${name} eyrie_testing)
+    target_link_libraries(eyrie_${name}_cases PUBLIC eyrie_${name} eyrie_testing ${cases_after})
   endif()
   if(EYRIE_TESTS AND tests)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE eyrie_${name} eyrie_testing GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE eyrie_${name} eyrie_testing ${cases_after} GTest::gtest_main)
     if(cases)
       target_link_libraries(${name}_test PRIVATE eyrie_${name}_cases)
     endif()
@@ -105,7 +112,7 @@ add_executable(eyrie src/app/main.cpp)
 target_link_libraries(eyrie PRIVATE eyrie_app)
 set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/app/main.cpp ${CMAKE_SOURCE_DIR}/src/app/train.cpp
              APPEND PROPERTY COMPILE_DEFINITIONS EYRIE_VERSION="${PROJECT_VERSION}")
-foreach(room ops attention)
+foreach(room ops attention speculative train)
   if(TARGET eyrie_${room}_cases)
     target_link_libraries(eyrie_app PUBLIC eyrie_${room}_cases)
   endif()

@@ -51,5 +51,21 @@ TEST(Mask, LengthsAreABatchAndDocumentsOneRow) {
       << packed.out << packed.error;
 }
 
+// Byte by byte: docs/attention.md says which commands drew its pictures.
+TEST(Mask, DrawsThePicturesOfTheDocuments) {
+  const TemporaryDirectory directory;
+  const std::string svg = directory.file("mask.svg");
+  const struct {
+    const char* name;
+    Arguments shape;
+  } pictures[] = {{"mask-eagle.svg", {"--q", "2048", "--rounds", "4"}},
+                  {"mask-packed.svg", {"--documents", "700,300,900,148", "--rounds", "3"}},
+                  {"mask-padded.svg", {"--lengths", "1024,700,129", "--rounds", "3"}}};
+  for (const auto& [name, shape] : pictures) {
+    EXPECT_EQ(eyrie(Arguments{"mask"} + shape + Arguments{"--out", svg}).status, 0);
+    EXPECT_EQ(read_bytes(svg), read_bytes(std::string(EYRIE_SOURCE_DIR "/docs/") + name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace eyrie::e2e

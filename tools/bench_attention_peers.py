@@ -137,18 +137,32 @@ def matmul_tflops():
     return 2 * 8192**3 / median_ms(lambda: a @ b) * 1e-9
 
 
+def query_gradient_mib(size):
+    """fp32 d_q of one depth, which lies in our scratch."""
+    rows = {"ragged": sum(RAGGED), "half_of_32768": 16384}.get(size) or int(size)
+    return rows * HEADS * DIM * 4 / 2**20
+
+
 def ours(program, only=None):
-    """{name: (forward ms, backward ms, GiB)} of `eyrie bench attention --device cuda`."""
+    """{name: (forward ms, backward ms, GiB)} of `eyrie bench attention --device cuda`, which times the forwards alone and with
+    the backwards behind them."""
     command = [program, "bench", "attention", "--device", "cuda"] + (["--only", only] if only else [])
-    rows = {}
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    running, text = subprocess.Popen(command, stdout=subprocess.PIPE, text=True), ""
     for line in running.stdout:
         print(line, end="", flush=True)  # as it comes: a run that is cut short has told what it measured
-        match = re.match(r"(\w+/\w+) +([\d.]+) +([\d.]+) +[\d.]+ +\d+ +\d+ % +([\d.]+) +[\d.]+$", line)
-        if match:
-            rows[match[1]] = (float(match[2]), float(match[3]), float(match[4]) / 1024)
+        text += line
     if running.wait() != 0:
         sys.exit(f"{' '.join(command)} failed")
+    found = {}
+    figures = r"\s+([\d.]+) +[\d.]+ TFLOP/s +[\d.]+ +\d+ % +([\d.]+)$"  # a long name has a line of its own
+    for name, what, ms, mib in re.findall(r"^(\w+/\w+)/(forward(?:\+backward)?)" + figures, text, re.M):
+        found.setdefault(name, {})[what] = float(ms), float(mib)
+    rows = {}
+    for name, times in found.items():
+        if len(times) == 2:
+            (forward, _), (both, mib) = times["forward"], times["forward+backward"]
+            gib = max(mib - query_gradient_mib(name.split("/")[1]), 0) / 1024
+            rows[name] = (forward, both - forward, gib)
     return rows
 
 

@@ -12,7 +12,7 @@ import sys
 OWNERS = {
     "spdlog/": {"base/log.cpp"},
     "nlohmann/": {"io/json.cpp"},
-    "CLI/": {"app/command_line.h"},
+    "CLI/": {"app/command_line.cpp"},
     "toml++/": {"app/toml_file.cpp"},
     "pcre2.h": {"text/regex.cpp"},
     "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},

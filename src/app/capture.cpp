@@ -62,7 +62,7 @@ void run_capture(const CaptureOptions& options) {
     if (stop) throw Error(ErrorKind::interrupted, "capture", "interrupted: nothing is written");
     std::vector<const TokenSequence*> members;
     for (const int64_t index : batches[i]) members.push_back(&data.sequences[static_cast<size_t>(index)]);
-    capture_batch(exec, arrays, target, pack(members), info, options.dtype == "f32" ? DType::f32 : DType::bf16,
+    capture_batch(exec, arrays, target, pack(members), info, options.dtype,
                   output.path() + "/" + feature_file_name(static_cast<int64_t>(i)));
   }
   output.commit();

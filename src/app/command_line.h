@@ -1,109 +1,111 @@
-// app/command_line.h: one command's flags, from the words of its command line and from TOML files, strictly read. The
-// one header over CLI11.
+// app/command_line.h: one command's flags, from the words of its command line and from TOML files, strictly read. A
+// flag, its TOML key, its default (the value that stands there) and its help are one definition.
 #pragma once
-#include <fmt/core.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "app/toml_file.h"
-#include "base/error.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace eyrie {
 
-// The type of flags whose value is a file or a directory.
-inline constexpr const char* kPath = "PATH";
-
 struct Whole {
   int64_t least = 0, most = std::numeric_limits<int64_t>::max();
+  bool rising = false;  // of a list: each item above the one before it
 };
 inline constexpr Whole kAboveZero{.least = 1};
 struct Real {
   double least = -std::numeric_limits<double>::infinity(), most = -least;
 };
 
-// A decimal number, nothing else; CLI::ValidationError names the flag, what is expected and what was found.
-int64_t whole_number(const std::string& flag, const std::string& word, const Whole& range);
-// The same, with a fraction or an exponent; never NaN.
-double real_number(const std::string& flag, const std::string& word, const Real& range);
-// The words "1,2" and "3" are the items 1, 2, 3; an empty item is an error.
-std::vector<std::string> items_of(const std::string& flag, const std::vector<std::string>& words);
-
-CLI::Option* add_path(CLI::App& app, const std::string& name, std::string& path, const std::string& description);
-CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const std::string& description,
-                      const Real& range = {});
-
-template <typename T>
-CLI::Option* add_whole(CLI::App& app, const std::string& name, T& value, const std::string& description,
-                       const Whole& range = {}) {
-  const CLI::callback_t read = [=, &value](const CLI::results_t& words) {
-    value = static_cast<T>(whole_number(name, words.back(), range));
-    return true;
-  };
-  return app.add_option(name, read, description, true, [&value] { return fmt::format("{}", value); })->type_name("INT");
-}
-
-// A list takes one word, "1,2,3", so that it cannot swallow what follows it; the flag may be repeated.
-CLI::Option* add_words(CLI::App& app, const std::string& name, const CLI::callback_t& read,
-                       const std::string& description);
-
-template <typename T>
-CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<T>& values, const std::string& description,
-                      const Whole& range = {}) {
-  const CLI::callback_t read = [=, &values](const CLI::results_t& words) {
-    values.clear();
-    for (const std::string& item : items_of(name, words)) {
-      if constexpr (std::is_integral_v<T>)
-        values.push_back(static_cast<T>(whole_number(name, item, range)));
-      else
-        values.push_back(item);
-    }
-    return true;
-  };
-  return add_words(app, name, read, description)->type_name(std::is_integral_v<T> ? "INT" : "TEXT");
-}
-
 class CommandLine {
  public:
-  explicit CommandLine(std::string command);
-  CLI::App& app() { return app_; }
+  using Words = std::vector<std::string>;
+
+  CommandLine(const std::string& command, const std::string& example);
+  ~CommandLine();
+
+  // Flags that are defined from now on stand under this heading of the help.
+  void group(const std::string& heading);
+  // ---- One flag each; a name without dashes is a word's.
+  void flag(const std::string& name, bool& on, const std::string& help);
+  void text(const std::string& name, std::string& value, const std::string& help);
+  void text(const std::string& name, std::optional<std::string>& value, const std::string& help);
+  void path(const std::string& name, std::string& value, const std::string& help);
+  void required_path(const std::string& name, std::string& value, const std::string& help);
+  // Decimal numbers, nothing else; never NaN.
+  void whole(const std::string& name, int64_t& value, const std::string& help, const Whole& range = {});
+  void whole(const std::string& name, uint64_t& value, const std::string& help);
+  void real(const std::string& name, double& value, const std::string& help, const Real& range = {});
+  void choice(const std::string& name, std::string& value, const std::string& help, const Words& choices);
+  template <typename T>
+  using Choices = std::vector<std::pair<std::string, T>>;
+  template <typename T>
+  void choice(const std::string& name, T& value, const std::string& help,
+              const Choices<std::type_identity_t<T>>& choices);
+  // A list takes one word, "1,2,3", so that it cannot swallow what follows it; the flag may be repeated.
+  void list(const std::string& name, std::vector<int64_t>& values, const std::string& help, const Whole& range = {});
+  void list(const std::string& name, std::vector<int32_t>& values, const std::string& help, const Whole& range);
+  void list(const std::string& name, Words& values, const std::string& help);
+  // The flag may be repeated, each time with a word that may hold commas.
+  void words(const std::string& name, Words& values, const std::string& help, const std::string& type = "TEXT");
 
   // False: help was asked for, and printed. Error{usage} for what it does not know or take.
   bool parse(int argc, char** argv);
   // What no word of the command line gave is taken from the file. Error{usage} "FILE:LINE: KEY: …".
   void take_file(const std::string& path);
   // Keys: of the command line, and those of a file that say something else than the default (a run records them all).
-  std::vector<std::string> given() const;
-  bool given(const std::string& key) const { return app_.get_option("--" + key)->count() > 0; }
+  Words given() const;
+  bool given(const std::string& key) const;
   void set(const std::string& key, const std::string& word);  // in place of what was given
   // Where the value of a key stands: "FILE:LINE: KEY", or "COMMAND: --KEY".
   std::string place_of(const std::string& key) const;
   // Runs `work`; its errors of a flag get the flag's place.
-  template <typename Work>
-  void with_places(const Work& work) const {
-    try {
-      work();
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::usage || !app_.get_option_no_throw("--" + error.place())) throw;
-      throw Error(ErrorKind::usage, place_of(error.place()),
-                  std::string(error.what()).substr(error.place().size() + 2));
-    }
-  }
+  void with_places(const std::function<void()>& work) const;
   // Every flag with its value, for a file that take_file reads; paths absolute. `left_out`: keys.
-  std::vector<TomlEntry> entries(const std::vector<std::string>& left_out) const;
+  std::vector<TomlEntry> entries(const Words& left_out) const;
 
  private:
+  CLI::Option& add(const std::string& name, const std::string& help, const std::string& type,
+                   const std::function<void(const Words&)>& read, const std::string& standard = "");
+  void add_many(const std::string& name, const std::string& help, const std::string& type,
+                const std::function<void(const Words&)>& read);
+  void add_choice(const std::string& name, const std::string& help, const Words& known, const std::string& standard,
+                  const std::function<void(const std::string&)>& read);
   void refuse_unknown_words() const;
   void take(const TomlEntry& entry, const std::string& place);
 
   std::string command_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   std::map<std::string, std::string> origins_;  // of keys, "FILE:LINE"
 };
+
+template <typename T>
+void CommandLine::choice(const std::string& name, T& value, const std::string& help,
+                         const Choices<std::type_identity_t<T>>& choices) {
+  std::string standard;
+  Words known;
+  for (const auto& [word, meant] : choices) {
+    known.push_back(word);
+    if (meant == value) standard = word;
+  }
+  add_choice(name, help, known, standard, [&value, choices](const std::string& found) {
+    for (const auto& [word, meant] : choices)
+      if (word == found) value = meant;
+  });
+}
+
+// One entry of a help text: the name, and the description from column `indent` on in lines of at most `width`
+// characters. A name that is too long for its column has the first line alone.
+std::string help_entry(std::string_view name, std::string_view description, size_t indent, size_t width);
 
 }  // namespace eyrie

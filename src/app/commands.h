@@ -1,8 +1,9 @@
 // app/commands.h: the subcommands of `eyrie`: one options struct and one function each. Each function returns when its
-// work is done and throws Error otherwise; main() maps that to an exit code.
+// work is done and throws Error otherwise; main() maps that to an exit code. Their flags stand in flags.cpp.
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,20 @@
 
 namespace eyrie {
 
+struct Command {
+  const char *name, *summary, *example;
+  void (*parse_and_run)(const Command&, int argc, char** argv);  // argv[0] is the name. --help prints and returns
+};
+std::span<const Command> commands();
+
 struct TokenizeOptions {
   std::string model;
 };
 void run_tokenize(const TokenizeOptions&);
 
 struct CaptureOptions {
-  std::string model, input, output, dtype = "bf16";
+  std::string model, input, output;
+  DType dtype = DType::bf16;
   ChatOptions chat;
   double bad_lines = 0.01;  // share of the lines that may be unfit
   std::vector<int64_t> tap_ids;
@@ -57,7 +65,7 @@ struct BenchOptions {
   std::vector<std::string> parts;  // of bench_parts(); empty: all
   std::string filter;              // cases whose name contains it
   bool list = false;               // names alone
-  std::string device = "cpu";      // "cuda": what has figures there, `attention`
+  Device device = Device::cpu;     // cuda: what has figures there, `attention`
   std::string model = "assets/fledgling";
 };
 void run_bench(const BenchOptions&);
@@ -71,15 +79,14 @@ struct TrainCommand {
 void run_train(const TrainCommand&);
 
 struct ExportCommand {
-  std::string checkpoint, output, reader, dtype = "bf16";
+  std::string checkpoint, output, reader;  // whose conventions: of draft_readers.h, or ""
+  DType dtype = DType::bf16;
 };
 void run_export(const ExportCommand&);
 
 struct ReplayCommand {
   ReplayOptions replay;
-  std::string normalize;  // "": as the dump says
   int64_t ttt_steps = 0;  // 0: as the dump says
-  std::string attention_device = "cpu";
   std::string output;
 };
 void run_replay(const ReplayCommand&);

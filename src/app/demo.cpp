@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/output.h"
@@ -12,7 +13,6 @@
 #include "app/report/report.h"
 #include "app/serving.h"
 #include "app/training.h"
-#include "app/usage.h"
 #include "base/error.h"
 #include "eval/accept_length.h"
 #include "eval/tasks.h"
@@ -104,14 +104,8 @@ void train_draft(Demo& demo) {
   const TrainOptions options = training_options(demo);
   write_held_out(demo, options.held_out);
   const auto inputs = load_inputs(options);
-  ProgressBar bar("train");
-  TrainHooks hooks;
-  hooks.about = about_run(options, plan_training(options, *inputs));
-  hooks.stop = &stop_requested();
-  hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
-  const TrainResult result = train(demo.exec, options, *inputs, hooks);
-  bar.end();
-  run_export({result.checkpoint, demo.path("draft"), "", "bf16"});
+  const TrainResult result = train_at_terminal(demo.exec, options, *inputs, plan_training(options, *inputs));
+  run_export({.checkpoint = result.checkpoint, .output = demo.path("draft"), .reader = ""});
   demo.seconds.emplace_back("training", watch.seconds());
 }
 

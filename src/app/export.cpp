@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "io/atomic_dir.h"
 #include "model/draft.h"
-#include "model/export_check.h"
+#include "model/draft_readers.h"
 
 namespace eyrie {
 
@@ -20,10 +20,10 @@ void run_export(const ExportCommand& command) {
                               .tensors = draft.tensors,
                               .vocabulary = draft.vocabulary,
                               .embedding = draft.own_embedding ? draft.embedding : ConstTensor(),
-                              .dtype = command.dtype == "f32" ? DType::f32 : DType::bf16,
+                              .dtype = command.dtype,
                               .reader = command.reader});
   if (!command.reader.empty()) {
-    const auto problems = export_problems(output.path(), command.reader);
+    const auto problems = export_problems(output.path(), find_draft_reader(command.reader));
     for (const std::string& problem : problems) log_warning(problem);
     if (!problems.empty())
       throw Error(ErrorKind::input, command.output,

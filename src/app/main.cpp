@@ -12,7 +12,7 @@
 #include <new>
 #include <string>
 
-#include "app/flags.h"
+#include "app/commands.h"
 #include "base/error.h"
 #include "base/nearest_word.h"
 
@@ -51,7 +51,7 @@ void dispatch(int argc, char** argv) {
     throw Error(ErrorKind::usage, std::string(name),
                 "no such command" + suggestion(name, names) + " (`eyrie --help` lists them)");
   }
-  found->parse_and_run(argc - 1, argv + 1);
+  found->parse_and_run(*found, argc - 1, argv + 1);
 }
 
 // What was printed has reached its reader, or it is an error.

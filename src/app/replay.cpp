@@ -49,9 +49,7 @@ void run_replay(const ReplayCommand& command) {
   expect_writable(command.output);
   Exec exec;
   ReplayOptions options = command.replay;
-  if (!command.normalize.empty()) options.normalize = find_normalize(command.normalize);
   if (command.ttt_steps > 0) options.ttt_steps = command.ttt_steps;
-  if (command.attention_device == "cuda") options.attention_device = Device::cuda;
   const Replay result = replay(exec, options);
   fmt::print("depths {}, loss decay {}, normalize {}\n\n", result.ttt_steps, result.loss_decay, name(result.normalize));
   fmt::print("{:<15} {:>13} {:>13}  {}\n", "backend", "loss", "gradient norm",

@@ -61,6 +61,17 @@ T parsed(const std::string& word) {
   return value;
 }
 
+// As it was given, where TOML takes that (it takes neither ".5" nor "05"). The library would write 17 digits: 0.8 as
+// 0.80000000000000004.
+std::string number_text(const std::string& word) {
+  try {
+    toml::parse("number = " + word);
+    return word;
+  } catch (const toml::parse_error&) {
+    return fmt::format("{}", parsed<double>(word));
+  }
+}
+
 void insert(toml::array& values, Kind kind, const std::string& word) {
   if (kind == Kind::text) values.push_back(word);
   if (kind == Kind::integer) values.push_back(parsed<int64_t>(word));
@@ -92,8 +103,8 @@ std::vector<TomlEntry> read_toml(const std::string& path) {
 std::string write_toml(const std::vector<TomlEntry>& entries) {
   std::ostringstream text;
   for (const TomlEntry& entry : entries) {
-    if (entry.kind == Kind::number && !entry.list) {  // the library writes 17 digits: 0.8 as 0.80000000000000004
-      text << entry.key << " = " << entry.words[0] << '\n';
+    if (entry.kind == Kind::number && !entry.list) {
+      text << entry.key << " = " << number_text(entry.words[0]) << '\n';
       continue;
     }
     toml::array values;

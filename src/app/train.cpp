@@ -68,16 +68,7 @@ Generated generate_answers(Exec& exec, const TrainInputs& inputs, const Draft& d
   return generated;
 }
 
-}  // namespace
-
-std::vector<std::pair<std::string, std::string>> about_run(const TrainOptions& options, const TrainPlan& plan) {
-  return {{"version", EYRIE_VERSION},
-          {"machine", machine_name()},
-          {"target", options.model.empty() ? options.target_weights : options.model},
-          {"seed", std::to_string(options.seed)},
-          {"plan", plan.text}};
-}
-
+// The details of the progress bar.
 std::vector<std::string> describe(const TrainProgress& now) {
   std::vector<std::string> details = {format_duration(now.seconds_left) + " left",
                                       fmt::format("step {}/{}", now.step, now.steps)};
@@ -88,39 +79,49 @@ std::vector<std::string> describe(const TrainProgress& now) {
   return details;
 }
 
+}  // namespace
+
+TrainResult train_at_terminal(Exec& exec, const TrainOptions& options, TrainInputs& inputs, const TrainPlan& plan,
+                              std::function<double(const Draft&)> generate) {
+  ProgressBar bar("train");
+  TrainHooks hooks{.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); },
+                   .generate = std::move(generate),
+                   .stop = &stop_requested(),
+                   .about = {{"version", EYRIE_VERSION},
+                             {"machine", machine_name()},
+                             {"target", options.model.empty() ? options.target_weights : options.model},
+                             {"seed", std::to_string(options.seed)},
+                             {"plan", plan.text}}};
+  return train(exec, options, inputs, hooks);
+}
+
 void run_train(const TrainCommand& command) {
-  if (command.train.output.empty() && !command.train.plan)
-    throw Error(ErrorKind::usage, "train", "--output is required");
   const TrainOptions& options = command.train;
+  if (options.output.empty() && !options.plan) throw Error(ErrorKind::usage, "train", "--output is required");
   expect_not_an_input(options.output, {options.model, options.target_weights, options.data, options.held_out,
                                        options.features, options.draft_config, options.init_draft, command.prompts});
   const std::string page = options.output + "/report.html";
   if (!options.plan) expect_report(page);
-  const auto inputs = load_inputs(command.train);
+  const auto inputs = load_inputs(options);
   const std::vector<Prompt> prompts = generation_prompts(command, *inputs);
-  const TrainPlan plan = plan_training(command.train, *inputs);
-  if (command.train.plan) return fmt::print("{}", plan.text);
+  const TrainPlan plan = plan_training(options, *inputs);
+  if (options.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
 
   Exec exec;
-  TrainHooks hooks;
-  hooks.about = about_run(options, plan);
-  ProgressBar bar("train");
-  hooks.progress = [&](const TrainProgress& now) { bar.update(now.step, now.steps, describe(now)); };
-  hooks.stop = &stop_requested();
+  std::function<double(const Draft&)> generate;
   if (!prompts.empty())
-    hooks.generate = [&](const Draft& draft) {
+    generate = [&](const Draft& draft) {
       const Generated generated = generate_answers(exec, *inputs, draft, prompts, options.chain);
       write_generated(options.output, generated);
       return generated.accepted.accept_length();
     };
-  const TrainResult result = train(exec, command.train, *inputs, hooks);
-  bar.end();
+  const TrainResult result = train_at_terminal(exec, options, *inputs, plan, std::move(generate));
   log_info(fmt::format("{} ({} skipped), {} in {}; last checkpoint {}", counted(result.steps, "step"), result.skipped,
                        counted(result.tokens, "token"), format_duration(result.seconds), result.checkpoint));
   if (result.best_step > 0)
     log_info(fmt::format("walked accept length {:.3f} (chain {}), best at step {}", result.best_accept_length,
-                         std::min(command.train.chain, command.train.ttt_steps), result.best_step));
+                         std::min(options.chain, options.ttt_steps), result.best_step));
   if (result.generated_accept_length)
     log_info(fmt::format("generated accept length {:.3f} over {}", *result.generated_accept_length,
                          counted(std::ssize(prompts), "prompt")));

@@ -6,6 +6,7 @@ void add_attention_cases(testing::CaseList& cases) {
   add_suffix_attention_cases(cases);
   add_paged_attention_cases(cases);
   add_block_mask_cases(cases);
+  add_ttt_attention_cases(cases);
 }
 
 }  // namespace eyrie

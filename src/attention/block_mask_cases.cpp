@@ -32,6 +32,16 @@ Workload padded_work(const MaskShape& shape) {
   return {.bytes = static_cast<double>(padded_bytes(made->sizes)), .call = [made](Exec&) { to_padded({made->mask}); }};
 }
 
+Workload gpu_build_work(const MaskShape& shape) {
+  const BlockMaskRows rows = dense_rows(shape.rows, shape.rounds);
+  const BlockMaskSizes sizes = block_mask_capacity(rows, {});
+  const auto memory = std::make_shared<Buffer>(DType::i32, Shape{sizes.elements()}, Device::cuda);
+  const BlockMask mask = place_block_mask(sizes, {}, memory->tensor().as<int32_t>(Device::cuda));
+  return {.call = [rows, memory, mask](Exec& exec) {
+    if constexpr (kHasCuda) cuda::build_block_mask(rows, mask, exec.stream);
+  }};
+}
+
 }  // namespace
 
 void add_block_mask_cases(CaseList& cases) {
@@ -45,6 +55,14 @@ void add_block_mask_cases(CaseList& cases) {
   cases.push_back({.name = "block_mask/49152 rows, 5 rounds, padded", .check = {}, .grad = {}, .bench = [](Exec&) {
                      return padded_work({49152, 5});
                    }});
+  cases.push_back({.name = "block_mask/49152 rows, 5 rounds, on the GPU",
+                   .check = {},
+                   .grad = {},
+                   .bench =
+                       [](Exec&) {
+                         return gpu_build_work({49152, 5});
+                       },
+                   .device = Device::cuda});
 }
 
 }  // namespace eyrie

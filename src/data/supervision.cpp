@@ -7,10 +7,10 @@
 namespace eyrie {
 namespace {
 
-// The rows of one span, t + 1 >= a and t + 2 <= b, inside the sequence that starts at `start`.
-void add_span_rows(const Span& span, int32_t start, Supervision& out) {
-  for (int32_t t = std::max(start, span.begin - 1); t + 2 <= span.end; ++t) {
-    const int64_t last_depth = std::min<int64_t>(span.end - 2 - t, out.depths - 1);
+// The rows of the span [a, b] = [first, last] (t + 1 >= a and t + 2 <= b) in the sequence that starts at `start`.
+void add_span_rows(int32_t first, int32_t last, int32_t start, Supervision& out) {
+  for (int32_t t = std::max(start, first - 1); t + 2 <= last; ++t) {
+    const int64_t last_depth = std::min<int64_t>(last - 2 - t, out.depths - 1);
     out.row_token.push_back(t);
     out.row_start.push_back(start);
     out.row_last_depth.push_back(static_cast<int32_t>(last_depth));
@@ -42,11 +42,9 @@ Supervision supervise(std::span<const uint8_t> loss_mask, std::span<const int32_
     const size_t first_row = out.row_token.size();
     for (int32_t t = start; t < end; ++t) {
       if (!loss_mask[static_cast<size_t>(t)]) continue;
-      Span span{t, t};
-      while (span.end + 1 < end && loss_mask[static_cast<size_t>(span.end) + 1]) ++span.end;
-      add_span_rows(span, start, out);
-      out.spans.push_back(span);
-      t = span.end;
+      const int32_t first = t;
+      while (t + 1 < end && loss_mask[static_cast<size_t>(t) + 1]) ++t;
+      add_span_rows(first, t, start, out);
     }
     add_prefix(start, first_row, out);
   }

@@ -11,13 +11,8 @@
 
 namespace eyrie {
 
-struct Span {
-  int32_t begin = 0, end = 0;  // tokens a .. b, both inside
-};
-
 struct Supervision {
   int64_t depths = 0;                   // K
-  std::vector<Span> spans;              // in order of position
   std::vector<int32_t> row_token;       // [R] t of each row, ascending
   std::vector<int32_t> row_start;       // [R] first token of the row's sequence
   std::vector<int32_t> row_last_depth;  // [R] the largest k at which the row is supervised

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "io/atomic_dir.h"
+#include "io/mapped_file.h"
 #include "io/python_numbers.h"
-#include "io/stand_in.h"
 
 namespace eyrie {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace eyrie {
 
@@ -17,5 +18,9 @@ class MappedFile {
   const unsigned char* data_ = nullptr;  // null when the file is empty
   size_t size_ = 0;
 };
+
+// What lies under a file's name when its download did not bring the file: "is a Git LFS pointer: git lfs pull …" or "is
+// a web page, …" by its first bytes; empty when they are neither's.
+std::string stand_in(std::string_view bytes);
 
 }  // namespace eyrie

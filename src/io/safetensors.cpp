@@ -14,7 +14,6 @@
 #include "io/atomic_dir.h"
 #include "io/json.h"
 #include "io/mapped_file.h"
-#include "io/stand_in.h"
 #include "tensor/buffer.h"
 
 namespace eyrie {

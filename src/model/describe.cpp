@@ -49,10 +49,8 @@ std::string vocabulary_of(const Draft& draft) {
 
 std::vector<std::string> variants_of(const DraftConfig& config) {
   std::vector<std::string> list;
-  if (config.fc_norm) list.push_back("fc_norm");
-  if (config.norm_before_fc) list.push_back("norm_before_fc");
-  if (config.norm_before_residual) list.push_back("norm_before_residual");
-  if (config.norm_output) list.push_back("norm_output");
+  for (const auto& [name, on] : kDraftVariants)
+    if (config.*on) list.push_back(name);
   return list;
 }
 

@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/named.h"
 #include "model/config.h"
 #include "model/config_keys.h"
 #include "model/decoder_config.h"
@@ -19,7 +19,6 @@ constexpr const char* kTapCountKey = "num_aux_hidden_states";
 constexpr const char* kDefaultRule = "none named: the default 1, L/2-1, L-4";
 constexpr const char* kGivenRule = "given (--tap-ids): output ids, the layers tapped";
 constexpr const char* kNormedType = "qwen3";  // a layer with norms on q and k
-constexpr const char* kVariantKeys[] = {"fc_norm", "norm_before_fc", "norm_before_residual", "norm_output"};
 
 [[noreturn]] void refuse(const std::string& place, const std::string& message) {
   throw Error(ErrorKind::file, place, message);
@@ -29,10 +28,9 @@ constexpr const char* kVariantKeys[] = {"fc_norm", "norm_before_fc", "norm_befor
 void refuse_unknown_variants(const Json& config, const std::string& place) {
   for (const auto& [key, value] : config.as_members()) {
     if (!key.starts_with("norm_") && !key.starts_with("fc_")) continue;
-    if (std::find(std::begin(kVariantKeys), std::end(kVariantKeys), key) != std::end(kVariantKeys)) continue;
-    refuse(place, fmt::format("key \"{}\" is not known; known norm_* and fc_* keys: {}", key,
-                              fmt::format("{}, {}, {}, {}", kVariantKeys[0], kVariantKeys[1], kVariantKeys[2],
-                                          kVariantKeys[3])));
+    if (find_named(kDraftVariants, key)) continue;
+    refuse(place,
+           fmt::format("key \"{}\" is not known; known norm_* and fc_* keys: {}", key, names_of(kDraftVariants)));
   }
 }
 
@@ -63,10 +61,7 @@ void read_variants(const Json& config, const std::string& place, DraftConfig& dr
       refuse(place, fmt::format("{} is {} at the top and {} in eagle_config", key, upper, inside));
     return upper;
   };
-  draft.fc_norm = flag("fc_norm");
-  draft.norm_before_fc = flag("norm_before_fc");
-  draft.norm_output = flag("norm_output");
-  draft.norm_before_residual = flag("norm_before_residual");
+  for (const auto& [name, on] : kDraftVariants) draft.*on = flag(name);
   if (draft.fc_norm && draft.norm_before_fc) refuse(place, "fc_norm and norm_before_fc exclude each other");
   if (of_speculators(config) && !config.find("norm_before_residual"))
     refuse(place,
@@ -107,14 +102,14 @@ void read_tap_ids(const Json& config, const std::string& place, DraftConfig& dra
 }
 
 // Input ids: one more than the layers tapped.
-Json::Array input_ids(const DraftConfig& config, const std::string& reader) {
+Json::Array input_ids(const DraftConfig& config, const DraftReader* reader) {
   std::vector<int64_t> ids = config.tap_ids;
   for (int64_t& id : ids) ++id;
-  if (!reader.empty() && taps_read_by(find_draft_reader(reader), ids) != config.tap_ids)
+  if (reader && taps_read_by(*reader, ids) != config.tap_ids)
     throw Error(ErrorKind::usage, "--for",
                 fmt::format("{} cannot be told to tap these layers: it takes ids that begin "
                             "with {} for the layers themselves",
-                            reader, ids.front()));
+                            reader->name, ids.front()));
   return {ids.begin(), ids.end()};
 }
 
@@ -123,7 +118,7 @@ bool is_default(const DraftConfig& config) {
          (has_default_tap_ids(config.target_layers) && config.tap_ids == default_tap_ids(config.target_layers));
 }
 
-void write_tap_ids(Json& json, const DraftConfig& config, const std::string& reader) {
+void write_tap_ids(Json& json, const DraftConfig& config, const DraftReader* reader) {
   Json eagle = Json::object({{"use_aux_hidden_state", true}});
   if (!is_default(config)) {
     eagle.set(kTapKey, input_ids(config, reader));
@@ -135,9 +130,8 @@ void write_tap_ids(Json& json, const DraftConfig& config, const std::string& rea
 
 void write_variants(Json& json, const DraftConfig& config) {
   json.set("norm_before_residual", config.norm_before_residual);
-  if (config.fc_norm) json.set("fc_norm", true);
-  if (config.norm_before_fc) json.set("norm_before_fc", true);
-  if (config.norm_output) json.set("norm_output", true);
+  for (const auto& [name, on] : kDraftVariants)
+    if (config.*on) json.set(name, true);
 }
 
 }  // namespace
@@ -178,10 +172,8 @@ DraftConfig draft_config_of(const Json& config, const std::string& path) {
 }
 
 Json write_draft_config(const DraftConfig& config, const std::string& reader) {
-  if (!reader.empty()) find_draft_reader(reader);
   const DecoderConfig& layer = config.decoder;
-  const char* const architecture = layer.qk_norm ? "Eagle3Qwen3ForCausalLM" : "LlamaForCausalLMEagle3";
-  Json json = Json::object({{"architectures", Json::Array{architecture}},
+  Json json = Json::object({{"architectures", Json::Array{draft_architecture(layer.qk_norm)}},
                             {"model_type", layer.qk_norm ? kNormedType : "llama"},
                             {"num_hidden_layers", 1},
                             {"hidden_size", layer.hidden},
@@ -200,7 +192,7 @@ Json write_draft_config(const DraftConfig& config, const std::string& reader) {
                             {"tie_word_embeddings", false}});
   write_rope(json, layer.rope);
   write_variants(json, config);
-  write_tap_ids(json, config, reader);
+  write_tap_ids(json, config, reader.empty() ? nullptr : &find_draft_reader(reader));
   return json;
 }
 

@@ -3,9 +3,19 @@
 #pragma once
 #include <string>
 
-#include "io/json.h"
+#include "model/config.h"
 
 namespace eyrie {
+
+// What one draft may do otherwise than another, by its key.
+struct DraftVariant {
+  const char* name;
+  bool DraftConfig::*on;
+};
+inline constexpr DraftVariant kDraftVariants[] = {{"fc_norm", &DraftConfig::fc_norm},
+                                                  {"norm_before_fc", &DraftConfig::norm_before_fc},
+                                                  {"norm_before_residual", &DraftConfig::norm_before_residual},
+                                                  {"norm_output", &DraftConfig::norm_output}};
 
 class WeightStorage;
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "model/export_check.h"
+#include "model/draft_readers.h"
 #include "model/model_files_cases.h"
 #include "testing/compare.h"
 
@@ -241,6 +241,7 @@ class DraftWrite : public ::testing::Test {
   void write(const std::string& reader, DType dtype = DType::f32, ConstTensor embedding = {}) {
     write_draft(out.path(), {draft.config, draft.tensors, draft.vocabulary, embedding, dtype, reader});
   }
+  Strings problems_for(const std::string& reader) { return export_problems(out.path(), find_draft_reader(reader)); }
 
   Heads heads;
   std::unique_ptr<ModelDirectory> source;
@@ -299,30 +300,29 @@ TEST_F(DraftWrite, FitsItsReaders) {
   load(kSmallDraft);
   for (const std::string reader : {"sglang", "vllm"}) {
     write(reader, DType::bf16, heads.heads.embedding);
-    EXPECT_EQ(export_problems(out.path(), reader), Strings());
+    EXPECT_EQ(problems_for(reader), Strings());
     draft.config.tap_ids = {1, 2, 4};  // not the default
     write(reader);
-    EXPECT_EQ(export_problems(out.path(), reader), Strings());
+    EXPECT_EQ(problems_for(reader), Strings());
     draft.config.tap_ids = {};
   }
   load(changed(kSmallDraft, R"({"draft_vocab_size": 11, "attention_bias": true, "mlp_bias": true, "fc_norm": true,
                                 "norm_before_residual": true, "rope_scaling": {"type": "linear", "factor": 2}})"));
   write("vllm");
-  EXPECT_EQ(export_problems(out.path(), "vllm"), Strings());
-  EXPECT_EQ(export_problems(out.path(), "sglang"),
+  EXPECT_EQ(problems_for("vllm"), Strings());
+  EXPECT_EQ(problems_for("sglang"),
             (Strings{"sglang does not know norm_before_residual", "sglang leaves out the biases of the layer"}));
 }
 
 TEST_F(DraftWrite, NormsOnQAndKFitVllm) {
   load(changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2})"));
   for (const std::string reader : {"vllm", "sglang"}) write(reader);
-  EXPECT_EQ(export_problems(out.path(), "vllm"), Strings());
-  EXPECT_EQ(export_problems(out.path(), "sglang"), Strings{"sglang has no draft layer with norms on q and k"});
+  EXPECT_EQ(problems_for("vllm"), Strings());
+  EXPECT_EQ(problems_for("sglang"), Strings{"sglang has no draft layer with norms on q and k"});
   EXPECT_TRUE(read_draft_config(out.path()).decoder.qk_norm);
   load(changed(kSmallDraft, R"({"model_type": "qwen3", "head_dim": 2, "attention_bias": true})"));
   write("vllm");
-  EXPECT_EQ(export_problems(out.path(), "vllm"),
-            Strings{"vllm has no biases of o and the MLP beside norms on q and k"});
+  EXPECT_EQ(problems_for("vllm"), Strings{"vllm has no biases of o and the MLP beside norms on q and k"});
 }
 
 TEST_F(DraftWrite, AnyNumberOfTapsFitsItsReaders) {
@@ -331,7 +331,7 @@ TEST_F(DraftWrite, AnyNumberOfTapsFitsItsReaders) {
     for (const std::string reader : {"vllm", "sglang"}) {
       if (ids[1] == '0' && reader == "sglang") continue;  // cannot be told to tap layer 0
       write(reader);
-      EXPECT_EQ(export_problems(out.path(), reader), Strings()) << reader << ids;
+      EXPECT_EQ(problems_for(reader), Strings()) << reader << ids;
     }
   }
 }
@@ -347,7 +347,7 @@ class ExportCheck : public DraftWrite {
   Strings after(const std::string& changes, const std::string& reader = "sglang") {
     const std::string path = out.directory.file("config.json"), before = testing::read_bytes(path);
     testing::write_bytes(path, changed(before, changes));
-    const Strings problems = export_problems(out.path(), reader);
+    const Strings problems = problems_for(reader);
     testing::write_bytes(path, before);
     return problems;
   }
@@ -383,7 +383,7 @@ TEST_F(ExportCheck, SeesTensors) {
   file.remove("t2d");
   file.add("midlayer.self_attn.q_proj.bias", {8});
   file.write(out);
-  EXPECT_EQ(export_problems(out.path(), "vllm"),
+  EXPECT_EQ(problems_for("vllm"),
             (Strings{"model.safetensors: midlayer.hidden_norm.weight is missing",
                      "model.safetensors: norm.weight is bf16, torch_dtype says otherwise",
                      "model.safetensors: layers.0.hidden_norm.weight is a tensor that vllm does not know",
@@ -391,7 +391,7 @@ TEST_F(ExportCheck, SeesTensors) {
                      "model.safetensors: t2d is missing"}));
 }
 
-TEST_F(ExportCheck, KnowsItsReaders) { EXPECT_THROW(export_problems(out.path(), "tensorrt"), Error); }
+TEST(DraftReaders, AreKnownByName) { EXPECT_THROW(find_draft_reader("tensorrt"), Error); }
 
 }  // namespace
 }  // namespace eyrie

@@ -1,15 +1,10 @@
-// testing/gpu_rate.h: time on a GPU, and the limit that a time is held against. Error{device} where there is none.
+// testing/gpu_rate.h: what a GPU can do, and numbers for it to work on. Error{device} where there is none.
 #pragma once
-#include <functional>
 #include <string_view>
 
 #include "tensor/exec.h"
 
 namespace eyrie::testing {
-
-// Median of single calls by events on exec's stream, after one that is not counted; at least five, and as many more as
-// the time allows.
-double gpu_median_ms(Exec& exec, const std::function<void()>& call, double at_least_seconds = 0.2);
 
 // FLOP/s of cuBLASLt's bf16 product of two 8192 x 8192 matrices of random numbers, sums in fp32: a median.
 double gpu_matmul_flops(Exec& exec);

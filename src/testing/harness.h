@@ -1,5 +1,4 @@
-// testing/harness.h: one list of cases (operation x shape), four things to do with it. The tests walk check and grad,
-// `eyrie bench` walks bench and list.
+// testing/harness.h: one list of cases (operation x shape): the tests check them, `eyrie bench` times them.
 #pragma once
 #include <functional>
 #include <string>
@@ -14,8 +13,17 @@ namespace eyrie::testing {
 // What one call costs, and the call itself. The owner of its tensors lives inside `call`.
 struct Workload {
   double flops = 0;
-  double bytes = 0;  // 0: not a matter of reading
+  double bytes = 0;  // that are read; with neither it has a time and no rate
   std::function<void(Exec&)> call = {};
+  std::string about = {};  // what is timed, where the case's name does not say it
+
+  // Where the calls' time went, each the median of all of them.
+  struct Part {
+    std::string name;
+    double seconds = 0, flops = 0;
+  };
+  std::function<std::vector<Part>()> parts = {};
+  bool kernels = false;  // on a GPU: each kernel of a call gets a line
 };
 
 struct Case {
@@ -27,32 +35,19 @@ struct Case {
 };
 using CaseList = std::vector<Case>;
 
-enum class Mode { check, grad, bench, list };
+enum class Mode { check, grad };
 bool has_mode(const Case& one, Mode mode);
 
-// The failures of one case, one line each; empty when all is well. Mode check or grad.
+// The failures of one case, one line each; empty when all is well.
 std::string failures(const Case& one, Mode mode);
 
-// Of a few calls, and as many more as the time allows.
-double median_ms(const std::function<void()>& call, double at_least_seconds = 0.5);
+// Milliseconds of a few calls, and of as many more as the time allows; on a GPU by events of exec's stream.
+double median_ms(Exec& exec, const std::function<void()>& call, double at_least_seconds = 0.5);
 
-// Work per second beside the limit: what reads, reading as many bytes again and again (from memory or the cache that
-// holds them); else the FMA peak. The two are measured in turn, so that a slow moment of the machine meets
-// both, and `share` is the median of the rounds' own.
-struct Measurement {
-  double median_ms = 0;
-  double rate = 0, limit = 0;  // FLOP/s or bytes/s, medians
-  double share = 0;
-  bool reads = false;
-  int64_t scratch_bytes = 0;  // of exec, at its highest
-};
-Measurement measure(Exec& exec, const Workload& work);
-
-// A table of at most 80 columns: its head, then a line each.
-void print_measurement_head(std::string_view title);
-void print_measurement(std::string_view name, const Measurement& found);
-
-// Runs `mode` on every case that has it, prints a line each, and returns how many failed.
-int run_cases(const CaseList& cases, Mode mode);
+// Times every case and prints tables of at most 80 columns, one for each operation. Work per second stands beside its
+// limit: on a GPU, cuBLASLt's bf16 products; of what reads, reading as many bytes again and again (from memory or the
+// cache that holds them); else the FMA peak. Work and limit are measured in turn, so that a slow moment of the machine
+// meets both, and the share is the median of the rounds' own. A case that a GPU cannot run says why, the others go on.
+void run_benches(const CaseList& cases);
 
 }  // namespace eyrie::testing

@@ -99,8 +99,6 @@ double fma_peak_flops() {
   });
 }
 
-double read_bandwidth_bytes_per_second() { return read_bandwidth_bytes_per_second(int64_t{512} << 20); }
-
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes) {
   constexpr int64_t kStep = 4 * 64, kReadBytes = int64_t{512} << 20;  // floats a loop round takes; bytes per repeat
   const int64_t per_thread = std::max<int64_t>(footprint_bytes / 4 / thread_count() / kStep, 1) * kStep;

@@ -5,8 +5,7 @@
 
 namespace eyrie::testing {
 
-double fma_peak_flops();                   // fp32 multiply-adds from registers, 2 FLOPs each
-double read_bandwidth_bytes_per_second();  // from memory: a footprint far beyond the caches
+double fma_peak_flops();  // fp32 multiply-adds from registers, 2 FLOPs each
 // Reading `footprint_bytes` in all (split over the threads) again and again: the rate of the cache that holds them.
 double read_bandwidth_bytes_per_second(int64_t footprint_bytes);
 // A crew's empty loop: from the calling core to the others and back. It tells how far from each other they are.

@@ -1,6 +1,8 @@
-// app/mask/picture.h: block masks drawn tile by tile: FULL, PARTIAL, absent, how many of each, what is skipped.
+// app/mask/picture.h: block masks drawn tile by tile, as SVG: FULL, PARTIAL, absent, how many of each, what is skipped.
 #pragma once
-#include "app/mask/drawing.h"
+#include <string>
+#include <vector>
+
 #include "attention/block_mask.h"
 
 namespace eyrie {
@@ -23,7 +25,7 @@ std::string grouped(int64_t value);  // "1,234,567"
 // The panels below each other, a row of tiles downwards and a tile of keys to the right, under `title`; below them the
 // counts. Past 2048 tiles across or down, a dot stands for several tiles: PARTIAL when one is, else FULL when one is.
 // Drawn line by line: no list of tiles is made.
-Drawing draw_block_masks(const std::string& title, const std::vector<MaskPanel>& panels, BlockTile tile,
-                         const TileCounts& counts);
+std::string draw_block_masks(const std::string& title, const std::vector<MaskPanel>& panels, BlockTile tile,
+                             const TileCounts& counts);
 
 }  // namespace eyrie

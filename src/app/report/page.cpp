@@ -1,5 +1,3 @@
-#include "app/report/page.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 
 #include "app/progress.h"
 #include "app/report/chart.h"
+#include "app/report/report.h"
 
 namespace eyrie {
 namespace {
@@ -59,7 +58,6 @@ ValueOf entry_of(std::vector<double> MetricsPoint::*list, size_t index, double s
 }
 
 double loss_of(const MetricsPoint& point) { return point.loss; }
-double generated_of(const MetricsPoint& point) { return point.generated.value_or(NAN); }
 
 // What the page's words come from.
 struct Facts {
@@ -147,29 +145,13 @@ Rows provenance(const Facts& facts) {
   return rows;
 }
 
-Chart losses(const Facts& facts) {
-  return {"optimizer step",
-          "loss, nats, depths weighted",
-          {{"training", means(facts.metrics.steps, loss_of)},
-           {"held out", means(facts.metrics.evaluations, loss_of), true}}};
-}
-
-Chart accept_lengths(const Facts& facts) {
-  return {"optimizer step",
-          fmt::format("tokens a verify step, chain {}", facts.chain),
-          {{"training", means(facts.metrics.steps, facts.walked)},
-           {"held out", means(facts.metrics.evaluations, facts.walked), true},
-           {"generated", means(facts.metrics.evaluations, generated_of), true}},
-          1};
-}
-
-Chart by_depth(const Facts& facts, std::string y_name, const Points& points, std::vector<double> MetricsPoint::*list,
-               double scale) {
+std::string by_depth(const Facts& facts, std::string y_name, const Points& points,
+                     std::vector<double> MetricsPoint::*list, double scale) {
   Chart chart{"optimizer step", std::move(y_name), {}};
   for (size_t k = 0; k < facts.depths; ++k)
     chart.series.push_back(
         {fmt::format("depth {}", k), means(points, entry_of(list, k, scale)), &points != &facts.metrics.steps});
-  return chart;
+  return curves(chart);
 }
 
 std::string note(std::string_view text) { return fmt::format("<p class=\"note\">{}</p>", text); }
@@ -200,25 +182,31 @@ std::string sample_answers(const Generated& generated) {
 std::string charts(const Facts& facts) {
   const RunMetrics& metrics = facts.metrics;
   const bool held_out = metrics.evaluations.size() > 1;
-  const Points& judged = held_out ? metrics.evaluations : metrics.steps;
-  std::string html =
-      card("Loss", curves(losses(facts)) + note("Of all depths: each divided by its n_k, then weighted."));
-  html += card(
-      "Accept length",
-      curves(accept_lengths(facts)) +
-          note("Accept length: tokens that one verify step of the target keeps, its own token included; 1 is decoding "
-               "without a draft. Walked (training, held out): counted along answers that stand in the data. Generated: "
-               "counted while target and draft really answer prompts, which is what serving sees; on answers that the "
-               "target wrote itself, both are the same."));
-  html += card("Loss of each depth, training",
-               curves(by_depth(facts, "loss, nats", metrics.steps, &MetricsPoint::depth_loss, 1)));
-  html +=
-      card(held_out ? "Accuracy of each depth, held out" : "Accuracy of each depth, training",
-           curves(by_depth(facts, "the target's own choice guessed, %", judged, &MetricsPoint::depth_accuracy, 100)) +
-               note("Depth 0 is the first token that the draft proposes in a chain, made from the target's states; "
-                    "depth k the one k "
-                    "further on, made from the draft's own."));
-  return html;
+  const auto generated_of = [](const MetricsPoint& point) { return point.generated.value_or(NAN); };
+  const Chart losses{
+      "optimizer step",
+      "loss, nats, depths weighted",
+      {{"training", means(metrics.steps, loss_of)}, {"held out", means(metrics.evaluations, loss_of), true}}};
+  const Chart lengths{"optimizer step",
+                      fmt::format("tokens a verify step, chain {}", facts.chain),
+                      {{"training", means(metrics.steps, facts.walked)},
+                       {"held out", means(metrics.evaluations, facts.walked), true},
+                       {"generated", means(metrics.evaluations, generated_of), true}},
+                      1};
+  return card("Loss", curves(losses) + note("Of all depths: each divided by its n_k, then weighted.")) +
+         card("Accept length",
+              curves(lengths) +
+                  note("Accept length: tokens that one verify step of the target keeps, its own token included; 1 is "
+                       "decoding without a draft. Walked (training, held out): counted along answers that stand in the "
+                       "data. Generated: counted while target and draft really answer prompts, which is what serving "
+                       "sees; on answers that the target wrote itself, both are the same.")) +
+         card("Loss of each depth, training",
+              by_depth(facts, "loss, nats", metrics.steps, &MetricsPoint::depth_loss, 1)) +
+         card(fmt::format("Accuracy of each depth, {}", held_out ? "held out" : "training"),
+              by_depth(facts, "the target's own choice guessed, %", held_out ? metrics.evaluations : metrics.steps,
+                       &MetricsPoint::depth_accuracy, 100) +
+                  note("Depth 0 is the first token that the draft proposes in a chain, made from the target's states; "
+                       "depth k the one k further on, made from the draft's own."));
 }
 
 std::string settings(const Facts& facts) {

@@ -1,10 +1,9 @@
-#include "app/report/page.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "app/report/chart.h"
+#include "app/report/report.h"
 
 namespace eyrie {
 namespace {

@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "app/commands.h"
-#include "app/report/page.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"

@@ -1,11 +1,11 @@
-#include "app/usage.h"
+#include "app/command_line.h"
 
 #include <gtest/gtest.h>
 
 namespace eyrie {
 namespace {
 
-TEST(Usage, HelpEntryWraps) {
+TEST(CommandLine, HelpEntryWraps) {
   EXPECT_EQ(help_entry("  --a", "one two", 8, 20), "  --a   one two\n");
   EXPECT_EQ(help_entry("  --a", "one two three", 8, 15), "  --a   one two\n        three\n");
   EXPECT_EQ(help_entry("  --a-long-name", "one", 8, 20), "  --a-long-name\n        one\n");

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "app/bench/parts.h"
 #include "base/time.h"
-#include "testing/harness.h"
 #include "train/inputs.h"
 #include "train/run_plan.h"
+#include "train/train_cases.h"
 #include "train/ttt_step.h"
 
 namespace eyrie {
@@ -45,19 +44,23 @@ class StepBench {
   }
 
   WorkShares flops() const { return plan_step({}, *inputs_, 0).flops; }
-  // Of each kind by itself, the median of all calls but the first, which grows the scratch memory.
-  WorkShares median_seconds() const {
-    WorkShares medians;
-    for (size_t kind = 0; kind < medians.of.size(); ++kind) {
+  // Of each kind by itself, all calls but the first, which grows the scratch memory.
+  std::vector<testing::Workload::Part> parts() const {
+    std::vector<testing::Workload::Part> list;
+    const WorkShares all = flops();
+    for (size_t kind = 0; kind < kWorkNames.size(); ++kind) {
       std::vector<double> seconds;
       for (size_t call = 1; call < calls_.size(); ++call) seconds.push_back(calls_[call].of[kind]);
-      std::ranges::nth_element(seconds, seconds.begin() + static_cast<int64_t>(seconds.size() / 2));
-      medians.of[kind] = seconds[seconds.size() / 2];
+      const auto median = seconds.begin() + std::ssize(seconds) / 2;
+      std::ranges::nth_element(seconds, median);
+      list.push_back({kWorkNames[kind], *median, all.of[kind]});
     }
-    return medians;
+    return list;
   }
-  int64_t tokens() const { return tokens_.tokens(); }
-  int64_t rows() const { return supervision_.rows(); }
+  std::string text() const {
+    return fmt::format("a training step: {} tokens, {} rows, {} depths", tokens_.tokens(), supervision_.rows(),
+                       supervision_.depths);
+  }
 
  private:
   static std::unique_ptr<TrainInputs> load(const std::string& model) {
@@ -74,30 +77,17 @@ class StepBench {
   std::vector<WorkShares> calls_;
 };
 
-void print_shares(const StepBench& bench, double peak_flops) {
-  const WorkShares seconds = bench.median_seconds(), flops = bench.flops();
-  fmt::print("\n{:<20}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "kind of work", "ms", "of the step", "GFLOP", "GFLOP/s",
-             "of FMA peak");
-  for (size_t i = 0; i < kWorkNames.size(); ++i) {
-    fmt::print("{:<20}{:>12.2f}{:>10.1f} %", kWorkNames[i], seconds.of[i] * 1e3, 100 * seconds.of[i] / seconds.total());
-    if (flops.of[i] > 0)
-      fmt::print("{:>12.2f}{:>12.1f}{:>10.0f} %", flops.of[i] * 1e-9, flops.of[i] / seconds.of[i] * 1e-9,
-                 100 * flops.of[i] / seconds.of[i] / peak_flops);
-    fmt::print("\n");
-  }
-}
-
 }  // namespace
 
-void bench_training(const BenchOptions& options) {
-  StepBench bench(options.model);
-  Exec exec;
-  const testing::Measurement found =
-      testing::measure(exec, {.flops = bench.flops().total(), .call = [&](Exec& in) { bench.step(in); }});
-  testing::print_measurement_head(fmt::format("a training step: {} tokens, {} rows, {} depths", bench.tokens(),
-                                              bench.rows(), TrainOptions().ttt_steps));
-  testing::print_measurement("target, forward, loss, backward, AdamW", found);
-  print_shares(bench, found.limit);
+void add_training_cases(testing::CaseList& cases, const std::string& model) {
+  const auto work = [=](Exec&) {
+    const auto made = std::make_shared<StepBench>(model);
+    return testing::Workload{.flops = made->flops().total(),
+                             .call = [=](Exec& exec) { made->step(exec); },
+                             .about = made->text(),
+                             .parts = [=] { return made->parts(); }};
+  };
+  cases.push_back({.name = "training/target, forward, loss, backward, AdamW", .check = {}, .grad = {}, .bench = work});
 }
 
 }  // namespace eyrie
