@@ -15,7 +15,7 @@ OWNERS = {
     "cudnn.h": {"cuda/cudnn.cuh"},
     "toml++/": {"app/toml_file.cpp"},
     "pcre2.h": {"text/regex.cpp"},
-    "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},
+    "utf8proc.h": {"text/unicode.cpp", "text/normal_form.cpp", "text/unicode_test.cpp"},
 }
 
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+struct pcre2_real_code_8;  // a pcre2_code
+
 namespace eyrie {
 
 class Json;
@@ -27,12 +29,10 @@ class Pattern {
   // is reported unless the one before ended there; an empty text has no match. Error{input} when a match limit is
   // reached.
   void for_each_match(std::string_view text, const std::function<void(size_t, size_t)>& match) const;
-  bool is_literal() const { return !regex_; }
 
  private:
-  struct Compiled;
-  std::string literal_;
-  std::shared_ptr<const Compiled> regex_;
+  std::string source_;
+  std::shared_ptr<const pcre2_real_code_8> usual_, newer_;  // null: a literal; newer_ for texts newer than Unicode 14
 };
 
 }  // namespace eyrie
