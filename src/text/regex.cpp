@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "text/unicode.h"
-#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
@@ -34,8 +33,8 @@ struct Free {
   void operator()(auto* made) const { function(made); }
 };
 
-std::shared_ptr<const pcre2_code> compile(const std::string& source, bool newer) {
-  const std::string pattern = oniguruma_to_pcre2(source, newer);
+std::shared_ptr<const pcre2_code> compile(const std::string& source) {
+  const std::string pattern = oniguruma_to_pcre2(source);
   int problem = 0;
   PCRE2_SIZE offset = 0;
   const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
@@ -107,19 +106,18 @@ Pattern Pattern::regex(std::string_view oniguruma) {
                 fmt::format("a pattern of {} bytes: expected at most {}", oniguruma.size(), kLongestPattern));
   Pattern pattern;
   pattern.source_ = oniguruma;
-  pattern.usual_ = compile(pattern.source_, false);
-  pattern.newer_ = compile(pattern.source_, true);
+  pattern.code_ = compile(pattern.source_);
   return pattern;
 }
 
 void Pattern::for_each_match(std::string_view text, const std::function<void(size_t, size_t)>& match) const {
-  if (!usual_) {
+  if (!code_) {
     for (size_t at = text.find(source_); at != text.npos; at = text.find(source_, at + source_.size()))
       match(at, at + source_.size());
     return;
   }
   if (text.empty()) return;
-  Matcher matcher(has_newer_than_unicode_14(text) ? newer_.get() : usual_.get(), source_, text);
+  Matcher matcher(code_.get(), source_, text);
   size_t last_end = SIZE_MAX, begin = 0, end = 0;
   for (size_t from = 0; from <= text.size() && matcher.find(from, begin, end);) {
     if (begin == end && end == last_end) {

@@ -13,10 +13,8 @@ namespace eyrie {
 
 class Json;
 
-// The same pattern in PCRE2's syntax. Error{file} with what cannot be carried over. Without `newer` it is right for
-// texts of which has_newer_than_unicode_14 is false, and faster: PCRE2 then matches general categories by its own
-// tables.
-std::string oniguruma_to_pcre2(std::string_view pattern, bool newer);
+// The same pattern in PCRE2's syntax. Error{file} with what cannot be carried over.
+std::string oniguruma_to_pcre2(std::string_view pattern);
 
 // A literal or a regular expression, as {"String": ...} or {"Regex": ...} says.
 class Pattern {
@@ -32,7 +30,7 @@ class Pattern {
 
  private:
   std::string source_;
-  std::shared_ptr<const pcre2_real_code_8> usual_, newer_;  // null: a literal; newer_ for texts newer than Unicode 14
+  std::shared_ptr<const pcre2_real_code_8> code_;  // null: a literal
 };
 
 }  // namespace eyrie

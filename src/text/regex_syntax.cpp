@@ -44,7 +44,7 @@ struct OwnProperty {
   MembersSince14 members;
 };
 
-// The wide ones first: what they cover is not asked of the narrow ones.
+// Its tables are faster than a list. The wide ones first: what they cover is not asked of the narrow ones.
 const std::vector<OwnProperty>& own_properties() {
   static const std::vector<OwnProperty> properties = [] {
     std::vector<OwnProperty> made;
@@ -68,7 +68,7 @@ std::string list_text(const CodePointSet& set) {
 }
 
 // The members of a class. Latin-1 is listed whatever else covers it: PCRE2 has a bit map for it.
-std::string members_text(const CodePointSet& set, bool newer, bool ignore_case) {
+std::string members_text(const CodePointSet& set, bool ignore_case) {
   static const CodePointSet latin_1 = CodePointSet::range(0, 0xFF), surrogates = CodePointSet::range(0xD800, 0xDFFF);
   std::string text;
   CodePointSet rest = set - surrogates;
@@ -78,17 +78,14 @@ std::string members_text(const CodePointSet& set, bool newer, bool ignore_case) 
     text += own;
     rest = rest - (members.surely - latin_1);
   }
-  const CodePointSet settled = rest - newer_than_unicode_14();
-  const bool shorter = !newer && settled.bounds().size() < rest.bounds().size();
-  return text + list_text(shorter ? settled : rest);
+  return text + list_text(rest);
 }
 
-// What a class is to PCRE2. Without `newer`, the text is right for subjects of which has_newer_than_unicode_14 is
-// false, and faster. Under `ignore_case` PCRE2 adds the other cases of what it is told.
-std::string class_text(const CharacterClass& from, bool newer, bool ignore_case = false) {
-  const std::string members = members_text(from.members, newer, ignore_case);
+// What a class is to PCRE2, which adds the other cases of what it is told under `ignore_case`.
+std::string class_text(const CharacterClass& from, bool ignore_case = false) {
+  const std::string members = members_text(from.members, ignore_case);
   // Other cases are added before a class is negated: which of the two is written matters then.
-  const std::string others = ignore_case ? "" : members_text(~from.members, newer, ignore_case);
+  const std::string others = ignore_case ? "" : members_text(~from.members, ignore_case);
   const bool others_are_shorter = !others.empty() && (members.empty() || others.size() < members.size());
   if (members.empty() && others.empty()) return from.negated ? "[\\x{0}-\\x{10FFFF}]" : "[^\\x{0}-\\x{10FFFF}]";
   return fmt::format("[{}{}]", from.negated != others_are_shorter ? "^" : "", others_are_shorter ? others : members);
@@ -96,7 +93,7 @@ std::string class_text(const CharacterClass& from, bool newer, bool ignore_case 
 
 class Translator {
  public:
-  Translator(std::string_view pattern, bool newer) : pattern_(pattern), newer_(newer) {}
+  explicit Translator(std::string_view pattern) : pattern_(pattern) {}
 
   std::string run() {
     while (at_ < pattern_.size()) {
@@ -138,7 +135,7 @@ class Translator {
     out_ += text;
     at_ += bytes;
   }
-  void emit_class(const CharacterClass& read) { out_ += class_text(read, newer_, groups_.back().ignore_case); }
+  void emit_class(const CharacterClass& read) { out_ += class_text(read, groups_.back().ignore_case); }
 
   void close_group() {
     if (groups_.size() > 1) {
@@ -171,7 +168,7 @@ class Translator {
   std::string alone_text(CharacterClass read) const {
     static const CodePointSet latin_1_numbers({0xB2, 0xB4, 0xB9, 0xBA, 0xBC, 0xBF});
     if (read.members == unicode_property("word")) read.members |= latin_1_numbers;
-    return class_text(read, newer_);
+    return class_text(read);
   }
   std::string word_text() const { return alone_text({unicode_property("word").value()}); }
 
@@ -328,7 +325,6 @@ class Translator {
   }
 
   std::string_view pattern_;
-  bool newer_;
   size_t at_ = 0;
   std::string out_;
   size_t atom_ = 0;                 // where the last atom begins in out_
@@ -337,6 +333,6 @@ class Translator {
 
 }  // namespace
 
-std::string oniguruma_to_pcre2(std::string_view pattern, bool newer) { return Translator(pattern, newer).run(); }
+std::string oniguruma_to_pcre2(std::string_view pattern) { return Translator(pattern).run(); }
 
 }  // namespace eyrie

@@ -1,10 +1,8 @@
 #include "text/unicode_property.h"
 
 #include <algorithm>
-#include <bitset>
 #include <string>
 
-#include "text/unicode.h"
 #include "text/unicode_tables.h"
 
 namespace eyrie {
@@ -64,36 +62,14 @@ std::optional<CodePointSet> unicode_property(std::string_view name) {
   return read_categories(property->categories) ^ set_of(kPropertyBounds.subspan(property->begin, property->count));
 }
 
-const CodePointSet& newer_than_unicode_14() {
-  static const CodePointSet set = set_of(kNewerThan14);
-  return set;
-}
-
 MembersSince14 members_since_unicode_14(std::string_view category) {
   const uint32_t categories = find_property(category)->categories;
   const CodePointSet now = read_categories(categories);
-  MembersSince14 members{now - newer_than_unicode_14(), now};
+  MembersSince14 members{now - set_of(kNewerThan14), now};
   for (const FormerCategory& former : kFormerCategories)
     if ((categories >> former.category & 1) != 0)
       members.maybe |= CodePointSet::range(former.code_point, former.code_point);
   return members;
-}
-
-bool has_newer_than_unicode_14(std::string_view text) {
-  using Blocks = std::bitset<(kEndOfCodePoints >> 6)>;  // few hold anything new: one bit each spares the search
-  static const Blocks blocks = [] {
-    Blocks made;
-    const std::vector<uint32_t>& bounds = newer_than_unicode_14().bounds();
-    for (size_t i = 0; i < bounds.size(); i += 2)
-      for (uint32_t block = bounds[i] >> 6; block <= (bounds[i + 1] - 1) >> 6; ++block) made.set(block);
-    return made;
-  }();
-  for (size_t offset = 0; offset < text.size();) {
-    const CodePoint point = code_point_at(text, offset);
-    if (blocks[point.value >> 6] && newer_than_unicode_14().contains(point.value)) return true;
-    offset += point.bytes;
-  }
-  return false;
 }
 
 bool is_newer_than_unicode_9(uint32_t code_point) {

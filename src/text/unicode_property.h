@@ -41,16 +41,11 @@ class CodePointSet {
 // underscores do not count. None when Oniguruma has no such name.
 std::optional<CodePointSet> unicode_property(std::string_view name);
 
-// What Unicode 14 does not know or has in another category.
-const CodePointSet& newer_than_unicode_14();
-
 // The members that a category (L, Lu) has in every version of Unicode from 14 to 16, and in any of them.
 struct MembersSince14 {
   CodePointSet surely, maybe;
 };
 MembersSince14 members_since_unicode_14(std::string_view category);
-
-bool has_newer_than_unicode_14(std::string_view text);  // text must be valid UTF-8
 
 bool is_newer_than_unicode_9(uint32_t code_point);
 

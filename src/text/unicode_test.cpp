@@ -131,12 +131,6 @@ TEST(UnicodeProperty, CategoriesShareOutTheCodePoints) {
   EXPECT_EQ(all, unicode_property("Any"));
 }
 
-TEST(UnicodeProperty, TellsTextsThatUnicode14Knows) {
-  EXPECT_FALSE(has_newer_than_unicode_14("a\u00e9\u4e2d\U0001F389"));
-  for (const char* text : {"\u0897", "x\u1c89y", "\U0001FAE8", "\U00031350", "\U0001171E"})  // the last changed
-    EXPECT_TRUE(has_newer_than_unicode_14(text)) << text;
-}
-
 // Against the membership of each code point.
 TEST(CodePointSet, CombinesMemberByMember) {
   RandomStream random("code point sets");
