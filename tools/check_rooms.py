@@ -15,7 +15,7 @@ OWNERS = {
     "CLI/": {"app/command_line.cpp"},
     "toml++/": {"app/toml_file.cpp"},
     "pcre2.h": {"text/regex.cpp"},
-    "utf8proc.h": {"text/unicode.cpp", "text/unicode_test.cpp"},
+    "utf8proc.h": {"text/unicode.cpp", "text/normal_form.cpp", "text/unicode_test.cpp"},
 }
 
 

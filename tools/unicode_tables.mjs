@@ -27,7 +27,7 @@ const bounds = (points) => {
   return sorted.flatMap((c, i) => [...(sorted[i - 1] === c - 1 ? [] : [c]), ...(sorted[i + 1] === c + 1 ? [] : [c + 1])]);
 };
 
-// In the order of enum class Category.
+// In the order that text/unicode_tables.h says.
 const categories = `Uppercase_Letter Lowercase_Letter Titlecase_Letter Modifier_Letter Other_Letter Nonspacing_Mark
   Spacing_Mark Enclosing_Mark Decimal_Number Letter_Number Other_Number Connector_Punctuation Dash_Punctuation
   Open_Punctuation Close_Punctuation Initial_Punctuation Final_Punctuation Other_Punctuation Math_Symbol Currency_Symbol

@@ -180,50 +180,44 @@ namespace {
 
 // Runs `read` on a member's value; an error gets the object's place and the key.
 template <typename Read>
-decltype(auto) read_member(const std::string& place, std::string_view key, const Json* value, Read read) {
-  if (!value) throw file_error(place, fmt::format("missing key \"{}\"", key));
+decltype(auto) read_member(const std::shared_ptr<const std::string>& place, std::string_view key, const Json* value,
+                           Read read) {
+  if (!value) throw file_error(place ? *place : "", fmt::format("missing key \"{}\"", key));
   try {
     return read(*value);
   } catch (const Error& error) {
-    throw file_error(place, fmt::format("{}: {}", key, error.what()));
+    throw file_error(place ? *place : "", fmt::format("{}: {}", key, error.what()));
   }
 }
 
 }  // namespace
 
 const Json& Json::at(std::string_view key) const {
-  const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key), [](const Json& value) -> const Json& { return value; });
+  return read_member(as_object().place, key, find(key), [](const Json& value) -> const Json& { return value; });
 }
 
 bool Json::boolean(std::string_view key) const {
-  const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key), [](const Json& value) { return value.as_boolean(); });
+  return read_member(as_object().place, key, find(key), [](const Json& value) { return value.as_boolean(); });
 }
 
 int64_t Json::integer(std::string_view key, int64_t min, int64_t max) const {
-  const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key),
-                     [=](const Json& value) { return value.as_integer(min, max); });
+  return read_member(as_object().place, key, find(key), [=](const Json& value) { return value.as_integer(min, max); });
 }
 
 double Json::number(std::string_view key) const {
-  const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key), [](const Json& value) {
+  return read_member(as_object().place, key, find(key), [](const Json& value) {
     if (value.is_number() && !std::isfinite(value.as_number())) throw wrong_type("a finite number", value);
     return value.as_number();
   });
 }
 
 const std::string& Json::text(std::string_view key) const {
-  const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key),
+  return read_member(as_object().place, key, find(key),
                      [](const Json& value) -> const std::string& { return value.as_text(); });
 }
 
 const Json::Array& Json::array(std::string_view key) const {
-  const auto& place = as_object().place;
-  return read_member(place ? *place : "", key, find(key),
+  return read_member(as_object().place, key, find(key),
                      [](const Json& value) -> const Array& { return value.as_array(); });
 }
 

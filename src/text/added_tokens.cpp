@@ -40,20 +40,18 @@ std::optional<TokenTrie::Match> TokenTrie::longest_at(std::string_view text, siz
 namespace {
 
 AddedToken read_token(const Json& json) {
-  AddedToken token;
-  token.content = json.text("content");
-  token.id = static_cast<int32_t>(json.integer("id", 0, kMaxTokenId));
-  token.single_word = json.boolean("single_word");
-  token.lstrip = json.boolean("lstrip");
-  token.rstrip = json.boolean("rstrip");
-  token.normalized = json.boolean("normalized");
-  token.special = json.boolean("special");
-  return token;
+  return {.content = json.text("content"),
+          .id = static_cast<int32_t>(json.integer("id", 0, kMaxTokenId)),
+          .single_word = json.boolean("single_word"),
+          .lstrip = json.boolean("lstrip"),
+          .rstrip = json.boolean("rstrip"),
+          .normalized = json.boolean("normalized"),
+          .special = json.boolean("special")};
 }
 
-std::string normalized_content(const AddedToken& token, const Normalizer* normalizer) {
+std::string normalized_content(const AddedToken& token, const Normalizer& normalizer) {
   AlignedText content = AlignedText::of_input(token.content, 0);
-  if (normalizer) normalizer->apply(content);
+  normalizer(content);
   return content.text;
 }
 
@@ -63,7 +61,7 @@ Error bad_token(const AddedToken& token, const std::string& message) {
 
 }  // namespace
 
-AddedTokens::AddedTokens(const Json* list, const Vocabulary& model, const Normalizer* normalizer) {
+AddedTokens::AddedTokens(const Json* list, const Vocabulary& model, const Normalizer& normalizer) {
   if (!list) return;
   int32_t next_id = model.count();
   int others = 0;
@@ -79,6 +77,7 @@ AddedTokens::AddedTokens(const Json* list, const Vocabulary& model, const Normal
       throw bad_token(token, fmt::format("id {} is the model's \"{}\"", token.id, model.text(token.id)));
     if (!by_content_.emplace(token.content, tokens_.size()).second) throw bad_token(token, "stands twice");
     by_id_.emplace(token.id, tokens_.size());
+    end_id_ = std::max(end_id_, token.id + 1);
     token.pattern = token.normalized ? normalized_content(token, normalizer) : token.content;
     if (!token.pattern.empty()) (token.normalized ? normalized_ : raw_).add(token.pattern, tokens_.size());
     tokens_.push_back(std::move(token));
@@ -131,12 +130,6 @@ const AddedToken* AddedTokens::find(int32_t id) const {
 const AddedToken* AddedTokens::find(std::string_view content) const {
   const auto found = by_content_.find(std::string(content));
   return found == by_content_.end() ? nullptr : &tokens_[found->second];
-}
-
-int32_t AddedTokens::end_id() const {
-  int32_t end = 0;
-  for (const AddedToken& token : tokens_) end = std::max(end, token.id + 1);
-  return end;
 }
 
 }  // namespace eyrie

@@ -9,14 +9,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "text/normalizer.h"
+#include "text/pipeline.h"
 #include "text/vocabulary.h"
 
 namespace eyrie {
 
 struct AddedToken {
   std::string content;
-  std::string pattern;  // what is looked for and what decoders get: the content, normalized when the token is
+  std::string pattern = {};  // what is looked for and what decoders get: the content, normalized when the token is
   int32_t id = 0;
   bool single_word = false, lstrip = false, rstrip = false, normalized = false, special = false;
 };
@@ -50,14 +50,14 @@ class AddedTokens {
   // Reads the list. A token of the model keeps its id there; new ones follow the model's, in order, whatever ids the
   // file says (gaps are closed): so does Hugging Face's library, and models are trained on its ids. One warning names
   // the first that differs.
-  AddedTokens(const Json* list, const Vocabulary& model, const Normalizer* normalizer);
+  AddedTokens(const Json* list, const Vocabulary& model, const Normalizer& normalizer);
 
   // The text in order, without empty parts. `normalized` says which of the tokens are looked for.
   std::vector<TextCut> cut(std::string_view text, bool normalized) const;
 
   const AddedToken* find(int32_t id) const;
   const AddedToken* find(std::string_view content) const;
-  int32_t end_id() const;  // highest id + 1, 0 without tokens
+  int32_t end_id() const { return end_id_; }  // highest id + 1, 0 without tokens
 
  private:
   std::optional<TextCut> accept(std::string_view text, size_t offset, const TokenTrie::Match& match,
@@ -67,6 +67,7 @@ class AddedTokens {
   std::unordered_map<std::string, size_t> by_content_;
   std::unordered_map<int32_t, size_t> by_id_;
   TokenTrie raw_, normalized_;
+  int32_t end_id_ = 0;
 };
 
 }  // namespace eyrie

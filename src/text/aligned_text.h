@@ -34,6 +34,11 @@ struct AlignedText {
     part.append(*this, begin, end);
     return part;
   }
+  // What it has become; whether it continues stays as it was.
+  void rewrite(AlignedText other) {
+    text = std::move(other.text);
+    origin = std::move(other.origin);
+  }
   // New bytes in front, at the place of the first byte, unless the text continues. It must not be empty.
   void prepend(std::string_view bytes) {
     if (continues) return;

@@ -22,9 +22,8 @@ uint64_t pair_key(int32_t left, int32_t right) {
 bool flag(const Json& json, std::string_view key) { return json.find(key) && json.boolean(key); }
 
 Vocabulary read_vocabulary(const Json& json) {
-  const auto& members = json.at("vocab").as_members();
-  Vocabulary vocabulary(members.size());
-  for (const auto& [token, id] : members) vocabulary.add(token, id.as_integer());
+  Vocabulary vocabulary;
+  for (const auto& [token, id] : json.at("vocab").as_members()) vocabulary.add(token, id.as_integer());
   return vocabulary;
 }
 
@@ -133,16 +132,13 @@ void Bpe::merge(std::vector<Symbol>& symbols) const {
     size_t left;
     bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : left > other.left; }
   };
-  std::vector<Candidate> initial;
-  for (size_t i = 0; i + 1 < symbols.size(); ++i)
-    if (const Merge* found = find_merge(symbols[i].id, symbols[i + 1].id))
-      initial.push_back({found->rank, found->id, i});
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates({}, std::move(initial));
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
   const auto add_pair = [&](size_t left, size_t right) {
     if (left == kNone || right == kNone) return;
     if (const Merge* found = find_merge(symbols[left].id, symbols[right].id))
       candidates.push({found->rank, found->id, left});
   };
+  for (size_t i = 0; i + 1 < symbols.size(); ++i) add_pair(i, i + 1);
   while (!candidates.empty()) {
     const Candidate best = candidates.top();
     candidates.pop();

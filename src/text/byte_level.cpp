@@ -1,59 +1,44 @@
 #include "text/byte_level.h"
 
+#include <array>
+
 #include "text/unicode.h"
 
 namespace eyrie {
 namespace {
 
-constexpr bool stands_for_itself(uint32_t byte) {
-  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-}
-
-constexpr uint32_t kFirstOther = 0x100;
-constexpr uint32_t kOthers = 68;  // bytes that do not stand for themselves
-
 struct ByteCharacters {
-  std::array<char[2], 256> text{};
-  std::array<uint8_t, 256> bytes{};  // UTF-8 length
-  std::array<uint8_t, kOthers> byte_of_other{};
+  std::array<std::string, 256> character;
+  std::array<int, 0x100 + 68> byte;  // [code point] -1: stands for none; 68 bytes do not stand for themselves
 };
 
-constexpr ByteCharacters make_byte_characters() {
-  ByteCharacters table;
-  uint32_t others = 0;
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    uint32_t point = byte;
-    if (!stands_for_itself(byte)) {
-      table.byte_of_other[others] = static_cast<uint8_t>(byte);
-      point = kFirstOther + others++;
+const ByteCharacters& byte_characters() {
+  static const ByteCharacters table = [] {
+    ByteCharacters made;
+    made.byte.fill(-1);
+    uint32_t next_other = 0x100;
+    for (uint32_t byte = 0; byte < 256; ++byte) {
+      const bool stands_for_itself = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      const uint32_t point = stands_for_itself ? byte : next_other++;
+      append_utf8(made.character[byte], point);
+      made.byte[point] = static_cast<int>(byte);
     }
-    table.bytes[byte] = point < 0x80 ? 1 : 2;
-    table.text[byte][0] = static_cast<char>(point < 0x80 ? point : 0xC0 | point >> 6);
-    table.text[byte][1] = static_cast<char>(0x80 | (point & 0x3F));
-  }
+    return made;
+  }();
   return table;
 }
 
-constexpr ByteCharacters kCharacters = make_byte_characters();
-
 }  // namespace
 
-std::string_view character_of_byte(uint8_t byte) { return {kCharacters.text[byte], kCharacters.bytes[byte]}; }
+const std::string& character_of_byte(uint8_t byte) { return byte_characters().character[byte]; }
 
-std::optional<uint8_t> byte_of_character(uint32_t code_point) {
-  if (code_point < 256 && stands_for_itself(code_point)) return static_cast<uint8_t>(code_point);
-  if (code_point >= kFirstOther && code_point < kFirstOther + kOthers)
-    return kCharacters.byte_of_other[code_point - kFirstOther];
-  return std::nullopt;
-}
-
-std::optional<std::string> bytes_of_token(std::string_view token) {
+std::string bytes_of_token(std::string_view token) {
+  const auto& byte_of = byte_characters().byte;
   std::string bytes;
   for (size_t offset = 0; offset < token.size();) {
     const CodePoint point = code_point_at(token, offset);
-    const auto byte = byte_of_character(point.value);
-    if (!byte) return std::nullopt;
-    bytes += static_cast<char>(*byte);
+    if (point.value >= byte_of.size() || byte_of[point.value] < 0) return std::string(token);
+    bytes += static_cast<char>(byte_of[point.value]);
     offset += point.bytes;
   }
   return bytes;

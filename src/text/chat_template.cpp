@@ -87,8 +87,6 @@ Json read_special_tokens(const fs::path& directory) {
   return tokens;
 }
 
-constexpr std::string_view kPython[][2] = {{"True", "true"}, {"False", "false"}, {"None", "null"}};
-
 Json read_arguments(const std::vector<std::string>& words) {
   Json arguments = Json::object({});
   for (const std::string& word : words) {
@@ -98,10 +96,8 @@ Json read_arguments(const std::vector<std::string>& words) {
     if (ChatTemplate::is_reserved(word.substr(0, equals)))
       throw Error(ErrorKind::usage, "template-arg", fmt::format("{} is not to be set", word.substr(0, equals)));
     const std::string value = word.substr(equals + 1);
-    const auto python =
-        std::find_if(std::begin(kPython), std::end(kPython), [&](const auto& one) { return one[0] == value; });
-    try {
-      const std::string json = python == std::end(kPython) ? value : std::string((*python)[1]);
+    try {  // Python's spellings are taken, too
+      const std::string json = value == "True" ? "true" : value == "False" ? "false" : value == "None" ? "null" : value;
       arguments.set(word.substr(0, equals), Json::parse(json, "template-arg"));
     } catch (const Error&) {
       arguments.set(word.substr(0, equals), value);

@@ -53,9 +53,7 @@ struct ChatTokenizer::Context {
 };
 
 // The written part of a turn.
-struct ChatTokenizer::Written {
-  std::vector<int32_t> ids;
-  std::vector<uint8_t> loss_mask;
+struct ChatTokenizer::Written : ChatSequence {
   size_t stop = 0;  // index of the stop token
 };
 

@@ -130,10 +130,9 @@ std::optional<std::string> TurnWriter::open_block(const std::string& context, co
 
 ChatTurn TurnWriter::write() const {
   ChatTurn turn;
-  JinjaOutput whole = template_.render(
-      conversation_,
-      {conversation_.messages.begin(), conversation_.messages.begin() + static_cast<std::ptrdiff_t>(index_) + 1}, false,
-      reasons_);
+  Json::Array messages = before_;
+  messages.push_back(turn_);
+  const JinjaOutput whole = template_.render(conversation_, messages, false, reasons_);
   turn.context = context();
   turn.opened = !open_tag(turn.context).empty();
   turn.whole = whole.text;

@@ -1,12 +1,7 @@
-#include "text/pre_tokenizer.h"
-
-#include <iterator>
-
-#include "io/json.h"
 #include "text/byte_level.h"
 #include "text/part_types.h"
+#include "text/pipeline.h"
 #include "text/regex.h"
-#include "text/split.h"
 #include "text/unicode.h"
 
 namespace eyrie {
@@ -14,42 +9,71 @@ namespace {
 
 using Words = std::vector<AlignedText>;
 
-void append_parts(Words& words, AlignedText&& text, const std::vector<SplitPart>& parts) {
-  if (parts.size() == 1 && parts[0].begin == 0 && parts[0].end == text.text.size())
-    return void(words.push_back(std::move(text)));
-  for (const SplitPart& part : parts)
-    if (part.begin < part.end) words.push_back(text.slice(part.begin, part.end));
-}
+// What becomes of the matches in a word and of the parts between them: whether a part is one with the part before it,
+// and whether matches are dropped.
+struct SplitBehavior {
+  std::string_view name;
+  bool (*joins)(bool matched, bool before_matched);
+  bool drops_matches = false;
+};
+constexpr SplitBehavior kSplitBehaviors[] = {
+    {"Isolated", [](bool, bool) { return false; }},
+    {"Removed", [](bool, bool) { return false; }, true},
+    {"MergedWithPrevious", [](bool matched, bool before_matched) { return matched && !before_matched; }},
+    {"MergedWithNext", [](bool matched, bool before_matched) { return !matched && before_matched; }},
+    {"Contiguous", [](bool matched, bool before_matched) { return matched == before_matched; }},
+};
+constexpr const SplitBehavior &kIsolated = kSplitBehaviors[0], &kRemoved = kSplitBehaviors[1],
+                              &kMergedWithNext = kSplitBehaviors[3], &kContiguous = kSplitBehaviors[4];
 
-// Words cut at the matches of a pattern.
-void split_at_pattern(Words& words, const Pattern& pattern, SplitBehavior behavior, bool invert) {
+// `for_each_match(text, match)` calls match(begin, end) from left to right.
+template <typename ForEachMatch>
+void split(Words& words, const SplitBehavior& behavior, bool invert, ForEachMatch for_each_match) {
+  struct Part {
+    size_t begin, end;
+  };
   Words out;
   for (AlignedText& word : words) {
-    SplitParts matches;
-    pattern.for_each_match(word.text, [&](size_t begin, size_t end) { matches.add_match(begin, end); });
-    std::vector<SplitPart> parts = matches.finish(word.text.size());
-    if (invert)
-      for (SplitPart& part : parts) part.matched = !part.matched;
-    append_parts(out, std::move(word), merge_parts(std::move(parts), behavior));
+    std::vector<Part> parts;
+    bool before_matched = false;
+    size_t covered = 0;
+    const auto add = [&](size_t end, bool matched) {
+      if (!parts.empty() && behavior.joins(matched, before_matched))
+        parts.back().end = end;
+      else if (!(matched && behavior.drops_matches))
+        parts.push_back({covered, end});
+      before_matched = matched;
+      covered = end;
+    };
+    for_each_match(word.text, [&](size_t begin, size_t end) {
+      if (covered < begin) add(begin, invert);
+      add(end, !invert);
+    });
+    if (covered < word.text.size()) add(word.text.size(), invert);
+    const bool is_whole = parts.size() == 1 && parts[0].end - parts[0].begin == word.text.size();
+    if (is_whole) out.push_back(std::move(word));
+    for (const Part& part : parts)
+      if (part.begin < part.end && !is_whole) out.push_back(word.slice(part.begin, part.end));
   }
   words = std::move(out);
 }
 
-// Words cut at every character for which `is_match` holds.
+void split(Words& words, const SplitBehavior& behavior, bool invert, const Pattern& pattern) {
+  split(words, behavior, invert, [&](std::string_view text, const auto& match) {
+    pattern.for_each_match(text, std::cref(match));  // which std::function holds without memory of its own
+  });
+}
+
+// At every character for which `is_match` holds.
 template <typename IsMatch>
-void split_at_characters(Words& words, SplitBehavior behavior, IsMatch is_match) {
-  Words out;
-  for (AlignedText& word : words) {
-    SplitParts matches;
-    for (size_t offset = 0; offset < word.text.size();) {
-      const CodePoint point = code_point_at(word.text, offset);
-      if (is_match(point.value)) matches.add_match(offset, offset + point.bytes);
+void split_at_characters(Words& words, const SplitBehavior& behavior, IsMatch is_match) {
+  split(words, behavior, false, [&](std::string_view text, const auto& match) {
+    for (size_t offset = 0; offset < text.size();) {
+      const CodePoint point = code_point_at(text, offset);
+      if (is_match(point.value)) match(offset, offset + point.bytes);
       offset += point.bytes;
     }
-    const size_t bytes = word.text.size();
-    append_parts(out, std::move(word), merge_parts(matches.finish(bytes), behavior));
-  }
-  words = std::move(out);
+  });
 }
 
 AlignedText to_byte_characters(const AlignedText& word) {
@@ -60,55 +84,44 @@ AlignedText to_byte_characters(const AlignedText& word) {
   return out;
 }
 
-class ByteLevel : public PreTokenizer {
- public:
-  explicit ByteLevel(const Json& json) : add_prefix_space_(json.boolean("add_prefix_space")) {
-    if (!json.find("use_regex") || json.boolean("use_regex")) regex_ = Pattern::regex(kGpt2);
-  }
-  void apply(Words& words) const override {
-    if (add_prefix_space_)
-      for (AlignedText& word : words)
-        if (word.text[0] != ' ') word.prepend(" ");
-    if (regex_) split_at_pattern(words, *regex_, SplitBehavior::isolated, false);
-    for (AlignedText& word : words) word = to_byte_characters(word);
-  }
-
- private:
+PreTokenizer byte_level(const Json& json) {
   // The pattern published with GPT-2.
   static constexpr std::string_view kGpt2 =
       R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-  bool add_prefix_space_;
-  std::optional<Pattern> regex_;
-};
+  const bool add_prefix_space = json.boolean("add_prefix_space");
+  std::optional<Pattern> regex;
+  if (!json.find("use_regex") || json.boolean("use_regex")) regex = Pattern::regex(kGpt2);
+  return [add_prefix_space, regex](Words& words) {
+    if (add_prefix_space)
+      for (AlignedText& word : words)
+        if (word.text[0] != ' ') word.prepend(" ");
+    if (regex) split(words, kIsolated, false, *regex);
+    for (AlignedText& word : words) word = to_byte_characters(word);
+  };
+}
 
-class Split : public PreTokenizer {
- public:
-  explicit Split(const Json& json)
-      : pattern_(Pattern::from_json(json.at("pattern"))),
-        behavior_(split_behavior(json.text("behavior"))),
-        invert_(json.boolean("invert")) {}
-  void apply(Words& words) const override { split_at_pattern(words, pattern_, behavior_, invert_); }
+PreTokenizer split_at_pattern(const Json& json) {
+  Pattern pattern = Pattern::from_json(json.at("pattern"));
+  const std::string& name = json.text("behavior");
+  const SplitBehavior* behavior = find_named(kSplitBehaviors, name);
+  if (!behavior)
+    throw Error(
+        ErrorKind::file, "",
+        fmt::format("behavior \"{}\": expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous",
+                    name));
+  return [pattern = std::move(pattern), behavior, invert = json.boolean("invert")](Words& words) {
+    split(words, *behavior, invert, pattern);
+  };
+}
 
- private:
-  Pattern pattern_;
-  SplitBehavior behavior_;
-  bool invert_;
-};
+PreTokenizer digits(const Json& json) {
+  const SplitBehavior& behavior = json.boolean("individual_digits") ? kIsolated : kContiguous;
+  return [&behavior](Words& words) { split_at_characters(words, behavior, is_numeric); };
+}
 
-class Digits : public PreTokenizer {
- public:
-  explicit Digits(const Json& json)
-      : behavior_(json.boolean("individual_digits") ? SplitBehavior::isolated : SplitBehavior::contiguous) {}
-  void apply(Words& words) const override { split_at_characters(words, behavior_, is_numeric); }
-
- private:
-  SplitBehavior behavior_;
-};
-
-class WhitespaceSplit : public PreTokenizer {
- public:
-  void apply(Words& words) const override { split_at_characters(words, SplitBehavior::removed, is_white_space); }
-};
+PreTokenizer white_space_split(const Json&) {
+  return [](Words& words) { split_at_characters(words, kRemoved, is_white_space); };
+}
 
 enum class PrependScheme { always, first, never };
 
@@ -122,67 +135,42 @@ PrependScheme read_prepend_scheme(const Json& json) {
   throw Error(ErrorKind::file, "", fmt::format("prepend_scheme \"{}\": expected always, first or never", scheme));
 }
 
-class Metaspace : public PreTokenizer {
- public:
-  explicit Metaspace(const Json& json)
-      : replacement_(json.text("replacement")),
-        scheme_(read_prepend_scheme(json)),
-        split_(!json.find("split") || json.boolean("split")) {
-    if (replacement_.empty() || code_point_at(replacement_, 0).bytes != replacement_.size())
-      throw Error(ErrorKind::file, "", fmt::format("replacement \"{}\": expected one character", replacement_));
-  }
-  void apply(Words& words) const override {
+PreTokenizer metaspace(const Json& json) {
+  const std::string& mark = json.text("replacement");
+  const PrependScheme scheme = read_prepend_scheme(json);
+  const bool splits = !json.find("split") || json.boolean("split");
+  if (mark.empty() || code_point_at(mark, 0).bytes != mark.size())
+    throw Error(ErrorKind::file, "", fmt::format("replacement \"{}\": expected one character", mark));
+  return [=](Words& words) {
     for (AlignedText& word : words) {
-      word = replace_spaces(word);
-      const bool wanted = scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && word.origin[0] == 0);
-      if (wanted && !word.text.starts_with(replacement_)) word.prepend(replacement_);
+      AlignedText marked;
+      marked.continues = word.continues;
+      for (size_t i = 0; i < word.text.size(); ++i)
+        marked.append(word.text[i] == ' ' ? mark : std::string_view(&word.text[i], 1), word.origin[i]);
+      word = std::move(marked);
+      const bool wanted = scheme == PrependScheme::always || (scheme == PrependScheme::first && word.origin[0] == 0);
+      if (wanted && !word.text.starts_with(mark)) word.prepend(mark);
     }
-    const uint32_t separator = code_point_at(replacement_, 0).value;
-    if (split_)
-      split_at_characters(words, SplitBehavior::merged_with_next, [=](uint32_t point) { return point == separator; });
-  }
-
- private:
-  AlignedText replace_spaces(const AlignedText& word) const {
-    AlignedText out;
-    out.continues = word.continues;
-    for (size_t i = 0; i < word.text.size(); ++i)
-      out.append(word.text[i] == ' ' ? std::string_view(replacement_) : std::string_view(&word.text[i], 1),
-                 word.origin[i]);
-    return out;
-  }
-
-  std::string replacement_;
-  PrependScheme scheme_;
-  bool split_;
-};
-
-class Sequence : public PreTokenizer {
- public:
-  explicit Sequence(const Json& json) {
-    for (const Json& part : json.array("pretokenizers")) parts_.push_back(read_pre_tokenizer(&part));
-  }
-  void apply(Words& words) const override {
-    for (const auto& part : parts_) part->apply(words);
-  }
-
- private:
-  std::vector<std::unique_ptr<const PreTokenizer>> parts_;
-};
+    const uint32_t separator = code_point_at(mark, 0).value;
+    if (splits) split_at_characters(words, kMergedWithNext, [=](uint32_t point) { return point == separator; });
+  };
+}
 
 constexpr PartType<PreTokenizer> kTypes[] = {
-    {"ByteLevel", make_part<PreTokenizer, ByteLevel>},
-    {"Split", make_part<PreTokenizer, Split>},
-    {"Digits", make_part<PreTokenizer, Digits>},
-    {"Metaspace", make_part<PreTokenizer, Metaspace>},
-    {"WhitespaceSplit", make_plain_part<PreTokenizer, WhitespaceSplit>},
-    {"Sequence", make_part<PreTokenizer, Sequence>},
+    {"ByteLevel", byte_level},
+    {"Split", split_at_pattern},
+    {"Digits", digits},
+    {"Metaspace", metaspace},
+    {"WhitespaceSplit", white_space_split},
+    {"Sequence",
+     [](const Json& json) { return in_sequence<PreTokenizer>(json.array("pretokenizers"), read_pre_tokenizer); }},
 };
 
 }  // namespace
 
-std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const Json* json) {
-  return json ? read_part<PreTokenizer>("pre-tokenizer", kTypes, *json) : nullptr;
+PreTokenizer read_pre_tokenizer(const Json* json) {
+  if (!json) return [](Words&) {};
+  return read_part("pre-tokenizer", kTypes, *json);
 }
 
 }  // namespace eyrie

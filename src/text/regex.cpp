@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "io/json.h"
 #include "text/unicode.h"
-#include "text/unicode_property.h"
 
 namespace eyrie {
 namespace {
@@ -29,30 +28,13 @@ std::string pcre2_message(int code) {
 
 PCRE2_SPTR pcre2_text(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
-struct FreeCode {
-  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+template <auto function>
+struct Free {
+  void operator()(auto* made) const { function(made); }
 };
 
-struct FreeMatch {
-  void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
-  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
-};
-
-}  // namespace
-
-struct Pattern::Compiled {
-  explicit Compiled(std::string_view oniguruma);
-  const pcre2_code* code_for(std::string_view text) const {
-    return has_newer_than_unicode_14(text) ? newer.get() : usual.get();
-  }
-  std::string source;
-  std::unique_ptr<pcre2_code, FreeCode> usual, newer;
-};
-
-namespace {
-
-pcre2_code* compile(const std::string& source, bool newer) {
-  const std::string pattern = oniguruma_to_pcre2(source, newer);
+std::shared_ptr<const pcre2_code> compile(const std::string& source) {
+  const std::string pattern = oniguruma_to_pcre2(source);
   int problem = 0;
   PCRE2_SIZE offset = 0;
   const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
@@ -61,38 +43,8 @@ pcre2_code* compile(const std::string& source, bool newer) {
     throw Error(ErrorKind::file, "",
                 fmt::format("pattern {}: {} (PCRE2: {})", source, pcre2_message(problem), pattern));
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter gives the same matches
-  return code;
+  return {code, pcre2_code_free};
 }
-
-}  // namespace
-
-Pattern::Compiled::Compiled(std::string_view oniguruma) : source(oniguruma) {
-  if (source.size() > kLongestPattern)
-    throw Error(ErrorKind::file, "",
-                fmt::format("a pattern of {} bytes: expected at most {}", source.size(), kLongestPattern));
-  usual.reset(compile(source, false));
-  newer.reset(compile(source, true));
-}
-
-Pattern Pattern::from_json(const Json& json) {
-  if (const Json* text = json.find("String")) return literal(text->as_text());
-  return regex(json.text("Regex"));
-}
-
-Pattern Pattern::literal(std::string text) {
-  if (text.empty()) throw Error(ErrorKind::file, "", "an empty pattern");
-  Pattern pattern;
-  pattern.literal_ = std::move(text);
-  return pattern;
-}
-
-Pattern Pattern::regex(std::string_view oniguruma) {
-  Pattern pattern;
-  pattern.regex_ = std::make_shared<const Compiled>(oniguruma);
-  return pattern;
-}
-
-namespace {
 
 // One walk over a text: the match data and limits live as long as it does.
 class Matcher {
@@ -130,20 +82,42 @@ class Matcher {
   const pcre2_code* code_;
   const std::string& source_;
   std::string_view text_;
-  std::unique_ptr<pcre2_match_data, FreeMatch> match_;
-  std::unique_ptr<pcre2_match_context, FreeMatch> context_;
+  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> match_;
+  std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context_;
 };
 
 }  // namespace
 
+Pattern Pattern::from_json(const Json& json) {
+  if (const Json* text = json.find("String")) return literal(text->as_text());
+  return regex(json.text("Regex"));
+}
+
+Pattern Pattern::literal(std::string text) {
+  if (text.empty()) throw Error(ErrorKind::file, "", "an empty pattern");
+  Pattern pattern;
+  pattern.source_ = std::move(text);
+  return pattern;
+}
+
+Pattern Pattern::regex(std::string_view oniguruma) {
+  if (oniguruma.size() > kLongestPattern)
+    throw Error(ErrorKind::file, "",
+                fmt::format("a pattern of {} bytes: expected at most {}", oniguruma.size(), kLongestPattern));
+  Pattern pattern;
+  pattern.source_ = oniguruma;
+  pattern.code_ = compile(pattern.source_);
+  return pattern;
+}
+
 void Pattern::for_each_match(std::string_view text, const std::function<void(size_t, size_t)>& match) const {
-  if (!regex_) {
-    for (size_t at = text.find(literal_); at != text.npos; at = text.find(literal_, at + literal_.size()))
-      match(at, at + literal_.size());
+  if (!code_) {
+    for (size_t at = text.find(source_); at != text.npos; at = text.find(source_, at + source_.size()))
+      match(at, at + source_.size());
     return;
   }
   if (text.empty()) return;
-  Matcher matcher(regex_->code_for(text), regex_->source, text);
+  Matcher matcher(code_.get(), source_, text);
   size_t last_end = SIZE_MAX, begin = 0, end = 0;
   for (size_t from = 0; from <= text.size() && matcher.find(from, begin, end);) {
     if (begin == end && end == last_end) {

@@ -7,14 +7,14 @@
 #include <string>
 #include <string_view>
 
+struct pcre2_real_code_8;  // a pcre2_code
+
 namespace eyrie {
 
 class Json;
 
-// The same pattern in PCRE2's syntax. Error{file} with what cannot be carried over. Without `newer` it is right for
-// texts of which has_newer_than_unicode_14 is false, and faster: PCRE2 then matches general categories by its own
-// tables.
-std::string oniguruma_to_pcre2(std::string_view pattern, bool newer);
+// The same pattern in PCRE2's syntax. Error{file} with what cannot be carried over.
+std::string oniguruma_to_pcre2(std::string_view pattern);
 
 // A literal or a regular expression, as {"String": ...} or {"Regex": ...} says.
 class Pattern {
@@ -27,12 +27,10 @@ class Pattern {
   // is reported unless the one before ended there; an empty text has no match. Error{input} when a match limit is
   // reached.
   void for_each_match(std::string_view text, const std::function<void(size_t, size_t)>& match) const;
-  bool is_literal() const { return !regex_; }
 
  private:
-  struct Compiled;
-  std::string literal_;
-  std::shared_ptr<const Compiled> regex_;
+  std::string source_;
+  std::shared_ptr<const pcre2_real_code_8> code_;  // null: a literal
 };
 
 }  // namespace eyrie

@@ -11,10 +11,6 @@
 #include "io/json.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
-#include "text/decoder.h"
-#include "text/normalizer.h"
-#include "text/post_processor.h"
-#include "text/pre_tokenizer.h"
 #include "text/unicode.h"
 
 namespace eyrie {
@@ -25,10 +21,10 @@ struct Tokenizer::Parts {
 
   std::string hash;
   Bpe bpe;
-  std::unique_ptr<const Normalizer> normalizer;
-  std::unique_ptr<const PreTokenizer> pre_tokenizer;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
   AddedTokens added;
-  std::unique_ptr<const PostProcessor> post_processor;
+  PostProcessor post_processor;
   Decoder decoder;
 };
 
@@ -37,7 +33,7 @@ Tokenizer::Parts::Parts(const Json& json, std::string text_hash)
       bpe(json.at("model")),
       normalizer(read_normalizer(json.find("normalizer"))),
       pre_tokenizer(read_pre_tokenizer(json.find("pre_tokenizer"))),
-      added(json.find("added_tokens"), bpe.vocabulary(), normalizer.get()),
+      added(json.find("added_tokens"), bpe.vocabulary(), normalizer),
       post_processor(read_post_processor(json.find("post_processor"), [this](int32_t id) { return has(id); })),
       decoder(json.find("decoder")) {
   if (json.find("version") && json.text("version") != "1.0")
@@ -54,12 +50,9 @@ Tokenizer Tokenizer::from_text(std::string_view tokenizer_json, const std::strin
   }
 }
 
-Tokenizer Tokenizer::from_file(const std::string& tokenizer_json_path) {
-  return from_text(read_file(tokenizer_json_path), tokenizer_json_path);
-}
-
 Tokenizer Tokenizer::from_directory(const std::string& directory) {
-  return from_file((std::filesystem::path(directory) / "tokenizer.json").string());
+  const std::string path = std::filesystem::path(directory) / "tokenizer.json";
+  return from_text(read_file(path), path);
 }
 
 EncodedText Tokenizer::encode_with_offsets(std::string_view text, bool continues) const {
@@ -73,7 +66,7 @@ EncodedText Tokenizer::encode_with_offsets(std::string_view text, bool continues
   const auto encode_plain = [&](AlignedText plain) {
     std::vector<AlignedText> words;
     words.push_back(std::move(plain));
-    if (parts_->pre_tokenizer) parts_->pre_tokenizer->apply(words);
+    parts_->pre_tokenizer(words);
     for (const AlignedText& word : words) {
       tokens.clear();
       parts_->bpe.encode(word.text, tokens);
@@ -87,7 +80,7 @@ EncodedText Tokenizer::encode_with_offsets(std::string_view text, bool continues
     }
     AlignedText plain = AlignedText::of_input(text.substr(raw.begin, raw.end - raw.begin), raw.begin);
     plain.continues = continues && raw.begin == 0;
-    if (parts_->normalizer) parts_->normalizer->apply(plain);
+    parts_->normalizer(plain);
     for (const TextCut& cut : parts_->added.cut(plain.text, true)) {
       if (cut.id)
         add(*cut.id, plain.origin[cut.begin]);
@@ -100,7 +93,7 @@ EncodedText Tokenizer::encode_with_offsets(std::string_view text, bool continues
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
   std::vector<int32_t> ids = encode_with_offsets(text).ids;
-  if (add_special_tokens && parts_->post_processor) parts_->post_processor->apply(ids);
+  if (add_special_tokens) parts_->post_processor(ids);
   return ids;
 }
 
@@ -132,33 +125,15 @@ bool Tokenizer::is_cut_out(int32_t id) const {
   return added && !(added->normalized || added->single_word || added->lstrip || added->rstrip);
 }
 
-bool Tokenizer::is_special(int32_t id) const {
-  const AddedToken* added = parts_->added.find(id);
-  return added && added->special;
-}
-
 std::string Tokenizer::hash() const { return parts_->hash; }
 
-struct StreamDecoder::State {
-  State(const Tokenizer& of, bool skip) : tokenizer(of), skip_special(skip), run(of.parts_->decoder) {}
-  Tokenizer tokenizer;
-  bool skip_special;
-  Decoder::Run run;
-};
-
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
-    : state_(std::make_unique<State>(tokenizer, skip_special_tokens)) {}
-StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
-StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
-StreamDecoder::~StreamDecoder() = default;
+    : parts_(tokenizer.parts_), skip_special_(skip_special_tokens), decoder_(parts_->decoder) {}
 
 std::string StreamDecoder::push(int32_t id) {
-  const Tokenizer::Parts& parts = *state_->tokenizer.parts_;
-  if (const AddedToken* added = parts.added.find(id))
-    return state_->skip_special && added->special ? "" : state_->run.push(added->pattern);
-  return parts.bpe.vocabulary().has(id) ? state_->run.push(std::string(parts.bpe.vocabulary().text(id))) : "";
+  if (const AddedToken* added = parts_->added.find(id))
+    return skip_special_ && added->special ? "" : decoder_.push(added->pattern);
+  return parts_->bpe.vocabulary().has(id) ? decoder_.push(parts_->bpe.vocabulary().text(id)) : "";
 }
-
-std::string StreamDecoder::finish() { return state_->run.finish(); }
 
 }  // namespace eyrie

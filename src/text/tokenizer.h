@@ -3,10 +3,9 @@
 //   encode:  added tokens cut out | normalizer | pre-tokenizer (words) | byte-pair merges per word | post-processor
 //   decode:  ids -> tokens | decoder chain | UTF-8
 //
-// Supported: model BPE; the normalizers, pre-tokenizers, post-processors and decoders that normalizer.h,
-// pre_tokenizer.h, post_processor.h and decoder.h list. Any other type is Error{file} that names it and the list.
-// Truncation and padding of the file are not applied. A Tokenizer is an immutable value, cheap to copy, safe to share
-// between threads.
+// Supported: model BPE; the normalizers, pre-tokenizers, post-processors and decoders that pipeline.h lists. Any other
+// type is Error{file} that names it and the list. Truncation and padding of the file are not applied. A Tokenizer is an
+// immutable value, cheap to copy, safe to share between threads.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -15,6 +14,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "text/pipeline.h"
 
 namespace eyrie {
 
@@ -27,7 +28,6 @@ struct EncodedText {
 class Tokenizer {
  public:
   // Error{file}: unreadable, malformed, an unsupported type, ids or merges that contradict each other.
-  static Tokenizer from_file(const std::string& tokenizer_json_path);
   static Tokenizer from_directory(const std::string& directory);  // its tokenizer.json
   static Tokenizer from_text(std::string_view tokenizer_json, const std::string& place);
 
@@ -47,7 +47,6 @@ class Tokenizer {
   std::string_view token_text(int32_t id) const;  // as the file spells it ("Ġthe"); empty for an id without a token
   bool is_added(int32_t id) const;                // cut out of the text before anything else
   bool is_cut_out(int32_t id) const;              // added, and nothing around it matters to where it is cut
-  bool is_special(int32_t id) const;              // an added token that skip_special_tokens leaves out
 
   std::string hash() const;  // 16 hexadecimal digits over the bytes of tokenizer.json
 
@@ -63,15 +62,13 @@ class Tokenizer {
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens);
-  StreamDecoder(StreamDecoder&&) noexcept;
-  StreamDecoder& operator=(StreamDecoder&&) noexcept;
-  ~StreamDecoder();
   std::string push(int32_t id);
-  std::string finish();
+  std::string finish() { return decoder_.finish(); }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<const Tokenizer::Parts> parts_;
+  bool skip_special_;
+  Decoder decoder_;
 };
 
 }  // namespace eyrie

@@ -138,22 +138,6 @@ TEST(UnicodeVectors, ClassesHoldWhatTheyHoldInTheLibrary) {
   }
 }
 
-// A text without newer characters is matched by another pattern, which has to hold the same.
-TEST(UnicodeVectors, ClassesAreTheSameInTextsThatUnicode14Knows) {
-  const std::vector<Json> rows = read_lines(data_directory() / "unicode/classes.jsonl");
-  const auto is_newer = [](uint32_t point) { return newer_than_unicode_14().contains(point); };
-  const std::vector<uint32_t> points = sampled_points(rows.at(0));
-  std::vector<uint32_t> known = points;
-  std::erase_if(known, is_newer);
-  ASSERT_LT(known.size(), points.size());
-  for (const Json& row : std::span(rows).subspan(1)) {
-    const Pattern pattern = Pattern::regex(row.text("pattern"));
-    std::vector<uint32_t> found = members(pattern, points);
-    std::erase_if(found, is_newer);
-    EXPECT_EQ(members(pattern, known), found) << row.text("pattern");
-  }
-}
-
 TEST(UnicodeVectors, RemovedMatchesLeaveTheIdsOfTheLibrary) {
   const Json tokenizer = read_lines(data_directory() / "unicode/removed.json").at(0);
   for (const Json& row : read_lines(data_directory() / "unicode/removed.jsonl")) {

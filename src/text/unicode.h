@@ -1,5 +1,5 @@
 // text/unicode.h: UTF-8, the classes of characters that tokenizers ask for (of Unicode 16: text/unicode_property.h),
-// and what templates and normal forms do (tables of utf8proc).
+// and what templates do (tables of utf8proc).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -24,21 +24,14 @@ void append_utf8(std::string& text, uint32_t code_point);           // code_poin
 size_t incomplete_suffix(std::string_view bytes);                   // bytes at the end that may begin a character
 std::string replace_invalid_utf8(std::string_view bytes);           // U+FFFD per maximal invalid part
 
-bool is_white_space(uint32_t code_point);       // White_Space
-bool is_numeric(uint32_t code_point);           // categories Nd, Nl, No
-bool is_word(uint32_t code_point);              // \w: letters, marks, digits, connectors, joiners
-bool is_mark(uint32_t code_point);              // categories Mn, Mc, Me
-bool is_letter(uint32_t code_point);            // categories L*
-bool is_upper_case(uint32_t code_point);        // Uppercase
-bool is_title_case(uint32_t code_point);        // category Lt
-bool is_printable(uint32_t code_point);         // no control, format, surrogate, unassigned; of separators the space
-uint32_t lower_case(uint32_t code_point);       // of one character, as one character
-uint32_t combining_class(uint32_t code_point);  // 0: no mark that moves
-bool has_decomposition(uint32_t code_point);    // canonical or compatible; Hangul syllables apart
-void decompose(uint32_t code_point, bool compatible, std::vector<uint32_t>& out);  // in full; appends
+bool is_white_space(uint32_t code_point);  // White_Space
+bool is_numeric(uint32_t code_point);      // categories Nd, Nl, No
+bool is_word(uint32_t code_point);         // \w: letters, marks, digits, connectors, joiners
+bool is_letter(uint32_t code_point);       // categories L*
+bool is_printable(uint32_t code_point);    // no control, format, surrogate, unassigned; of separators the space
+uint32_t lower_case(uint32_t code_point);  // of one character, as one character
 void append_upper_case(std::string& text, uint32_t code_point);  // in full: some characters become several
 void append_title_case(std::string& text, uint32_t code_point);
-void compose(std::vector<uint32_t>& code_points);  // canonically, from marks in canonical order
 
 std::string_view trim_white_space(std::string_view text, bool left = true, bool right = true);
 

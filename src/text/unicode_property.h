@@ -1,56 +1,51 @@
-// text/unicode_property.h: the properties of Unicode 16, by the names that Oniguruma's \p{...} knows.
+// text/unicode_property.h: sets of code points, and the properties of Unicode 16 by the names that Oniguruma's \p{...}
+// knows.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string_view>
-
-#include "text/code_point_set.h"
+#include <vector>
 
 namespace eyrie {
 
-// In the order of the generated tables.
-enum class Category : uint8_t {
-  lu,
-  ll,
-  lt,
-  lm,
-  lo,
-  mn,
-  mc,
-  me,
-  nd,
-  nl,
-  no,
-  pc,
-  pd,
-  ps,
-  pe,
-  pi,
-  pf,
-  po,
-  sm,
-  sc,
-  sk,
-  so,
-  zs,
-  zl,
-  zp,
-  cc,
-  cf,
-  cs,
-  co,
-  cn
-};
+inline constexpr uint32_t kEndOfCodePoints = 0x110000;
 
-const CodePointSet& category_set(Category category);
+// The ascending list of the code points at which membership changes: the first is in, the next one out, and so on; an
+// open last range ends at kEndOfCodePoints.
+class CodePointSet {
+ public:
+  CodePointSet() = default;
+  explicit CodePointSet(std::vector<uint32_t> bounds) : bounds_(std::move(bounds)) {}
+  static CodePointSet range(uint32_t first, uint32_t last) { return CodePointSet({first, last + 1}); }
+
+  const std::vector<uint32_t>& bounds() const { return bounds_; }
+  bool empty() const { return bounds_.empty(); }
+  bool contains(uint32_t code_point) const;
+  bool contains(const CodePointSet& other) const { return (other - *this).empty(); }
+
+  bool operator==(const CodePointSet&) const = default;
+  CodePointSet operator|(const CodePointSet& other) const { return combined(other, 0b1110); }
+  CodePointSet operator&(const CodePointSet& other) const { return combined(other, 0b1000); }
+  CodePointSet operator-(const CodePointSet& other) const { return combined(other, 0b0010); }
+  CodePointSet operator^(const CodePointSet& other) const { return combined(other, 0b0110); }
+  CodePointSet operator~() const { return range(0, kEndOfCodePoints - 1) - *this; }
+  CodePointSet& operator|=(const CodePointSet& other) { return *this = *this | other; }
+
+ private:
+  // The bits of `members` say whether what is in neither, in this alone, in the other alone, in both is in the result.
+  CodePointSet combined(const CodePointSet& other, unsigned members) const;
+  std::vector<uint32_t> bounds_;
+};
 
 // Categories, scripts, binary properties, blocks (In_...) and POSIX names, long or short; case, spaces, hyphens and
 // underscores do not count. None when Oniguruma has no such name.
 std::optional<CodePointSet> unicode_property(std::string_view name);
 
-// What Unicode 14 does not know or has in another category, and what it had in this one.
-const CodePointSet& newer_than_unicode_14();
-CodePointSet former_members(Category category);
-bool has_newer_than_unicode_14(std::string_view text);  // text must be valid UTF-8
+// The members that a category (L, Lu) has in every version of Unicode from 14 to 16, and in any of them.
+struct MembersSince14 {
+  CodePointSet surely, maybe;
+};
+MembersSince14 members_since_unicode_14(std::string_view category);
 
 bool is_newer_than_unicode_9(uint32_t code_point);
 

@@ -7,10 +7,11 @@
 
 namespace eyrie {
 
-// first code point << 5 | Category, ascending; each run ends where the next begins.
+// first code point << 5 | category, ascending; each run ends where the next begins. Categories are counted so:
+// Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn
 extern const std::span<const uint32_t> kCategoryRuns;
 
-// The categories of a mask (1 << Category), but for `count` bounds from kPropertyBounds[begin] on, between which
+// The categories of a mask (1 << category), but for `count` bounds from kPropertyBounds[begin] on, between which
 // membership is the opposite.
 struct UnicodeProperty {
   uint32_t categories;

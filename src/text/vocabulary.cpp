@@ -15,7 +15,6 @@ Error bad_token(std::string_view token, const std::string& message) {
 
 void Vocabulary::add(std::string token, int64_t id) {
   if (id < 0 || id > kMaxTokenId) throw bad_token(token, fmt::format("id {}: expected 0 to {}", id, kMaxTokenId));
-  if (texts_.size() == texts_.capacity()) throw Error(ErrorKind::internal, "", "a vocabulary longer than announced");
   const auto slot = static_cast<size_t>(id);
   if (slot >= place_.size()) place_.resize(slot + 1, -1);
   if (place_[slot] >= 0)

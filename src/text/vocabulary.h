@@ -1,6 +1,7 @@
 // text/vocabulary.h: tokens and their ids, both ways.
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,12 +14,11 @@ inline constexpr int64_t kMaxTokenId = (int64_t{1} << 22) - 1;  // the largest v
 
 class Vocabulary {
  public:
-  explicit Vocabulary(size_t tokens) { texts_.reserve(tokens); }
-  Vocabulary(Vocabulary&&) = default;  // `ids_` looks into `texts_`, whose strings a move leaves where they are
-  Vocabulary& operator=(Vocabulary&&) = default;
-  Vocabulary(const Vocabulary&) = delete;
+  Vocabulary() = default;
+  Vocabulary(Vocabulary&&) = default;
+  Vocabulary(const Vocabulary&) = delete;  // `ids_` looks into `texts_`
 
-  // At most as many as announced. Error{file} when the token or its id is there already, or the id out of range.
+  // Error{file} when the token or its id is there already, or the id out of range.
   void add(std::string token, int64_t id);
 
   std::optional<int32_t> find(std::string_view token) const;
@@ -31,8 +31,8 @@ class Vocabulary {
   int32_t end_id() const { return static_cast<int32_t>(place_.size()); }  // highest id + 1
 
  private:
-  std::vector<std::string> texts_;
-  std::vector<int32_t> place_;  // [id] index into texts_, -1: none
+  std::deque<std::string> texts_;  // which stay where they are
+  std::vector<int32_t> place_;     // [id] index into texts_, -1: none
   std::unordered_map<std::string_view, int32_t> ids_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/named.h"
 #include "text/jinja/python.h"
 
 namespace eyrie::jinja {
@@ -112,12 +113,7 @@ Value make_function(Context& context, std::function<Value(Context&, Arguments)> 
   return function;
 }
 
-const Builtin* find_builtin(std::span<const Builtin> table, std::string_view name) {
-  const auto found = std::find_if(table.begin(), table.end(), [&](const Builtin& one) { return one.name == name; });
-  return found == table.end() ? nullptr : &*found;
-}
-
-const Builtin* find_test(std::string_view name) { return find_builtin(kTests, name); }
+const Builtin* find_test(std::string_view name) { return find_named(kTests, name); }
 
 Value attribute_of(Context& context, const Value& value, const std::string& name) {
   if (std::optional<Value> found = python_attribute(context, value, name)) return *found;

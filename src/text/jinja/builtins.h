@@ -2,7 +2,6 @@
 #pragma once
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +47,6 @@ const Builtin* find_test(std::string_view name);
 const Builtin* find_function(std::string_view name);
 const Builtin* find_method(const Value& self, std::string_view name);
 bool is_method(std::string_view name);  // of any kind of value, or of a loop
-
-const Builtin* find_builtin(std::span<const Builtin> table, std::string_view name);
 
 // Charged by the length of the texts that it may read.
 Value call_builtin(Context& context, const Builtin& builtin, const Value& self, Arguments arguments);

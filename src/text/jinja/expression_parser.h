@@ -48,20 +48,15 @@ class ExpressionParser {
     fail(fmt::format("expected {}, found {}", expected, found));
   }
 
-  Expression& make(Kind kind, int line, std::vector<const Expression*> parts = {}) {
-    return program_.expressions.emplace_back(Expression{.kind = kind, .line = line, .parts = std::move(parts)});
+  Expression& make(Kind kind, int line, std::vector<const Expression*> parts = {}, std::string name = {}) {
+    return program_.expressions.emplace_back(
+        Expression{.kind = kind, .line = line, .parts = std::move(parts), .name = std::move(name)});
   }
 
   const Expression* constant(Value value) {
     Expression& made = make(Kind::constant, now().line);
     made.constant = std::move(value);
     return &made;
-  }
-
-  const Expression* variable(const std::string& name) {
-    Expression& variable = make(Kind::variable, now().line);
-    variable.name = name;
-    return &variable;
   }
 
   const Expression* expression(bool with_conditional = true) {
@@ -128,10 +123,9 @@ class ExpressionParser {
 
   const Expression* primary() {
     const Token& token = now();
-    const Expression* word = sees(Token::Kind::name)    ? named(token.text)
-                             : sees(Token::Kind::whole) ? constant(token.whole)
-                             : sees(Token::Kind::real)  ? constant(token.real)
-                                                        : nullptr;
+    const Expression* word = sees(Token::Kind::name)     ? named(token.text)
+                             : sees(Token::Kind::number) ? constant(token.number)
+                                                         : nullptr;
     if (word) return ++at_, word;
     if (sees(Token::Kind::text)) {
       std::string text;
@@ -164,7 +158,7 @@ class ExpressionParser {
     if (name == "none" || name == "None") return constant(Value::none());
     if (name == "varargs" || name == "kwargs") fail(fmt::format("\"{}\" is not known here", name));
     program_.mention(name);
-    return variable(name);
+    return &make(Kind::variable, now().line, {}, name);
   }
 
   // One expression, or several by commas.
@@ -186,11 +180,9 @@ class ExpressionParser {
     const bool in_brackets = take("(");
     do {
       const std::string name = take_name("a name to set");
-      parts.push_back(variable(name));
-      if (!with_attributes || !take(".")) continue;
-      Expression& attribute = make(Kind::attribute, line, {parts.back()});
-      attribute.name = take_name("an attribute's name");
-      parts.back() = &attribute;
+      parts.push_back(&make(Kind::variable, now().line, {}, name));
+      if (with_attributes && take("."))
+        parts.back() = &make(Kind::attribute, line, {parts.back()}, take_name("an attribute's name"));
     } while (take(","));
     if (in_brackets) expect(")");
     return parts.size() > 1 ? &make(Kind::tuple, line, std::move(parts)) : parts[0];
@@ -215,9 +207,7 @@ class ExpressionParser {
     const std::string name = take_name("an attribute's name");
     if (sees("(") && !is_method(name)) fail(fmt::format("a method that is not known here: \"{}\"", name));
     program_.mention(name);
-    Expression& attribute = make(Kind::attribute, line, {base});
-    attribute.name = name;
-    return &attribute;
+    return &make(Kind::attribute, line, {base}, name);
   }
 
   const Expression* subscript(const Expression* base) {
@@ -259,7 +249,7 @@ class ExpressionParser {
       check_chain(links);
       at_name = false;
       const std::string name = take_name("a filter's name");
-      Expression& filter = make(Kind::filter, now().line, {base});
+      Expression& filter = make(Kind::builtin, now().line, {base});
       filter.builtin = find_filter(name);
       if (!filter.builtin) fail(fmt::format("a filter that is not known here: \"{}\"", name));
       if (sees("(")) filter.arguments = call_arguments();
@@ -271,11 +261,11 @@ class ExpressionParser {
   const Expression* test(const Expression* base) {
     const bool inverts = take("not");
     const std::string name = take_name("a test's name");
-    Expression& test = make(Kind::test, now().line, {base});
+    Expression& test = make(Kind::builtin, now().line, {base});
     test.builtin = find_test(name);
     if (!test.builtin) fail(fmt::format("a test that is not known here: \"{}\"", name));
-    const bool is_value = sees(Token::Kind::text) || sees(Token::Kind::whole) || sees(Token::Kind::real) ||
-                          sees(Token::Kind::name) || sees("[") || sees("{");
+    const bool is_value =
+        sees(Token::Kind::text) || sees(Token::Kind::number) || sees(Token::Kind::name) || sees("[") || sees("{");
     if (sees("(")) {
       test.arguments = call_arguments();
     } else if (is_value && !sees("else") && !sees("or") && !sees("and")) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/named.h"
 #include "text/jinja/builtins.h"
 
 namespace eyrie::jinja {
@@ -118,14 +119,11 @@ Value otherwise(const Call& call) {
   return missing ? call.value(0, "") : call.self;
 }
 
-Value first(const Call& call) {
+template <bool last>
+Value end_of(const Call& call) {
   const Values items = items_of(call);
-  return items.empty() ? Value::undefined("No first item, sequence was empty.") : items.front();
-}
-
-Value last(const Call& call) {
-  const Values items = items_of(call);
-  return items.empty() ? Value::undefined("No last item, sequence was empty.") : items.back();
+  if (items.empty()) return Value::undefined(fmt::format("No {} item, sequence was empty.", last ? "last" : "first"));
+  return last ? items.back() : items.front();
 }
 
 Value join(const Call& call) {
@@ -209,12 +207,12 @@ constexpr Builtin kFilters[] = {
     {"d", "default_value boolean", 0, otherwise},
     {"default", "default_value boolean", 0, otherwise},
     {"dictsort", "", 0, dictionary_sort},
-    {"first", "", 0, first},
+    {"first", "", 0, end_of<false>},
     {"indent", "width first blank", 0, indent},
     {"int", "default", 0, to_whole},
     {"items", "", 0, pairs_of},
     {"join", "d attribute", 0, join},
-    {"last", "", 0, last},
+    {"last", "", 0, end_of<true>},
     {"length", "", 0, count},
     {"list", "", 0, [](const Call& call) -> Value { return make_sequence(call.context, items_of(call)); }},
     {"lower", "", 0, mapped<lower_cased>},
@@ -236,6 +234,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-const Builtin* find_filter(std::string_view name) { return find_builtin(kFilters, name); }
+const Builtin* find_filter(std::string_view name) { return find_named(kFilters, name); }
 
 }  // namespace eyrie::jinja

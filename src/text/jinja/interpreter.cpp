@@ -112,16 +112,14 @@ class Interpreter {
     const Kind kind = statement.kind;
     if (kind == Kind::for_loop) return execute_loop(statement);
     if (kind == Kind::if_chain) return execute_chain(statement);
-    if (kind == Kind::set_block || kind == Kind::filter_block) return execute_block(statement);
+    if (kind == Kind::block) return execute_block(statement);
     if (kind == Kind::with) return execute_with(statement);
     if (kind == Kind::generation) return execute_generation(statement);
     if (kind == Kind::break_loop) return Flow::break_loop;
     if (kind == Kind::continue_loop) return Flow::continue_loop;
     if (kind == Kind::data) *sink_ << statement.text;
     if (kind == Kind::output) write(context_, *sink_, evaluate(*statement.expressions[0]));
-    if (kind == Kind::call_block) write(context_, *sink_, call_of(*statement.expressions[0], &statement));
     if (kind == Kind::assign) assign(scope_, *statement.targets[0], evaluate(*statement.expressions[0]));
-    if (kind == Kind::macro) assign(scope_, *statement.targets[0], make_macro(statement));
     return Flow::on;
   }
 
@@ -178,7 +176,7 @@ class Interpreter {
       value = evaluate(*filter);
       block_text_ = outer_text;
     }
-    if (statement.kind == Statement::Kind::filter_block)
+    if (statement.targets.empty())
       write(context_, *sink_, value);
     else
       assign(scope_, *statement.targets[0], std::move(value));
@@ -195,19 +193,19 @@ class Interpreter {
     return Flow::on;
   }
 
-  Value make_macro(const Statement& statement) {
-    return make_function(context_, [this, &statement, around = scope_](Context&, Arguments arguments) {
-      return call_macro(statement, around, std::move(arguments));
+  Value make_macro(const Macro& macro) {
+    return make_function(context_, [this, &macro, around = scope_](Context&, Arguments arguments) {
+      return call_macro(macro, around, std::move(arguments));
     });
   }
 
-  Value call_macro(const Statement& macro, const Scope* around, Arguments arguments) {
+  Value call_macro(const Macro& macro, const Scope* around, Arguments arguments) {
     if (++calls_ > kMostDepth) fail(fmt::format("calls nested deeper than {}", kMostDepth));
     TextBuilder text(context_);
     TextBuilder* outer_sink = std::exchange(sink_, &text);
     Scope* outer = std::exchange(scope_, inner_scope(around));
     bind(macro, std::move(arguments));
-    execute(macro.bodies[0]);
+    execute(macro.body);
     scope_ = outer;
     sink_ = outer_sink;
     --calls_;
@@ -215,7 +213,7 @@ class Interpreter {
   }
 
   // The parameters of a macro, in the scope of its call.
-  void bind(const Statement& macro, Arguments arguments) {
+  void bind(const Macro& macro, Arguments arguments) {
     Values& given = arguments.positional;
     auto& named = arguments.named;
     const auto take = [&](std::string_view name) -> std::optional<Value> {
@@ -234,8 +232,8 @@ class Interpreter {
       scope_->set(name, value ? *value : Value::undefined(fmt::format("parameter '{}' was not provided", name)));
     }
     if (const std::optional<Value> caller = take("caller")) scope_->set("caller", *caller);
-    if (!named.empty()) fail(fmt::format("macro '{}' takes no keyword argument '{}'", macro.text, named[0].first));
-    if (given.size() > taken) fail(fmt::format("macro '{}' takes not more than {} arguments", macro.text, taken));
+    if (!named.empty()) fail(fmt::format("macro '{}' takes no keyword argument '{}'", macro.name, named[0].first));
+    if (given.size() > taken) fail(fmt::format("macro '{}' takes not more than {} arguments", macro.name, taken));
   }
 
   Value evaluate(const Expression& expression) {
@@ -251,7 +249,8 @@ class Interpreter {
     if (kind == Kind::attribute) return attribute_of(context_, part(0), expression.name);
     if (kind == Kind::slice) return slice_of(expression);
     if (kind == Kind::call) return call_of(expression);
-    if (kind == Kind::filter || kind == Kind::test) return builtin_of(expression);
+    if (kind == Kind::builtin) return builtin_of(expression);
+    if (kind == Kind::macro) return make_macro(*expression.macro);
     if (kind == Kind::invert) return !part(0).truth();
     if (kind == Kind::operation) return operation_of(expression);
     if (kind == Kind::list || kind == Kind::tuple || kind == Kind::dictionary) return container_of(expression);
@@ -299,24 +298,19 @@ class Interpreter {
     return call_builtin(context_, *expression.builtin, self, arguments_of(expression));
   }
 
-  Value call_of(const Expression& expression, const Statement* caller = nullptr) {
+  Value call_of(const Expression& expression) {
     const Expression& callee = *expression.parts[0];
-    const auto arguments = [&] {
-      Arguments found = arguments_of(expression);
-      if (caller) found.named.emplace_back("caller", make_macro(*caller));
-      return found;
-    };
     if (callee.kind == Expression::Kind::attribute) {
       const Value self = evaluate(*callee.parts[0]);
       // A method is called where it is found, without an object of its own.
       if (const Builtin* method = find_method(self, callee.name))
-        return call_builtin(context_, *method, self, arguments());
+        return call_builtin(context_, *method, self, arguments_of(expression));
     }
     const Value called = evaluate(callee);
     called.check_defined();
     if (!called.object() || !called.object()->call)
       fail(fmt::format("'{}' object is not callable", called.type_name()));
-    return called.object()->call(context_, arguments());
+    return called.object()->call(context_, arguments_of(expression));
   }
 
   Arguments arguments_of(const Expression& expression) {

@@ -202,15 +202,15 @@ class Lexer {
     const size_t whole_end = after_digits(at_);
     size_t end = whole_end;
     if (source_[end] == '.' && after_digits(end + 1) > end + 1) end = after_digits(end + 1);
-    if ((source_[end] == 'e' || source_[end] == 'E')) {
+    if (source_[end] == 'e' || source_[end] == 'E') {
       const size_t exponent = end + 1 + (source_[end + 1] == '+' || source_[end + 1] == '-' ? 1 : 0);
       if (after_digits(exponent) > exponent) end = after_digits(exponent);
     }
-    Token& token = add(end == whole_end ? Kind::whole : Kind::real, source_.substr(at_, end - at_));
-    if (token.kind == Kind::real)
-      token.real = std::strtod(token.text.c_str(), nullptr);
-    else if (std::from_chars(&source_[at_], &source_[end], token.whole).ec != std::errc())
-      fail(fmt::format("a whole number that does not fit 64 bits: {}", token.text));
+    Token& token = add(Kind::number, source_.substr(at_, end - at_));
+    int64_t whole = 0;
+    const bool fits = std::from_chars(&source_[at_], &source_[end], whole).ec == std::errc();
+    if (end == whole_end && !fits) fail(fmt::format("a whole number that does not fit 64 bits: {}", token.text));
+    token.number = end == whole_end ? Value(whole) : Value(std::strtod(token.text.c_str(), nullptr));
     go_to(end);
   }
 

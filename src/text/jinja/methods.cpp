@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/named.h"
 #include "text/jinja/builtins.h"
 
 namespace eyrie::jinja {
@@ -166,15 +167,15 @@ constexpr Builtin kFunctions[] = {
 
 }  // namespace
 
-const Builtin* find_function(std::string_view name) { return find_builtin(kFunctions, name); }
+const Builtin* find_function(std::string_view name) { return find_named(kFunctions, name); }
 
 const Builtin* find_method(const Value& self, std::string_view name) {
-  if (self.is_text()) return find_builtin(kTextMethods, name);
-  return self.is_dictionary() ? find_builtin(kDictionaryMethods, name) : nullptr;
+  if (self.is_text()) return find_named(kTextMethods, name);
+  return self.is_dictionary() ? find_named(kDictionaryMethods, name) : nullptr;
 }
 
 bool is_method(std::string_view name) {
-  return find_builtin(kTextMethods, name) || find_builtin(kDictionaryMethods, name) || name == "cycle";
+  return find_named(kTextMethods, name) || find_named(kDictionaryMethods, name) || name == "cycle";
 }
 
 }  // namespace eyrie::jinja

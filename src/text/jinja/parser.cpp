@@ -114,13 +114,13 @@ class StatementParser : public ExpressionParser {
       statement.expressions = {tuple(true)};
       return statement;
     }
-    statement.kind = Kind::set_block;
+    statement.kind = Kind::block;
     statement.expressions = {filters(nullptr)};
     statement.bodies = {block("endset")};
     return statement;
   }
 
-  void parameters(Statement& macro) {
+  void parameters(Macro& macro) {
     expect("(");
     list_of(")", [&] {
       const std::string name = take_name("a parameter's name");
@@ -132,26 +132,38 @@ class StatementParser : public ExpressionParser {
   }
 
   Statement& macro() {
-    Statement& macro = make_statement(Kind::macro);
-    macro.text = now().text;
-    macro.targets = {target(false)};
+    Statement& statement = make_statement(Kind::assign);
+    Macro& macro = program_.macros.emplace_back(Macro{now().text});
+    statement.targets = {target(false)};
     parameters(macro);
-    macro.bodies = {function_body("endmacro")};
-    return macro;
+    macro.body = function_body("endmacro");
+    statement.expressions = {macro_value(macro, statement.line)};
+    return statement;
   }
 
+  // The output of the call, which gets the body as an argument more.
   Statement& call_block() {
-    Statement& block = make_statement(Kind::call_block);
-    block.text = "caller";
-    if (sees("(")) parameters(block);
-    block.expressions = {expression()};
-    if (block.expressions[0]->kind != Expression::Kind::call) fail("expected a call behind \"call\"");
-    block.bodies = {function_body("endcall")};
-    return block;
+    Statement& statement = make_statement(Kind::output);
+    Macro& caller = program_.macros.emplace_back(Macro{"caller"});
+    if (sees("(")) parameters(caller);
+    const Expression* called = expression();
+    if (called->kind != Expression::Kind::call) fail("expected a call behind \"call\"");
+    caller.body = function_body("endcall");
+    Expression& call = program_.expressions.emplace_back(*called);
+    call.line = statement.line;
+    call.arguments.push_back({"caller", macro_value(caller, statement.line)});
+    statement.expressions = {&call};
+    return statement;
+  }
+
+  const Expression* macro_value(const Macro& macro, int line) {
+    Expression& value = make(Expression::Kind::macro, line);
+    value.macro = &macro;
+    return &value;
   }
 
   Statement& filter_block() {
-    Statement& statement = make_statement(Kind::filter_block);
+    Statement& statement = make_statement(Kind::block);
     statement.expressions = {filters(nullptr, true)};
     statement.bodies = {block("endfilter")};
     return statement;

@@ -80,7 +80,7 @@ class Value {
  public:
   Value() = default;  // undefined
   static Value undefined(std::string why);
-  static Value none() { return Value(None{}); }
+  static Value none() { return Value(std::monostate()); }
   Value(bool value) : data_(value) {}
   Value(int64_t value) : data_(value) {}
   Value(double value) : data_(value) {}
@@ -92,7 +92,7 @@ class Value {
   static Value from_json(Work& work, const Json& json);
 
   bool is_undefined() const { return holds<Undefined>(); }
-  bool is_none() const { return holds<None>(); }
+  bool is_none() const { return holds<std::monostate>(); }
   bool is_boolean() const { return holds<bool>(); }
   bool is_whole() const { return holds<int64_t>() || holds<bool>(); }  // as Python's int, which True is, too
   bool is_float() const { return holds<double>(); }
@@ -117,20 +117,17 @@ class Value {
   void check_defined() const;
 
  private:
-  struct None {
-    bool operator==(const None&) const { return true; }
-  };
   struct Undefined {
     std::shared_ptr<const std::string> why;
     bool operator==(const Undefined&) const { return true; }
   };
-  explicit Value(None none) : data_(none) {}
+  explicit Value(std::monostate none) : data_(none) {}
   explicit Value(Undefined undefined) : data_(std::move(undefined)) {}
   template <typename Kind>
   bool holds() const {
     return std::holds_alternative<Kind>(data_);
   }
-  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const std::string>,
+  std::variant<Undefined, std::monostate, bool, int64_t, double, std::shared_ptr<const std::string>,
                std::shared_ptr<const Sequence>, std::shared_ptr<const Dictionary>, Object*>
       data_;
 };

@@ -27,27 +27,22 @@ class Writer {
 
   void write(const Value& value) {
     work_.spend();
-    if (value.is_none())
-      out_ << (json_ ? "null" : "None");
-    else if (value.is_boolean())
-      out_ << (json_ ? (value.truth() ? "true" : "false") : (value.truth() ? "True" : "False"));
-    else if (value.is_whole())
-      out_ << std::to_string(value.whole());
-    else if (value.is_float())
-      out_ << float_text(value.number(), json_);
-    else if (value.is_text())
-      write_text(value.text());
-    else if (value.is_sequence())
-      write_sequence(value);
-    else if (value.is_dictionary())
-      write_members(value.dictionary().pairs);
-    else if (value.is_undefined() && !json_)
-      out_ << "Undefined";
-    else
-      fail(fmt::format("a value of type {} is not written out", value.type_name()));
+    if (value.is_text()) return write_text(value.text());
+    if (value.is_sequence()) return write_sequence(value);
+    if (value.is_dictionary()) return write_members(value.dictionary().pairs);
+    out_ << plain_text(value);
   }
 
  private:
+  std::string plain_text(const Value& value) const {
+    if (value.is_none()) return json_ ? "null" : "None";
+    if (value.is_boolean()) return json_ ? (value.truth() ? "true" : "false") : (value.truth() ? "True" : "False");
+    if (value.is_whole()) return std::to_string(value.whole());
+    if (value.is_float()) return float_text(value.number(), json_);
+    if (value.is_undefined() && !json_) return "Undefined";
+    fail(fmt::format("a value of type {} is not written out", value.type_name()));
+  }
+
   void write_text(std::string_view text) {
     const bool double_quotes = json_ || (text.find('\'') != text.npos && text.find('"') == text.npos);
     const char quote = double_quotes ? '"' : '\'';
@@ -64,16 +59,11 @@ class Writer {
     static constexpr std::string_view kEscaped = "\n\r\t\b\f", kLetters = "nrtbf";
     const size_t escape = kEscaped.substr(0, json_ ? 5 : 3).find(bytes);
     const bool shown = json_ ? point >= 0x20 : is_printable(point);
-    if (bytes[0] == quote || bytes == "\\")
-      out_ << "\\" << bytes;
-    else if (escape != kEscaped.npos)
-      out_ << "\\" << kLetters.substr(escape, 1);
-    else if (shown)
-      out_ << bytes;
-    else if (point >= 0x10000)
-      out_ << fmt::format("\\U{:08x}", point);
-    else
-      out_ << (json_ || point >= 0x100 ? fmt::format("\\u{:04x}", point) : fmt::format("\\x{:02x}", point));
+    if (bytes[0] == quote || bytes == "\\") return void(out_ << "\\" << bytes);
+    if (escape != kEscaped.npos) return void(out_ << "\\" << kLetters.substr(escape, 1));
+    if (shown) return void(out_ << bytes);
+    if (point >= 0x10000) return void(out_ << fmt::format("\\U{:08x}", point));
+    out_ << (json_ || point >= 0x100 ? fmt::format("\\u{:04x}", point) : fmt::format("\\x{:02x}", point));
   }
 
   void write_sequence(const Value& value) {
