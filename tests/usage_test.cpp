@@ -107,6 +107,10 @@ TEST(Usage, BenchFilterTakesTheCasesItNames) {
   EXPECT_NE(some.out.find("\nblock_mask/"), std::string::npos) << some.out;
   for (const char* other : {"ops ", "machine ", "suffix_attention"})
     EXPECT_EQ(some.out.find(other), std::string::npos) << some.out;
+  const Outcome two = eyrie({"bench", "machine", "--list", "training"});
+  EXPECT_TRUE(two.out.starts_with("machine ")) << two.out;
+  EXPECT_NE(two.out.find("\ntraining "), std::string::npos) << two.out;
+  EXPECT_EQ(two.out.find("\nops "), std::string::npos) << two.out;
   const Outcome all = eyrie({"bench", "--list"});
   for (const char* part : {"machine ", "\nops ", "\nattention ", "\ntraining "})
     EXPECT_NE(all.out.find(part), std::string::npos) << all.out;

@@ -157,7 +157,8 @@ CLI::Option& CommandLine::add(const std::string& name, const std::string& help, 
 
 void CommandLine::add_many(const std::string& name, const std::string& help, const std::string& type,
                            const std::function<void(const Words&)>& read) {
-  add(name, help, type, read).expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+  const bool of_words = !name.starts_with('-');
+  add(name, help, type, read).expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(of_words);
 }
 
 void CommandLine::group(const std::string& heading) { app_->option_defaults()->group(heading); }

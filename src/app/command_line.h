@@ -56,7 +56,7 @@ class CommandLine {
   void list(const std::string& name, std::vector<int64_t>& values, const std::string& help, const Whole& range = {});
   void list(const std::string& name, std::vector<int32_t>& values, const std::string& help, const Whole& range);
   void list(const std::string& name, Words& values, const std::string& help);
-  // The flag may be repeated, each time with a word that may hold commas.
+  // The flag may be repeated, each time with a word that may hold commas; without a flag, any number of words.
   void words(const std::string& name, Words& values, const std::string& help, const std::string& type = "TEXT");
 
   // False: help was asked for, and printed. Error{usage} for what it does not know or take.

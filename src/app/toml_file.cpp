@@ -65,7 +65,7 @@ T parsed(const std::string& word) {
 // 0.80000000000000004.
 std::string number_text(const std::string& word) {
   try {
-    toml::parse("number = " + word);
+    static_cast<void>(toml::parse("number = " + word));
     return word;
   } catch (const toml::parse_error&) {
     return fmt::format("{}", parsed<double>(word));
