@@ -164,7 +164,6 @@ TEST_F(Messages, ADumpsErrorsHaveTheirFile) {
       {"\"loss_decay\": 0.8", "\"loss_decay\": -1", ": loss_decay: expected a finite number above 0, found -1"},
       {"\"normalize\": \"step\"", "\"normalize\": \"x\"", ": normalize: expected step or micro-batch, found x"},
       {"\"normalize\": \"step\"", "\"normalize\": 3", ": normalize: expected a string, found 3"},
-      {"\"attention\": \"auto\"", "\"attention\": \"foo\"", ": attention: no backend \"foo\"; there are auto, fused"},
       {"\"ttt_steps\": 3", "\"ttt_steps\": 40", ": ttt_steps: expected an integer from 1 to 17, found 40"},
       {"\"loss\": ", "\"loss\": \"\", \"l\": ", ": loss: expected a number, found \"\""}};
   for (const auto& [from, to, message] : cases) {

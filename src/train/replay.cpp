@@ -44,11 +44,11 @@ double read_decay(const Json& step, const std::string& path) {
   throw Error(ErrorKind::file, path + ": loss_decay", fmt::format("expected a finite number above 0, found {}", decay));
 }
 
-// What the step calls by a name of ours; `usual` where it says nothing.
-template <typename Find>
-auto read_name(const Json& step, const std::string& path, const char* key, const char* usual, const Find& find) {
+Normalize read_normalize(const Json& step, const std::string& path) {
+  if (!step.find("normalize")) return Normalize::step;
+  const std::string& text = step.text("normalize");
   try {
-    return find(step.find(key) ? std::string_view(step.text(key)) : usual);
+    return find_normalize(text);
   } catch (const Error& error) {
     throw Error(ErrorKind::file, path, error.what());
   }
@@ -89,8 +89,7 @@ void read_settings(const ReplayOptions& options, const Dump& dump, Replay& resul
     if (step.find("loss")) result.recorded_loss = step.number("loss");
   });
   const double decay = read_decay(step, path);
-  const Normalize normalize = read_name(step, path, "normalize", "step", find_normalize);
-  read_name(step, path, "attention", "auto", find_backend);  // a backend gives the same loss as another
+  const Normalize normalize = read_normalize(step, path);
   result.ttt_steps = options.ttt_steps.value_or(depths);
   result.loss_decay = options.loss_decay.value_or(decay);
   result.normalize = options.normalize.value_or(normalize);
