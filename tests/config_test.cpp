@@ -84,7 +84,8 @@ TEST_F(Config, ARecordedRunHoldsAnyPath) {
 
 // What a flag takes and TOML does not is recorded as TOML writes it.
 TEST_F(Config, ARecordedRunHoldsAnyNumber) {
-  expect_success(eyrie(train("run", {"--steps", "1", "--loss-decay", ".5", "--clip", "05.", "--beta2", "99e-2"})));
+  expect_success(
+      eyrie(train_on_data("run", {"--steps", "1", "--loss-decay", ".5", "--clip", "05.", "--beta2", "99e-2"})));
   const std::string recorded = read_bytes(path("run/run.toml"));
   for (const char* line : {"\nloss-decay = 0.5\n", "\nclip = 5\n", "\nbeta2 = 99e-2\n"})
     EXPECT_NE(recorded.find(line), std::string::npos) << line << recorded;

@@ -1,6 +1,7 @@
 // What a new user meets: help, typos, files that are not what they should be. Every failure is one line.
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <sstream>
 
 #include "program.h"
@@ -114,6 +115,17 @@ TEST(Usage, BenchFilterTakesTheCasesItNames) {
   const Outcome all = eyrie({"bench", "--list"});
   for (const char* part : {"machine ", "\nops ", "\nattention ", "\ntraining "})
     EXPECT_NE(all.out.find(part), std::string::npos) << all.out;
+}
+
+// tools/bench_llama.py reads such lines.
+TEST(Usage, BenchPrintsALineForEachCase) {
+  const Outcome outcome = eyrie({"bench", "attention", "--only", "block_mask/4096"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  const std::regex table(
+      "\nblock_mask +ms    rate             of share   MiB\n"
+      "4096 rows, 5 rounds, 1 documents +\\d+\\.\\d{3} +\\d+\\.\\d GB/s +\\d+\\.\\d +\\d+ % +\\d+\\.\\d\n"
+      "\nmost memory in use: \\d+ MiB\n");
+  EXPECT_TRUE(std::regex_match(outcome.out, table)) << outcome.out;
 }
 
 TEST(Usage, OutputThatCannotBeWritten) {

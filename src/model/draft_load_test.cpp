@@ -382,10 +382,14 @@ TEST_F(ExportCheck, SeesTensors) {
   file.rename("midlayer.hidden_norm.weight", "layers.0.hidden_norm.weight");
   file.remove("t2d");
   file.add("midlayer.self_attn.q_proj.bias", {8});
+  file.add("midlayer.mlp.up_proj.weight", {12, 7});
+  file.add("embed_tokens.weight", {5, 8});
   file.write(out);
   EXPECT_EQ(problems_for("vllm"),
             (Strings{"model.safetensors: midlayer.hidden_norm.weight is missing",
+                     "model.safetensors: midlayer.mlp.up_proj.weight has shape [12, 7], expected [12, 8]",
                      "model.safetensors: norm.weight is bf16, torch_dtype says otherwise",
+                     "model.safetensors: embed_tokens.weight has shape [5, 8], expected [11, 8]",
                      "model.safetensors: layers.0.hidden_norm.weight is a tensor that vllm does not know",
                      "model.safetensors: midlayer.self_attn.q_proj.bias is a tensor that vllm does not know",
                      "model.safetensors: t2d is missing"}));
