@@ -130,6 +130,7 @@ if(EYRIE_TESTS)
 
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME rooms COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_rooms.py ${CMAKE_SOURCE_DIR})
+  add_test(NAME room_lines COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/check_rooms.py --lines ${CMAKE_SOURCE_DIR})
   if(EYRIE_CUDA)
     add_test(NAME kernel_resources
              COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/kernel_resources.py check ${CMAKE_BINARY_DIR})
