@@ -1,9 +1,8 @@
-#include "model/random_model.h"
-
 #include <cmath>
 #include <deque>
 
 #include "base/random.h"
+#include "model/random_model.h"
 #include "model/rope_frequencies.h"
 #include "ops/parallel.h"
 
