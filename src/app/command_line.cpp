@@ -97,7 +97,11 @@ int64_t whole_number(const std::string& flag, const std::string& word, const Who
   const auto [rest, error] = std::from_chars(word.data(), end, value);
   if (word.empty() || rest != end || padded || error == std::errc::invalid_argument)
     throw CLI::ValidationError(flag, fmt::format("expected a whole number, found \"{}\"", word));
-  if (error != std::errc() || value < range.least || value > range.most)
+  const bool above = error == std::errc() ? value > range.most : digits == 0;
+  if (above)
+    throw CLI::ValidationError(flag,
+                               fmt::format("expected a number from {} to {}, found {}", range.least, range.most, word));
+  if (error != std::errc() || value < range.least)
     throw CLI::ValidationError(flag, fmt::format("expected {}, found {}", expected(range), word));
   return value;
 }
@@ -111,8 +115,9 @@ double real_number(const std::string& flag, const std::string& word, const Real&
     throw CLI::ValidationError(flag, fmt::format("expected a number, found \"{}\"", word));
   if (error == std::errc() && value >= range.least && value <= range.most) return value;
   const bool bounded = range.most < Real().most;
-  const std::string wanted = bounded ? fmt::format("from {} to {}", range.least, range.most) : "that a double holds";
-  throw CLI::ValidationError(flag, fmt::format("expected a number {}, found {}", wanted, word));
+  const std::string wanted =
+      bounded ? fmt::format("a number from {} to {}", range.least, range.most) : "a finite number that a double holds";
+  throw CLI::ValidationError(flag, fmt::format("expected {}, found {}", wanted, word));
 }
 
 // The words "1,2" and "3" are the items 1, 2, 3; an empty item is an error.

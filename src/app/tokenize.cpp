@@ -1,6 +1,8 @@
+#include <cstdio>
 #include <iostream>
 
 #include "app/commands.h"
+#include "base/error.h"
 #include "data/conversations.h"
 #include "text/tokenizer.h"
 
@@ -15,6 +17,7 @@ void run_tokenize(const TokenizeOptions& options) {
     out.set("text", tokenizer.decode(ids, false));
     std::cout << out.dump() << '\n';
   });
+  if (std::ferror(stdin)) throw Error(ErrorKind::file, "standard input", "cannot be read to its end");
 }
 
 }  // namespace eyrie
