@@ -4,6 +4,7 @@
 #include <regex>
 #include <sstream>
 
+#include "base/has_cuda.h"
 #include "program.h"
 
 namespace eyrie::e2e {
@@ -192,6 +193,16 @@ TEST(Usage, BadModels) {
   for (const auto& one : cases) {
     const Outcome outcome = eyrie({"generate", "--model", one.directory, "--prompt", "x"});
     EXPECT_EQ(unlike_failure(outcome, 1, one.message), "") << one.directory;
+  }
+}
+
+// CUDA's libraries alone take more.
+TEST(Usage, WhatComputesNothingNeedsLittleMemory) {
+  if (kHasCuda) GTEST_SKIP() << "a build with CUDA";
+  for (const char* asked : {"--version", "--help"}) {
+    const Outcome outcome = eyrie({asked}, {.memory_limit_bytes = 150'000 << 10});
+    EXPECT_EQ(outcome.status, 0) << outcome.error;
+    EXPECT_FALSE(outcome.out.empty());
   }
 }
 
