@@ -18,6 +18,43 @@ constexpr size_t kMaxDepth = 64;
 
 Error file_error(const std::string& place, const std::string& message) { return {ErrorKind::file, place, message}; }
 
+Error wrong_type(const char* expected, const Json& found) {
+  const bool number = found.is_number() && !std::isfinite(found.as_number());
+  std::string text = number ? fmt::format("{}", found.as_number()) : found.dump();
+  if (text.size() > 40) text = text.substr(0, 37) + "...";
+  return file_error("", fmt::format("expected {}, found {}", expected, text));
+}
+
+// Runs `read` on a member's value; an error gets the object's place and the key.
+template <typename Read>
+decltype(auto) read_member(const std::shared_ptr<const std::string>& place, std::string_view key, const Json* value,
+                           Read read) {
+  if (!value) throw file_error(place ? *place : "", fmt::format("missing key \"{}\"", key));
+  try {
+    return read(*value);
+  } catch (const Error& error) {
+    throw file_error(place ? *place : "", fmt::format("{}: {}", key, error.what()));
+  }
+}
+
+nlohmann::ordered_json to_nlohmann(const Json& json) {
+  if (json.is_boolean()) return json.as_boolean();
+  if (json.is_integer()) return json.as_integer();
+  if (json.is_number()) return json.as_number();
+  if (json.is_text()) return json.as_text();
+  if (json.is_array()) {
+    auto array = nlohmann::ordered_json::array();
+    for (const Json& item : json.as_array()) array.push_back(to_nlohmann(item));
+    return array;
+  }
+  if (json.is_object()) {
+    auto object = nlohmann::ordered_json::object();
+    for (const auto& [key, value] : json.as_members()) object[key] = to_nlohmann(value);
+    return object;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 // Builds a Json from nlohmann's parse events. `numbers`: what stands for what in the text, if anything does.
@@ -125,17 +162,6 @@ Json Json::parse(std::string_view text, const std::string& place, int64_t line) 
 
 Json Json::parse_file(const std::string& path) { return parse(read_file(path), path); }
 
-namespace {
-
-Error wrong_type(const char* expected, const Json& found) {
-  const bool number = found.is_number() && !std::isfinite(found.as_number());
-  std::string text = number ? fmt::format("{}", found.as_number()) : found.dump();
-  if (text.size() > 40) text = text.substr(0, 37) + "...";
-  return file_error("", fmt::format("expected {}, found {}", expected, text));
-}
-
-}  // namespace
-
 bool Json::as_boolean() const {
   if (!is_boolean()) throw wrong_type("true or false", *this);
   return std::get<bool>(value_);
@@ -176,22 +202,6 @@ const Json* Json::find(std::string_view key) const {
   return nullptr;
 }
 
-namespace {
-
-// Runs `read` on a member's value; an error gets the object's place and the key.
-template <typename Read>
-decltype(auto) read_member(const std::shared_ptr<const std::string>& place, std::string_view key, const Json* value,
-                           Read read) {
-  if (!value) throw file_error(place ? *place : "", fmt::format("missing key \"{}\"", key));
-  try {
-    return read(*value);
-  } catch (const Error& error) {
-    throw file_error(place ? *place : "", fmt::format("{}: {}", key, error.what()));
-  }
-}
-
-}  // namespace
-
 const Json& Json::at(std::string_view key) const {
   return read_member(as_object().place, key, find(key), [](const Json& value) -> const Json& { return value; });
 }
@@ -228,28 +238,6 @@ Json& Json::set(std::string_view key, Json value) {
   members.emplace_back(key, std::move(value));
   return *this;
 }
-
-namespace {
-
-nlohmann::ordered_json to_nlohmann(const Json& json) {
-  if (json.is_boolean()) return json.as_boolean();
-  if (json.is_integer()) return json.as_integer();
-  if (json.is_number()) return json.as_number();
-  if (json.is_text()) return json.as_text();
-  if (json.is_array()) {
-    auto array = nlohmann::ordered_json::array();
-    for (const Json& item : json.as_array()) array.push_back(to_nlohmann(item));
-    return array;
-  }
-  if (json.is_object()) {
-    auto object = nlohmann::ordered_json::object();
-    for (const auto& [key, value] : json.as_members()) object[key] = to_nlohmann(value);
-    return object;
-  }
-  return nullptr;
-}
-
-}  // namespace
 
 std::string Json::dump(int indent) const {
   return to_nlohmann(*this).dump(indent > 0 ? indent : -1, ' ', false, nlohmann::json::error_handler_t::replace);

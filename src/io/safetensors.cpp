@@ -124,6 +124,47 @@ void check_layout(const std::string& path, std::vector<Entry>& entries, int64_t 
     throw bad_file(path, fmt::format("the tensors end at byte {} of the data, found {} bytes", end, data_bytes));
 }
 
+std::string format_name(DType dtype) {
+  for (const FormatDType& each : kDTypes)
+    if (dtype == each.dtype) return each.name;
+  throw Error(ErrorKind::internal, "safetensors", fmt::format("{} has no name in the format", name(dtype)));
+}
+
+std::vector<NamedTensor> wider_types_first(std::span<const NamedTensor> tensors) {
+  std::vector<NamedTensor> sorted(tensors.begin(), tensors.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const NamedTensor& a, const NamedTensor& b) {
+    return size_bytes(a.tensor.dtype) > size_bytes(b.tensor.dtype);
+  });
+  return sorted;
+}
+
+Json header_of(const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
+  Json::Members members, notes;
+  for (const auto& [key, value] : metadata) notes.emplace_back(key, value);
+  if (!notes.empty()) members.emplace_back(kMetadata, Json::object(std::move(notes)));
+  int64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    Json::Array shape;
+    for (int i = 0; i < tensor.rank(); ++i) shape.emplace_back(tensor.dim(i));
+    Json fields = Json::object();
+    fields.set("dtype", format_name(tensor.dtype)).set("shape", std::move(shape));
+    fields.set("data_offsets", Json::Array{offset, offset + tensor.bytes()});
+    members.emplace_back(name, std::move(fields));
+    offset += tensor.bytes();
+  }
+  return Json::object(std::move(members));
+}
+
+void check_writable(std::span<const NamedTensor> tensors) {
+  std::set<std::string_view> names;
+  for (const auto& [name, tensor] : tensors) {
+    if (name == kMetadata || !names.insert(name).second)
+      throw Error(ErrorKind::internal, "safetensors", fmt::format("the name {} cannot be written twice", name));
+    if (!tensor.contiguous())
+      throw Error(ErrorKind::internal, "safetensors", fmt::format("tensor {}: expected contiguous elements", name));
+  }
+}
+
 }  // namespace
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
@@ -176,51 +217,6 @@ const ConstTensor& SafetensorsFile::at(const std::string& name) const {
   if (!tensor) throw bad_file(path_, fmt::format("missing tensor {}", name));
   return *tensor;
 }
-
-namespace {
-
-std::string format_name(DType dtype) {
-  for (const FormatDType& each : kDTypes)
-    if (dtype == each.dtype) return each.name;
-  throw Error(ErrorKind::internal, "safetensors", fmt::format("{} has no name in the format", name(dtype)));
-}
-
-std::vector<NamedTensor> wider_types_first(std::span<const NamedTensor> tensors) {
-  std::vector<NamedTensor> sorted(tensors.begin(), tensors.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const NamedTensor& a, const NamedTensor& b) {
-    return size_bytes(a.tensor.dtype) > size_bytes(b.tensor.dtype);
-  });
-  return sorted;
-}
-
-Json header_of(const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
-  Json::Members members, notes;
-  for (const auto& [key, value] : metadata) notes.emplace_back(key, value);
-  if (!notes.empty()) members.emplace_back(kMetadata, Json::object(std::move(notes)));
-  int64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    Json::Array shape;
-    for (int i = 0; i < tensor.rank(); ++i) shape.emplace_back(tensor.dim(i));
-    Json fields = Json::object();
-    fields.set("dtype", format_name(tensor.dtype)).set("shape", std::move(shape));
-    fields.set("data_offsets", Json::Array{offset, offset + tensor.bytes()});
-    members.emplace_back(name, std::move(fields));
-    offset += tensor.bytes();
-  }
-  return Json::object(std::move(members));
-}
-
-void check_writable(std::span<const NamedTensor> tensors) {
-  std::set<std::string_view> names;
-  for (const auto& [name, tensor] : tensors) {
-    if (name == kMetadata || !names.insert(name).second)
-      throw Error(ErrorKind::internal, "safetensors", fmt::format("the name {} cannot be written twice", name));
-    if (!tensor.contiguous())
-      throw Error(ErrorKind::internal, "safetensors", fmt::format("tensor {}: expected contiguous elements", name));
-  }
-}
-
-}  // namespace
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata) {

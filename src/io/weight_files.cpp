@@ -69,6 +69,24 @@ std::set<std::string> shards_of(const Json& index, const std::string& index_path
   return shards;
 }
 
+template <typename T>
+std::vector<int64_t> widened(const void* data, size_t bytes) {
+  std::vector<int64_t> values(bytes / sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    T value;  // wherever it begins
+    std::memcpy(&value, static_cast<const unsigned char*>(data) + i * sizeof(T), sizeof(T));
+    values[i] = static_cast<int64_t>(value);
+  }
+  return values;
+}
+
+constexpr struct {
+  std::string_view name;
+  std::vector<int64_t> (*read)(const void* data, size_t bytes);
+} kIntegers[] = {{"i64", widened<int64_t>},  {"i32", widened<int32_t>},  {"u8", widened<uint8_t>},
+                 {"bool", widened<uint8_t>}, {"U64", widened<uint64_t>}, {"U32", widened<uint32_t>},
+                 {"U16", widened<uint16_t>}, {"I16", widened<int16_t>},  {"I8", widened<int8_t>}};
+
 }  // namespace
 
 void WeightFiles::add(const std::string& path) {
@@ -124,28 +142,6 @@ const ConstTensor* WeightFiles::find(const std::string& name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : &found->second;
 }
-
-namespace {
-
-template <typename T>
-std::vector<int64_t> widened(const void* data, size_t bytes) {
-  std::vector<int64_t> values(bytes / sizeof(T));
-  for (size_t i = 0; i < values.size(); ++i) {
-    T value;  // wherever it begins
-    std::memcpy(&value, static_cast<const unsigned char*>(data) + i * sizeof(T), sizeof(T));
-    values[i] = static_cast<int64_t>(value);
-  }
-  return values;
-}
-
-constexpr struct {
-  std::string_view name;
-  std::vector<int64_t> (*read)(const void* data, size_t bytes);
-} kIntegers[] = {{"i64", widened<int64_t>},  {"i32", widened<int32_t>},  {"u8", widened<uint8_t>},
-                 {"bool", widened<uint8_t>}, {"U64", widened<uint64_t>}, {"U32", widened<uint32_t>},
-                 {"U16", widened<uint16_t>}, {"I16", widened<int16_t>},  {"I8", widened<int8_t>}};
-
-}  // namespace
 
 std::vector<int64_t> WeightFiles::integers(const std::string& name) const {
   const ConstTensor* tensor = find(name);

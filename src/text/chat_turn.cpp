@@ -13,15 +13,6 @@ namespace {
 constexpr const char* kWords[] = {"zebu", "amok"};  // they share no letter
 constexpr std::string_view kThinkEnd = "</think>";
 
-// In bytes. Texts that differ in a word of ASCII letters differ at whole characters.
-size_t common_prefix(std::string_view a, std::string_view b) {
-  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
-}
-
-size_t common_suffix(std::string_view a, std::string_view b) {
-  return static_cast<size_t>(std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin());
-}
-
 const Json kPlain = Json::object({{"role", "assistant"}, {"content", ""}});  // a turn to fill with a word
 
 // The name of the tag that a text ends in, white space aside: "think" of "…<think>\n". Empty: it ends in none.
@@ -83,7 +74,7 @@ std::string TurnWriter::with_turn(const Json& turn, const char* word, const Json
 
 std::string TurnWriter::shared_end(const Json& turn, const Json* next) const {
   const std::string first = with_turn(turn, kWords[0], next), second = with_turn(turn, kWords[1], next);
-  return first.substr(first.size() - common_suffix(first, second));
+  return {std::mismatch(first.rbegin(), first.rend(), second.rbegin(), second.rend()).first.base(), first.end()};
 }
 
 std::string TurnWriter::tail() const { return shared_end(kPlain, nullptr); }
@@ -100,11 +91,15 @@ std::string TurnWriter::next() const {
   }
 }
 
-// What W shares with the same turn of other words, in bytes.
+// What W shares with the same turn of other words, in bytes: texts that differ in a word of ASCII letters differ at
+// whole characters.
 size_t TurnWriter::shared_begin(const std::string& whole) const {
-  size_t bytes = whole.size();
-  for (const char* word : kWords) bytes = std::min(bytes, common_prefix(whole, with_turn(kPlain, word, nullptr)));
-  return bytes;
+  auto end = whole.end();
+  for (const char* word : kWords) {
+    const std::string other = with_turn(kPlain, word, nullptr);
+    end = std::mismatch(whole.begin(), end, other.begin(), other.end()).first;
+  }
+  return static_cast<size_t>(end - whole.begin());
 }
 
 // What W writes behind the answer's last words: tool calls stand there too.

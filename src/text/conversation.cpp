@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <span>
 
 #include "base/error.h"
 #include "base/named.h"
@@ -29,10 +28,6 @@ constexpr Role kRoles[] = {
 constexpr std::string_view kReasoningKeys[] = {"reasoning_content", "reasoning", "thinking"};
 // What is read by itself; every other key is taken as it is.
 constexpr std::string_view kKnownKeys[] = {"role", "from", "content", "value", "tool_calls"};
-
-bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 Error unfit(const std::string& message) { return {ErrorKind::input, "", message}; }
 
@@ -105,8 +100,8 @@ Json read_message(const Json& message) {
   }
   if (const Json* calls = message.find("tool_calls")) read.set("tool_calls", read_tool_calls(*calls));
   for (const auto& [key, value] : message.as_members()) {
-    if (value.is_null() || is_one_of(kKnownKeys, key)) continue;
-    const bool reasoning = is_one_of(kReasoningKeys, key) && value.is_text();
+    if (value.is_null() || std::ranges::count(kKnownKeys, key) > 0) continue;
+    const bool reasoning = std::ranges::count(kReasoningKeys, key) > 0 && value.is_text();
     if (reasoning && !reasoning_of(read).empty()) continue;
     read.set(reasoning ? kReasoningKeys[0] : key, value);
   }

@@ -46,46 +46,6 @@ std::shared_ptr<const pcre2_code> compile(const std::string& source) {
   return {code, pcre2_code_free};
 }
 
-// One walk over a text: the match data and limits live as long as it does.
-class Matcher {
- public:
-  Matcher(const pcre2_code* code, const std::string& source, std::string_view text)
-      : code_(code),
-        source_(source),
-        text_(text),
-        match_(pcre2_match_data_create_from_pattern(code, nullptr)),
-        context_(pcre2_match_context_create(nullptr)) {
-    const size_t steps = std::max(kMatchSteps, kMatchStepsPerByte * text.size());
-    pcre2_set_match_limit(context_.get(), static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
-    pcre2_set_heap_limit(context_.get(), kHeapKib);
-  }
-
-  // The first match that begins at or behind `from`.
-  bool find(size_t from, size_t& begin, size_t& end) {
-    int found = search(from, PCRE2_NO_UTF_CHECK);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
-    if (found == PCRE2_ERROR_NOMATCH) return false;
-    if (found < 0)
-      throw Error(ErrorKind::input, "",
-                  fmt::format("pattern {} behind byte {}: {}", source_, from, pcre2_message(found)));
-    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match_.get());
-    begin = range[0];
-    end = std::max(range[0], range[1]);
-    return true;
-  }
-
- private:
-  int search(size_t from, uint32_t options) {
-    return pcre2_match(code_, pcre2_text(text_), text_.size(), from, options, match_.get(), context_.get());
-  }
-
-  const pcre2_code* code_;
-  const std::string& source_;
-  std::string_view text_;
-  std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> match_;
-  std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context_;
-};
-
 }  // namespace
 
 Pattern Pattern::from_json(const Json& json) {
@@ -117,9 +77,26 @@ void Pattern::for_each_match(std::string_view text, const std::function<void(siz
     return;
   }
   if (text.empty()) return;
-  Matcher matcher(code_.get(), source_, text);
-  size_t last_end = SIZE_MAX, begin = 0, end = 0;
-  for (size_t from = 0; from <= text.size() && matcher.find(from, begin, end);) {
+  const std::unique_ptr<pcre2_match_data, Free<pcre2_match_data_free>> data(
+      pcre2_match_data_create_from_pattern(code_.get(), nullptr));
+  const std::unique_ptr<pcre2_match_context, Free<pcre2_match_context_free>> context(
+      pcre2_match_context_create(nullptr));
+  const size_t steps = std::max(kMatchSteps, kMatchStepsPerByte * text.size());
+  pcre2_set_match_limit(context.get(), static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
+  pcre2_set_heap_limit(context.get(), kHeapKib);
+  size_t last_end = SIZE_MAX;
+  for (size_t from = 0; from <= text.size();) {
+    const auto search = [&](uint32_t options) {
+      return pcre2_match(code_.get(), pcre2_text(text), text.size(), from, options, data.get(), context.get());
+    };
+    int found = search(PCRE2_NO_UTF_CHECK);
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = search(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
+    if (found == PCRE2_ERROR_NOMATCH) return;
+    if (found < 0)
+      throw Error(ErrorKind::input, "",
+                  fmt::format("pattern {} behind byte {}: {}", source_, from, pcre2_message(found)));
+    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
+    const size_t begin = range[0], end = std::max(range[0], range[1]);
     if (begin == end && end == last_end) {
       from = end < text.size() ? end + code_point_at(text, end).bytes : text.size() + 1;
       continue;

@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <vector>
 
@@ -24,12 +25,6 @@ namespace eyrie {
 namespace {
 
 constexpr size_t kDeepestClass = 64;
-
-uint32_t digit_value(char c) {
-  if (c >= '0' && c <= '9') return static_cast<uint32_t>(c - '0');
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? static_cast<uint32_t>(lower - 'a' + 10) : UINT32_MAX;
-}
 
 struct CharacterClass {
   CodePointSet members;
@@ -277,12 +272,13 @@ class Translator {
     return value;
   }
 
-  uint32_t number(uint32_t base, size_t most_digits, uint32_t largest, size_t fewest_digits = 0) {
-    const size_t begin = at_;
+  uint32_t number(int base, size_t most_digits, uint32_t largest, size_t fewest_digits = 0) {
+    const std::string_view rest = pattern_.substr(at_, most_digits);
     uint64_t value = 0;
-    for (; at_ < pattern_.size() && at_ - begin < most_digits && digit_value(pattern_[at_]) < base; ++at_)
-      value = value * base + digit_value(pattern_[at_]);
-    if (at_ - begin < fewest_digits) refuse(fmt::format("a character written with {} digits", at_ - begin));
+    const auto* end = std::from_chars(rest.data(), rest.data() + rest.size(), value, base).ptr;
+    const auto digits = static_cast<size_t>(end - rest.data());
+    at_ += digits;
+    if (digits < fewest_digits) refuse(fmt::format("a character written with {} digits", digits));
     if (value > largest || (value >= 0xD800 && value <= 0xDFFF))  // a surrogate
       refuse(fmt::format("the character 0x{:X} written so", value));
     return static_cast<uint32_t>(value);

@@ -32,6 +32,17 @@ bool begins_character(std::string_view bytes) {
 
 utf8proc_int32_t signed_point(uint32_t code_point) { return static_cast<utf8proc_int32_t>(code_point); }
 
+// What a character without a capital of its own is written with: the ligature fi by f and i. Its folding says so.
+std::vector<uint32_t> parts_without_case(uint32_t code_point) {
+  static const CodePointSet capitals = unicode_property("Uppercase").value();
+  std::array<utf8proc_int32_t, 4> parts;  // the longest folding has 3
+  if (code_point < 0x80 || capitals.contains(code_point)) return {};
+  const auto count =
+      utf8proc_decompose_char(signed_point(code_point), parts.data(), std::ssize(parts), UTF8PROC_CASEFOLD, nullptr);
+  if (count < 2) return {};
+  return {parts.begin(), parts.begin() + count};
+}
+
 }  // namespace
 
 size_t first_invalid_byte(std::string_view text) {
@@ -115,21 +126,6 @@ bool is_printable(uint32_t code_point) {
   return code_point == ' ' || (category != UTF8PROC_CATEGORY_CN && category < UTF8PROC_CATEGORY_ZS);
 }
 
-namespace {
-
-// What a character without a capital of its own is written with: the ligature fi by f and i. Its folding says so.
-std::vector<uint32_t> parts_without_case(uint32_t code_point) {
-  static const CodePointSet capitals = unicode_property("Uppercase").value();
-  std::array<utf8proc_int32_t, 4> parts;  // the longest folding has 3
-  if (code_point < 0x80 || capitals.contains(code_point)) return {};
-  const auto count =
-      utf8proc_decompose_char(signed_point(code_point), parts.data(), std::ssize(parts), UTF8PROC_CASEFOLD, nullptr);
-  if (count < 2) return {};
-  return {parts.begin(), parts.begin() + count};
-}
-
-}  // namespace
-
 void append_upper_case(std::string& text, uint32_t code_point) {
   const std::vector<uint32_t> parts = parts_without_case(code_point);
   for (const uint32_t part : parts) append_utf8(text, static_cast<uint32_t>(utf8proc_toupper(signed_point(part))));
@@ -148,18 +144,16 @@ void append_title_case(std::string& text, uint32_t code_point) {
 
 uint32_t lower_case(uint32_t code_point) { return static_cast<uint32_t>(utf8proc_tolower(signed_point(code_point))); }
 
-std::string_view trim_white_space(std::string_view text, bool left, bool right) {
-  while (left && !text.empty()) {
-    const CodePoint first = code_point_at(text, 0);
-    if (!is_white_space(first.value)) break;
-    text.remove_prefix(first.bytes);
-  }
-  while (right && !text.empty()) {
-    const CodePoint last = code_point_before(text, text.size());
-    if (!is_white_space(last.value)) break;
-    text.remove_suffix(last.bytes);
-  }
+std::string_view trim(std::string_view text, bool left, bool right, const std::function<bool(uint32_t)>& is_trimmed) {
+  while (left && !text.empty() && is_trimmed(code_point_at(text, 0).value))
+    text.remove_prefix(code_point_at(text, 0).bytes);
+  while (right && !text.empty() && is_trimmed(code_point_before(text, text.size()).value))
+    text.remove_suffix(code_point_before(text, text.size()).bytes);
   return text;
+}
+
+std::string_view trim_white_space(std::string_view text, bool left, bool right) {
+  return trim(text, left, right, is_white_space);
 }
 
 }  // namespace eyrie

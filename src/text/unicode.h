@@ -2,6 +2,7 @@
 // and what templates do (tables of utf8proc).
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ uint32_t lower_case(uint32_t code_point);  // of one character, as one character
 void append_upper_case(std::string& text, uint32_t code_point);  // in full: some characters become several
 void append_title_case(std::string& text, uint32_t code_point);
 
+// Without what stands at its ends and `is_trimmed`.
+std::string_view trim(std::string_view text, bool left, bool right, const std::function<bool(uint32_t)>& is_trimmed);
 std::string_view trim_white_space(std::string_view text, bool left = true, bool right = true);
 
 }  // namespace eyrie

@@ -76,17 +76,11 @@ size_t find_first(std::string_view text, std::string_view part) {
 }
 
 std::string_view trim_characters(std::string_view text, std::string_view characters, bool left, bool right) {
-  const auto is_trimmed = [&](CodePoint point, size_t at) {
-    return characters.find(text.substr(at, point.bytes)) != characters.npos;
-  };
-  while (left && !text.empty() && is_trimmed(code_point_at(text, 0), 0))
-    text.remove_prefix(code_point_at(text, 0).bytes);
-  while (right && !text.empty()) {
-    const CodePoint last = code_point_before(text, text.size());
-    if (!is_trimmed(last, text.size() - last.bytes)) break;
-    text.remove_suffix(last.bytes);
-  }
-  return text;
+  return trim(text, left, right, [&](uint32_t point) {
+    std::string character;
+    append_utf8(character, point);
+    return characters.find(character) != characters.npos;
+  });
 }
 
 std::vector<std::string_view> split_at_space(std::string_view text, size_t most) {
