@@ -1,5 +1,5 @@
 // ops/door.h: what the doors of this room share. A door checks an op's tensors once, then calls the twin of exec's
-// device: where a GPU has one, `if constexpr (kHasCuda)` stands behind begin_op. Private to the room.
+// device. Private to the room.
 #pragma once
 #include "tensor/exec.h"
 
@@ -12,10 +12,29 @@ inline void expect_tensor(const Exec& exec, std::string_view argument, const Con
   expect_shape(argument, found, shape);
   expect_device(argument, found, exec.device);
 }
+// Activations: f32, on a GPU bf16 too.
 inline void expect_floats(const Exec& exec, std::string_view argument, const ConstTensor& found, const Shape& shape) {
+  if (exec.device == Device::cpu) return expect_tensor(exec, argument, found, {DType::f32}, shape);
+  expect_tensor(exec, argument, found, {DType::f32, DType::bf16}, shape);
+}
+// Of the same dtype as another argument.
+inline void expect_like(const Exec& exec, std::string_view argument, const ConstTensor& found, const ConstTensor& other,
+                        const Shape& shape) {
+  expect_tensor(exec, argument, found, {other.dtype}, shape);
+}
+// Sums, statistics and gradients of weights, on every device.
+inline void expect_f32(const Exec& exec, std::string_view argument, const ConstTensor& found, const Shape& shape) {
   expect_tensor(exec, argument, found, {DType::f32}, shape);
 }
 
+// The end of a door: a dry run counts the op, else the twin of exec's device runs it.
+template <auto kCpu, auto kCuda, typename Op>
+void run_twin(Exec& exec, const Op& op, double flops = 0) {
+  if (exec.planning) return void(exec.flops += flops);
+  if constexpr (kHasCuda)
+    if (exec.device == Device::cuda) return kCuda(exec, op);
+  kCpu(exec, op);
+}
 // The end of a door whose one twin is the CPU's: false in a dry run, which counts the op and does not run it.
 inline bool begin_op(Exec& exec, const char* op, double flops = 0) {
   if (exec.planning) return exec.flops += flops, false;

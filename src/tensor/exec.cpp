@@ -4,15 +4,16 @@
 
 namespace eyrie {
 
-Exec::Exec(Device device_) : device(device_), scratch(device_) {
+Exec::Exec(Device device_, DType activations_) : device(device_), activations(activations_), scratch(device_) {
   if (device == Device::cpu) return;
   expect_cuda();
   if constexpr (kHasCuda) stream = cuda::Stream::create();
 }
 
-Exec Exec::plan(Device device) {
+Exec Exec::plan(Device device, DType activations) {
   Exec made;
   made.device = device;
+  made.activations = activations;
   made.scratch = Scratch(device, Scratch::Memory::planned);
   made.planning = true;
   return made;

@@ -11,19 +11,24 @@ namespace eyrie {
 
 struct Exec {
   Exec() = default;
-  explicit Exec(Device device);  // on a GPU: a stream of its own. Error{device} when there is none
+  // On a GPU: a stream of its own. Error{device} when there is none.
+  explicit Exec(Device device, DType activations = DType::f32);
 
   // For a dry run of what would run there: doors check and count, nothing is computed, allocated or read. Only shapes
   // may be asked of what a dry run wrote.
-  static Exec plan(Device device = Device::cpu);
+  static Exec plan(Device device = Device::cpu, DType activations = DType::f32);
+
+  // Of scratch, in the type that activations are kept in.
+  Tensor take(const Shape& shape) { return scratch.take(activations, shape); }
 
   Crew& crew();  // of thread_count() threads, started by the first loop
   // Until everything asked for so far is done. Nothing else waits for a GPU.
   void wait() const;
 
   Device device = Device::cpu;
-  Scratch scratch;      // there
-  cuda::Stream stream;  // on a GPU
+  DType activations = DType::f32;  // on a GPU bf16 too
+  Scratch scratch;                 // there
+  cuda::Stream stream;             // on a GPU
   bool planning = false;
   double flops = 0;  // of a dry run so far: products and attention, a multiply-add is two
 
