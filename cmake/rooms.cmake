@@ -101,7 +101,7 @@ endfunction()
 eyrie_room_uses(base spdlog::spdlog)
 eyrie_room_uses(testing PkgConfig::libhwy)
 if(EYRIE_CUDA)
-  eyrie_room_uses(testing CUDA::cublasLt)  # what figures are held against
+  eyrie_room_uses(tensor ${CMAKE_DL_LIBS})  # cuBLASLt is opened when it is first needed
 endif()
 eyrie_room_uses(ops PkgConfig::libhwy)
 eyrie_room_uses(attention PkgConfig::libhwy)

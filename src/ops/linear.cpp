@@ -265,7 +265,8 @@ void linear_backward(Exec& exec, const LinearBackward& op) {
 
 namespace {
 
-void expect_weight(const Exec& exec, const ConstTensor& weight, int64_t out, int64_t in) {
+void expect_weight(const Exec& exec, const ConstTensor& weight, const ConstTensor& x, int64_t out, int64_t in) {
+  if (exec.device == Device::cuda) return expect_like(exec, "weight", weight, x, {out, in});
   expect_tensor(exec, "weight", weight, {DType::f32, DType::bf16, DType::f16}, {out, in});
 }
 
@@ -274,11 +275,11 @@ double check(const Exec& exec, const Linear& layer, const ConstTensor& x) {
   if (layer.x.data != x.data || layer.x.shape != x.shape || layer.x.strides[0] != x.strides[0])
     throw Error(ErrorKind::internal, "linear", "expected layers of one x");
   expect_floats(exec, "x", x, {-1, -1});
-  expect_weight(exec, layer.weight, -1, x.dim(1));
+  expect_weight(exec, layer.weight, x, -1, x.dim(1));
   const Shape y = {x.dim(0), layer.weight.dim(0)};
-  expect_floats(exec, "y", layer.y, y);
-  if (layer.added.defined()) expect_floats(exec, "added", layer.added, y);
-  if (layer.bias.defined()) expect_floats(exec, "bias", layer.bias, {y[1]});
+  expect_tensor(exec, "y", layer.y, {x.dtype, DType::f32}, y);
+  if (layer.added.defined()) expect_like(exec, "added", layer.added, layer.y, y);
+  if (layer.bias.defined()) expect_like(exec, "bias", layer.bias, x, {y[1]});
   return product_flops(y[0], x.dim(1), y[1]);
 }
 
@@ -289,32 +290,32 @@ void linear(Exec& exec, const Linear& op) { linear(exec, std::span(&op, 1)); }
 void linear(Exec& exec, std::span<const Linear> layers) {
   double flops = 0;
   for (const Linear& layer : layers) flops += check(exec, layer, layers[0].x);
-  if (begin_op(exec, "linear", flops)) cpu::linear(exec, layers);
+  run_twin<cpu::linear, cuda::linear>(exec, layers, flops);
 }
 
 void linear_gated(Exec& exec, const LinearGated& op) {
   double flops = 0;
   for (const Linear* layer : {&op.gate, &op.up}) flops += check(exec, *layer, op.gate.x);
-  expect_floats(exec, "up", op.up.y, op.gate.y.shape);
-  expect_floats(exec, "product", op.product, op.gate.y.shape);
-  if (begin_op(exec, "linear_gated", flops)) cpu::linear_gated(exec, op);
+  expect_like(exec, "up", op.up.y, op.gate.y, op.gate.y.shape);
+  expect_like(exec, "product", op.product, op.gate.y, op.gate.y.shape);
+  run_twin<cpu::linear_gated, cuda::linear_gated>(exec, op, flops);
 }
 
 void linear_backward(Exec& exec, const LinearBackward& op) {
   expect_floats(exec, "d_y", op.d_y, {-1, -1});
   double flops = 0;
   if (op.d_weight.defined()) {
-    expect_floats(exec, "x", op.x, {op.d_y.dim(0), -1});
-    expect_floats(exec, "d_weight", op.d_weight, {op.d_y.dim(1), op.x.dim(1)});
-    if (op.d_bias.defined()) expect_floats(exec, "d_bias", op.d_bias, {op.d_y.dim(1)});
+    expect_like(exec, "x", op.x, op.d_y, {op.d_y.dim(0), -1});
+    expect_f32(exec, "d_weight", op.d_weight, {op.d_y.dim(1), op.x.dim(1)});
+    if (op.d_bias.defined()) expect_f32(exec, "d_bias", op.d_bias, {op.d_y.dim(1)});
     flops += product_flops(op.d_y.dim(0), op.x.dim(1), op.d_y.dim(1));
   }
   if (op.d_x.defined()) {
-    expect_weight(exec, op.weight, op.d_y.dim(1), -1);
-    expect_floats(exec, "d_x", op.d_x, {op.d_y.dim(0), op.weight.dim(1)});
+    expect_weight(exec, op.weight, op.d_y, op.d_y.dim(1), -1);
+    expect_like(exec, "d_x", op.d_x, op.d_y, {op.d_y.dim(0), op.weight.dim(1)});
     flops += product_flops(op.d_y.dim(0), op.d_y.dim(1), op.weight.dim(1));
   }
-  if (begin_op(exec, "linear_backward", flops)) cpu::linear_backward(exec, op);
+  run_twin<cpu::linear_backward, cuda::linear_backward>(exec, op, flops);
 }
 
 }  // namespace eyrie

@@ -2,7 +2,8 @@
 //
 // A row's result is bitwise the same whatever the other rows are, however many, and on however many threads (spec §10).
 // The gradients do not depend on the threads either; a row of d_x not on the other rows.
-// All f32 but W; of all tensors the last dimension is contiguous. Errors: Error{input} naming the argument.
+// Of all tensors the last dimension is contiguous. On a CPU all f32 but W; on a GPU bf16 or f32, the same for all but
+// what is said to be f32. Errors: Error{input} naming the argument.
 #pragma once
 #include <span>
 
@@ -13,10 +14,10 @@ namespace eyrie {
 
 struct Linear {
   ConstTensor x;           // [rows, in]
-  ConstTensor weight;      // [out, in] f32 | bf16 | f16
+  ConstTensor weight;      // [out, in]; on a CPU f32 | bf16 | f16
   ConstTensor bias = {};   // [out]; undefined: none
   ConstTensor added = {};  // like y, may be y; undefined: none
-  Tensor y;                // [rows, out], written
+  Tensor y;                // [rows, out], written; on a GPU f32 too
 };
 void linear(Exec&, const Linear&);
 // Several of one x: each y as by itself, but few rows wait for the threads only once.
@@ -29,12 +30,19 @@ struct LinearGated {
 void linear_gated(Exec&, const LinearGated&);
 
 struct LinearBackward {
-  ConstTensor d_y;                    // [rows, out]
-  ConstTensor x = {}, weight = {};    // as in forward; x is read for d_weight, weight for d_x
-  Tensor d_weight = {}, d_bias = {};  // [out, in], [out]; accumulated: d_yᵀ x, column sums; undefined: not wanted
-  Tensor d_x = {};                    // [rows, in], written or accumulated: d_y W; undefined: not wanted
+  ConstTensor d_y;                  // [rows, out]
+  ConstTensor x = {}, weight = {};  // as in forward; x is read for d_weight, weight for d_x
+  // [out, in], [out] f32; accumulated: d_yᵀ x and, with it, column sums; undefined: not wanted
+  Tensor d_weight = {}, d_bias = {};
+  Tensor d_x = {};  // [rows, in], written or accumulated: d_y W; undefined: not wanted
   Into into = Into::overwrite;
 };
 void linear_backward(Exec&, const LinearBackward&);
+
+namespace cuda {
+void linear(Exec&, std::span<const Linear>);
+void linear_gated(Exec&, const LinearGated&);
+void linear_backward(Exec&, const LinearBackward&);
+}  // namespace cuda
 
 }  // namespace eyrie

@@ -27,6 +27,12 @@ Crew& Exec::crew() {
   return *crew_;
 }
 
+Matmul& Exec::matmul() {
+  if constexpr (kHasCuda)
+    if (!matmul_) matmul_ = std::make_shared<Matmul>();
+  return *matmul_;
+}
+
 void Exec::wait() const {
   if constexpr (kHasCuda)
     if (device == Device::cuda) stream.synchronize();

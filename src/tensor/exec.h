@@ -6,6 +6,7 @@
 #include "cuda/handles.h"
 #include "tensor/buffer.h"
 #include "tensor/crew.h"
+#include "tensor/matmul.h"
 
 namespace eyrie {
 
@@ -21,7 +22,8 @@ struct Exec {
   // Of scratch, in the type that activations are kept in.
   Tensor take(const Shape& shape) { return scratch.take(activations, shape); }
 
-  Crew& crew();  // of thread_count() threads, started by the first loop
+  Crew& crew();      // of thread_count() threads, started by the first loop
+  Matmul& matmul();  // of a GPU, made by the first product. Error{device} without cuBLASLt
   // Until everything asked for so far is done. Nothing else waits for a GPU.
   void wait() const;
 
@@ -34,6 +36,7 @@ struct Exec {
 
  private:
   std::unique_ptr<Crew> crew_;
+  std::shared_ptr<Matmul> matmul_;
 };
 
 // As copy() and fill_zero() of tensor/tensor.h, in the order of exec's work and without waiting for it. Where a GPU

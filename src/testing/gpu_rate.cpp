@@ -15,8 +15,8 @@ double gpu_matmul_flops(Exec& exec) {
   gpu_fill_normal(exec, b, "b");
   double milliseconds = 0;
   if constexpr (kHasCuda) {
-    const GpuMatmul product(kSize);
-    const auto multiply = [&] { product.run(exec.stream, a.tensor(), b.tensor(), c.tensor()); };
+    const Product product = {.a = a, .b = b, .b_transposed = true, .c = c};
+    const auto multiply = [&] { exec.matmul().run(exec.stream, product, "product"); };
     multiply();  // the first one loads the kernel
     milliseconds = median_ms(exec, multiply, 0.05);
   }
