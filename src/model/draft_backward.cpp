@@ -6,6 +6,7 @@
 #include "ops/rows.h"
 
 namespace eyrie {
+
 void fc_backward(Exec& exec, const Draft& draft, ConstTensor taps, ConstTensor read, ConstTensor d_h,
                  const DraftTensors<Tensor>& gradients) {
   const DraftConfig& config = draft.config;
