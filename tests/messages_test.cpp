@@ -68,6 +68,11 @@ TEST_F(Messages, OutOfMemory) {
   EXPECT_EQ(unlike_failure(outcome, 1, "out of memory"), "");
 }
 
+TEST_F(Messages, StandardInputThatCannotBeRead) {
+  const Outcome outcome = eyrie({"tokenize", "--model", kFledgling}, {.standard_input = path("")});
+  EXPECT_EQ(unlike_failure(outcome, 1, "standard input: cannot be read to its end"), "");
+}
+
 TEST_F(Messages, APromptsErrorHasItsLine) {
   const std::string prompts = path("prompts.jsonl");
   write_bytes(prompts, "{\"prompt\": \"a\"}\n\n{\"prompt\": \"" + std::string(9000, '7') +
