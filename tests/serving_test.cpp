@@ -196,8 +196,12 @@ TEST_F(Serving, DraftsThatDoNotServe) {
   EXPECT_EQ(unlike_failure(with(kFledgling), 1, "a draft has 1, found 8"), "");
   EXPECT_EQ(unlike_failure(with(path("run")), 1, path("run")), "");
   const Arguments taps = generate({"--prompt", "Hi", "--draft", draft(), "--tap-ids"});
-  EXPECT_EQ(unlike_failure(eyrie(taps + Arguments{"1,2,99"}), 1, "the draft taps layer 99"), "");
-  EXPECT_EQ(unlike_failure(eyrie(taps + Arguments{"1,2"}), 2, "the draft reads 3 taps, found 2 ids"), "");
+  EXPECT_EQ(unlike_failure(eyrie(taps + Arguments{"1,2,99"}), 2,
+                           "generate: --tap-ids: expected ids of the target's layers, 0 to 7, found 99"),
+            "");
+  EXPECT_EQ(
+      unlike_failure(eyrie(taps + Arguments{"1,2"}), 2, "generate: --tap-ids: the draft reads 3 taps, found 2 ids"),
+      "");
   const Outcome target = eyrie({"generate", "--model", draft(), "--prompt", "Hi"});
   EXPECT_EQ(unlike_failure(target, 1, draft()), "");
 

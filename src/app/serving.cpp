@@ -12,6 +12,7 @@ namespace {
 
 Draft load_served_draft(const std::string& directory, const Target& target, const std::vector<int64_t>& tap_ids) {
   DraftConfig config = read_draft_config(directory);
+  expect_tap_ids(tap_ids, target.config.layers);
   if (!tap_ids.empty()) override_tap_ids(config, tap_ids);
   const Fit found = fit(config, target.config);
   if (!found.mismatches.empty())
