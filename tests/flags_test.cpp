@@ -75,6 +75,7 @@ TEST_F(Flags, WhatCannotActIsAnError) {
       {generate + Arguments{"--chain", "3"}, "generate: --chain: has no effect without --draft"},
       {generate + Arguments{"--raw", "--chat-template", "llama3"}, "--chat-template: has no effect with --raw"},
       {generate + Arguments{"--top-k", "5"}, "generate: --top-k: has no effect at --temperature 0"},
+      {generate + Arguments{"--seed", "5"}, "generate: --seed: has no effect at --temperature 0"},
       {generate + Arguments{"--stop-id", "-1"}, "--stop-id: expected a number from 0 to 2147483647, found -1"},
       {generate + Arguments{"--stop-id", "2,999999"}, "generate: --stop-id: expected ids below 2048, found 999999"},
       {generate + Arguments{"--stop", ""}, "generate: --stop: expected some text, found none"},
