@@ -89,6 +89,10 @@ TEST_F(Flags, WhatCannotActIsAnError) {
   for (const auto& [arguments, message] : cases) EXPECT_EQ(unlike_failure(eyrie(arguments), 2, message), "") << message;
   const Outcome nowhere = eyrie(plan({"--held-out", held_out(), "--prompts", path("nosuch")}));
   EXPECT_EQ(unlike_failure(nowhere, 1, path("nosuch") + ": cannot be opened"), "") << "a plan looks at it too";
+  const Outcome no_features = eyrie(captured + Arguments{"--held-out", held_out()});
+  EXPECT_EQ(unlike_failure(no_features, 1,
+                           held_out() + ": expected a directory of files features-*.safetensors: Not a directory"),
+            "");
   const Outcome of_features = eyrie(captured);
   expect_success(of_features);
   EXPECT_NE(of_features.out.find("data       3 sequences (0 cut), "), std::string::npos) << of_features.out;
