@@ -225,6 +225,7 @@ void expect_positions(const BatchSource& source, const Survey& found, int64_t po
 
 std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
   check_options(options);
+  for (const std::string& draft : {options.init_draft, options.draft_config}) expect_no_run(draft);
   auto inputs = std::make_unique<TrainInputs>();
   open_run(options, *inputs);
   if (options.features.empty()) {
