@@ -108,7 +108,8 @@ std::vector<Prompt> read_prompts(const std::string& path, const ConversationRead
   const auto left_out =
       static_cast<int64_t>(std::erase_if(prompts, [](const Prompt& prompt) { return !prompt.error.empty(); }));
   if (left_out > lines.unfit)
-    log_info(fmt::format("{}: {} lines hold no turn to answer: left out", path, left_out - lines.unfit));
+    log_info(fmt::format("{}: {} no turn to answer: left out", path,
+                         counted(left_out - lines.unfit, "line holds", "lines hold")));
   return prompts;
 }
 
