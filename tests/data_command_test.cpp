@@ -42,8 +42,6 @@ std::string lines_of_all_kinds() {
 }
 const Arguments kFlags{"--max-tokens", "30", "--draft-vocabulary", "3", "--bad-lines", "0.2"};
 
-// 2 + 29 tokens of the lines of tokens and 7 of the answers ("/", then "." and <|end|> twice each are the three most
-// frequent) are supervised, of 24 + 3 + 30.
 // Cut where `train` cuts.
 TEST_F(DataCommand, SequencesEndAtTheTargetsPositions) {
   const std::string lines = file("data.jsonl", kHi), target = model("target", kTurns);
@@ -56,6 +54,8 @@ TEST_F(DataCommand, SequencesEndAtTheTargetsPositions) {
   EXPECT_EQ(found.integer("cut"), 1);
 }
 
+// 2 + 29 tokens of the lines of tokens and 7 of the answers ("/", then "." and <|end|> twice each are the three most
+// frequent) are supervised, of 24 + 3 + 30.
 TEST_F(DataCommand, TheTableSaysWhatTrainingWillSee) {
   const std::string lines = file("data.jsonl", lines_of_all_kinds()), target = model("target", kTurns);
   const Outcome outcome = data(lines, kFlags + Arguments{"--show", "2"}, target);
