@@ -60,6 +60,7 @@ TEST_F(Config, EveryErrorHasFileLineAndKey) {
       {"seed = -1", 1, "seed: expected a number of at least 0, found -1"},
       {"tap-ids = [3, 2, 0]", 1, "tap-ids: expected ids that rise, found 3,2,0"},
       {"init = \"x\"", 1, "init: x not in {target,random}"},
+      {with_data("tap-ids = [1, 2, 8]"), 3, "tap-ids: expected ids of the target's layers, 0 to 7, found 8"},
       {with_data("learning-rate = 0"), 3, "learning-rate: expected a finite number above 0, found 0"},
       {with_data("evaluate-every = 5"), 3, "evaluate-every: has no effect without --held-out"},
       {with_data("attention = \"flash\""), 3, "attention: "},

@@ -42,8 +42,6 @@ std::string lines_of_all_kinds() {
 }
 const Arguments kFlags{"--max-tokens", "30", "--draft-vocabulary", "3", "--bad-lines", "0.2"};
 
-// 2 + 29 tokens of the lines of tokens and 7 of the answers ("/", then "." and <|end|> twice each are the three most
-// frequent) are supervised, of 24 + 3 + 30.
 // Cut where `train` cuts.
 TEST_F(DataCommand, SequencesEndAtTheTargetsPositions) {
   const std::string lines = file("data.jsonl", kHi), target = model("target", kTurns);
@@ -56,6 +54,8 @@ TEST_F(DataCommand, SequencesEndAtTheTargetsPositions) {
   EXPECT_EQ(found.integer("cut"), 1);
 }
 
+// 2 + 29 tokens of the lines of tokens and 7 of the answers ("/", then "." and <|end|> twice each are the three most
+// frequent) are supervised, of 24 + 3 + 30.
 TEST_F(DataCommand, TheTableSaysWhatTrainingWillSee) {
   const std::string lines = file("data.jsonl", lines_of_all_kinds()), target = model("target", kTurns);
   const Outcome outcome = data(lines, kFlags + Arguments{"--show", "2"}, target);
@@ -95,6 +95,13 @@ TEST_F(DataCommand, JsonHoldsTheFiguresOfTheTable) {
   EXPECT_NEAR(Json::parse(found, "found").number("oov_share"), 3.0 / 38, 1e-9);
 }
 
+TEST_F(DataCommand, OneIsNoPlural) {
+  const std::string table = data(file("data.jsonl", tokens_line(1)), {"--show", "1"}).out;
+  EXPECT_TRUE(holds(table, "--- sequence 1, id 7 (1 token)\n")) << table;
+  EXPECT_TRUE(holds(table, "\nsequences   1 of 1 line; 0 cut")) << table;
+  EXPECT_TRUE(holds(data(file("unfit.jsonl", "{}"), {}).error, ": 1 of 1 line does not fit: "));
+}
+
 // The answer comes before the judgement.
 TEST_F(DataCommand, TooManyUnfitLinesEndIt) {
   const std::string lines = file("data.jsonl", kHi + "{}\n" + kHi + kHi);
@@ -125,8 +132,8 @@ TEST_F(DataCommand, ABosOfTheTokenizerIsNamed) {
 
 const std::string kOther = kTurns + "{% if add_generation_prompt %}Say: {% endif %}";
 const std::string kThinks = kTurns + "{% if add_generation_prompt %}<think>\n{% endif %}";
-const std::string kUnopened = "1 turns have no reasoning, though the generation prompt always opens a block for it";
-const std::string kOtherContext = "1 turns are trained behind another context than the model is served with (clause c)";
+const std::string kUnopened = "1 turn has no reasoning, though the generation prompt always opens a block for it";
+const std::string kOtherContext = "1 turn is trained behind another context than the model is served with (clause c)";
 
 const struct {
   std::string chat_template, line;
@@ -142,13 +149,13 @@ const struct {
     {kTurns,
      line_of(R"("Yes.", "note": 1)", R"("tools": [{"name": "add"}], "chat_template_kwargs": {"mood": "good"}, )"),
      "a",
-     {"chat_template_kwargs: mood in 1 places: the template writes it not, or not whole",
-      "note in 1 places: the template writes it not, or not whole",
-      "tools in 1 places: the template writes it not, or not whole"}},
+     {"chat_template_kwargs: mood in 1 place: the template writes it not, or not whole",
+      "note in 1 place: the template writes it not, or not whole",
+      "tools in 1 place: the template writes it not, or not whole"}},
     {"{% for m in messages %}{{ m.role ~ m.content[:2] ~ '<|end|>' }}{% endfor %}",
      kHi,
      "a",
-     {"content of assistant in 1 places: the template writes it not, or not whole"}},
+     {"content of assistant in 1 place: the template writes it not, or not whole"}},
 };
 
 TEST_F(DataCommand, WarnsOfWhatTheDraftWouldLearnAmiss) {

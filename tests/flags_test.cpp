@@ -75,8 +75,13 @@ TEST_F(Flags, WhatCannotActIsAnError) {
       {generate + Arguments{"--chain", "3"}, "generate: --chain: has no effect without --draft"},
       {generate + Arguments{"--raw", "--chat-template", "llama3"}, "--chat-template: has no effect with --raw"},
       {generate + Arguments{"--top-k", "5"}, "generate: --top-k: has no effect at --temperature 0"},
+      {generate + Arguments{"--seed", "5"}, "generate: --seed: has no effect at --temperature 0"},
       {generate + Arguments{"--stop-id", "-1"}, "--stop-id: expected a number from 0 to 2147483647, found -1"},
       {generate + Arguments{"--stop-id", "2,999999"}, "generate: --stop-id: expected ids below 2048, found 999999"},
+      {generate + Arguments{"--stop", ""}, "generate: --stop: expected some text, found none"},
+      {plan({"--tap-ids", "1,2,99"}), "train: --tap-ids: expected ids of the target's layers, 0 to 7, found 99"},
+      {{"capture", "--model", kFledgling, "--input", data(), "--output", path("f"), "--tap-ids", "1,2,8"},
+       "capture: --tap-ids: expected ids of the target's layers, 0 to 7, found 8"},
       {{"inspect", "d", "--max-new-tokens", "4"}, "inspect: --max-new-tokens: has no effect without --prompts"},
       {{"data", data(), "--model", kFledgling, "--json", "--show", "1"}, "data: --show: has no effect with --json"},
       {{"data", data(), "--model", kFledgling, "--bad-lines", "nan"}, "--bad-lines: expected a number from 0 to 1"},
@@ -84,6 +89,10 @@ TEST_F(Flags, WhatCannotActIsAnError) {
   for (const auto& [arguments, message] : cases) EXPECT_EQ(unlike_failure(eyrie(arguments), 2, message), "") << message;
   const Outcome nowhere = eyrie(plan({"--held-out", held_out(), "--prompts", path("nosuch")}));
   EXPECT_EQ(unlike_failure(nowhere, 1, path("nosuch") + ": cannot be opened"), "") << "a plan looks at it too";
+  const Outcome no_features = eyrie(captured + Arguments{"--held-out", held_out()});
+  EXPECT_EQ(unlike_failure(no_features, 1,
+                           held_out() + ": expected a directory of files features-*.safetensors: Not a directory"),
+            "");
   const Outcome of_features = eyrie(captured);
   expect_success(of_features);
   EXPECT_NE(of_features.out.find("data       3 sequences (0 cut), "), std::string::npos) << of_features.out;

@@ -68,6 +68,11 @@ TEST_F(Messages, OutOfMemory) {
   EXPECT_EQ(unlike_failure(outcome, 1, "out of memory"), "");
 }
 
+TEST_F(Messages, StandardInputThatCannotBeRead) {
+  const Outcome outcome = eyrie({"tokenize", "--model", kFledgling}, {.standard_input = path("")});
+  EXPECT_EQ(unlike_failure(outcome, 1, "standard input: cannot be read to its end"), "");
+}
+
 TEST_F(Messages, APromptsErrorHasItsLine) {
   const std::string prompts = path("prompts.jsonl");
   write_bytes(prompts, "{\"prompt\": \"a\"}\n\n{\"prompt\": \"" + std::string(9000, '7') +
@@ -176,7 +181,13 @@ TEST_F(Messages, ADumpsErrorsHaveTheirFile) {
   EXPECT_FALSE(fs::exists(path("out.safetensors")));
 
   write_bytes(step, whole);
-  expect_success(eyrie(replay));
+  replace_in(step, "\"attention\": \"auto\"", "\"attention\": \"flex\"");
+  const Outcome flex = eyrie(replay + Arguments{"--attention", "dense"});
+  expect_success(flex);
+  const std::string said =
+      "\nrecorded with attention \"flex\"; computed here with replay's own (--attention)\n\nbackend";
+  EXPECT_NE(flex.out.find(said), std::string::npos) << flex.out;
+  EXPECT_NE(flex.out.find("\ndense "), std::string::npos) << flex.out;
   replace_in(step, "\"loss\": ", "\"loss\": 9");
   const Outcome other = eyrie(replay);
   EXPECT_EQ(other.status, 1);
@@ -186,7 +197,9 @@ TEST_F(Messages, ADumpsErrorsHaveTheirFile) {
   expect_success(others);
   EXPECT_NE(others.out.find(", not compared: it is of other settings\n"), std::string::npos) << others.out;
   write_bytes(step, "{}");
-  expect_success(eyrie(replay));
+  const Outcome silent = eyrie(replay);
+  expect_success(silent);
+  EXPECT_EQ(silent.out.find("recorded with"), std::string::npos) << silent.out;
 }
 
 // A terminal's other end.

@@ -30,7 +30,7 @@ void set_limit(__rlimit_resource resource, int64_t value) {
 }
 
 [[noreturn]] void become_program(const Arguments& arguments, const Setting& setting, const std::string& directory) {
-  redirect(directory + "/in", O_RDONLY, STDIN_FILENO);
+  redirect(setting.standard_input.empty() ? directory + "/in" : setting.standard_input, O_RDONLY, STDIN_FILENO);
   const std::string out = setting.standard_output.empty() ? directory + "/out" : setting.standard_output;
   redirect(out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
   redirect(directory + "/error", O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);

@@ -19,6 +19,7 @@ struct Setting {
   std::optional<int64_t> file_limit_bytes = {};    // RLIMIT_FSIZE
   std::optional<int64_t> memory_limit_bytes = {};  // RLIMIT_AS
   int threads = 1;                                 // of OpenMP
+  std::string standard_input = {};                 // a path to read from, instead of `input`
   std::string standard_output = {};                // a path to write to, instead of the outcome's text
   std::string working_directory = {};              // empty: this one's
   std::vector<std::pair<std::string, std::string>> environment = {};

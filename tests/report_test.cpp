@@ -97,6 +97,15 @@ TEST_F(Report, ARunThatGoesOnOrWasKilledHasAPageUpToThere) {
   EXPECT_EQ(unlike_page(page()), "");
 }
 
+TEST_F(Report, ARunOfWhichNoLineCanBeRead) {
+  fs::create_directory(path("run"));
+  for (const std::string& text : {std::string("hello\nworld\n"), std::string(5000, '\0')}) {
+    write_bytes(path("run/metrics.jsonl"), text);
+    EXPECT_EQ(unlike_failure(eyrie({"report", path("run")}), 1, path("run/metrics.jsonl") + ":1: "), "");
+    EXPECT_EQ(names_in(path("run")), std::vector<std::string>{"metrics.jsonl"});
+  }
+}
+
 TEST_F(Report, WhatIsNoRunAndWhatIsNoReport) {
   fs::create_directory(path("empty"));
   EXPECT_EQ(

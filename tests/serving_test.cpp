@@ -194,10 +194,21 @@ TEST_F(Serving, DraftsThatDoNotServe) {
   };
   EXPECT_EQ(unlike_failure(with(vector_file("ttt/plain/draft")), 1, "ttt/plain/draft: "), "");
   EXPECT_EQ(unlike_failure(with(kFledgling), 1, "a draft has 1, found 8"), "");
-  EXPECT_EQ(unlike_failure(with(path("run")), 1, path("run")), "");
+  const std::string no_run = path("run") + ": is a run, not a draft: its checkpoints are drafts, the newest " + draft();
+  EXPECT_EQ(unlike_failure(with(path("run")), 1, no_run), "");
+  const Arguments plan{"train", "--model", kFledgling, "--data", asset("conversations.jsonl"), "--plan"};
+  for (const Arguments& arguments : {Arguments{"inspect", path("run")},
+                                     {"export", "--checkpoint", path("run"), "--output", path("x")},
+                                     plan + Arguments{"--init-draft", path("run")},
+                                     plan + Arguments{"--draft-config", path("run")}})
+    EXPECT_EQ(unlike_failure(eyrie(arguments), 1, no_run), "") << arguments[0];
   const Arguments taps = generate({"--prompt", "Hi", "--draft", draft(), "--tap-ids"});
-  EXPECT_EQ(unlike_failure(eyrie(taps + Arguments{"1,2,99"}), 1, "the draft taps layer 99"), "");
-  EXPECT_EQ(unlike_failure(eyrie(taps + Arguments{"1,2"}), 2, "the draft reads 3 taps, found 2 ids"), "");
+  EXPECT_EQ(unlike_failure(eyrie(taps + Arguments{"1,2,99"}), 2,
+                           "generate: --tap-ids: expected ids of the target's layers, 0 to 7, found 99"),
+            "");
+  EXPECT_EQ(
+      unlike_failure(eyrie(taps + Arguments{"1,2"}), 2, "generate: --tap-ids: the draft reads 3 taps, found 2 ids"),
+      "");
   const Outcome target = eyrie({"generate", "--model", draft(), "--prompt", "Hi"});
   EXPECT_EQ(unlike_failure(target, 1, draft()), "");
 

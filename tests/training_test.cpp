@@ -151,8 +151,8 @@ TEST_F(Training, ReadsAndWritesTheFeaturesOfOthers) {
   const Outcome other = eyrie({"train", "--model", kFledgling, "--features", features, "--output", path("x")});
   EXPECT_EQ(unlike_failure(other, 1, "last_hidden_states: expected width 256 as the target's, found 32"), "");
   const Arguments refused{"train", "--model", model, "--output", path("x"), "--features"};
-  EXPECT_EQ(unlike_failure(eyrie(refused + Arguments{features, "--tap-ids", "0,1"}), 1,
-                           "captured with [1, 3, 4], the draft is to read [0, 1]"),
+  EXPECT_EQ(unlike_failure(eyrie(refused + Arguments{features, "--tap-ids", "0,1"}), 2,
+                           "train: --tap-ids: the features were captured with [1, 3, 4], the draft is to read [0, 1]"),
             "");
   FeatureBatch batch = read_features(features + "/features-00000.safetensors");
   batch.tokens.input_ids[2] = 131;

@@ -26,7 +26,7 @@ TEST(Usage, HelpFitsEightyColumnsAndNamesEveryCommand) {
     EXPECT_EQ(help.error, "") << name;
     EXPECT_TRUE(help.out.starts_with(std::string("Usage: eyrie ") + name)) << help.out;
     std::string line;
-    for (std::istringstream lines(help.out); std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+    for (std::istringstream lines(all.out + help.out); std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
   }
   EXPECT_EQ(eyrie({}).out, all.out);
 }
@@ -78,14 +78,16 @@ TEST(Usage, Typos) {
       {{"mask", "--q", "64", "--out", directory.file("mask.png")}, "mask: --out: expected a name that ends in .svg"},
       {{"mask", "--q", "64", "--out", svg, "--tile", "128"}, "mask: --tile: expected ROWSxKEYS such as 256x128, found"},
       {{"mask", "--q", "64", "--out", svg, "--tile", "8x8x8"}, "mask: --tile: expected ROWSxKEYS"},
-      {{"mask", "--q", "64", "--out", svg, "--tile", "1x128"}, "mask: tile.rows: expected 2 to 65536, found 1"},
-      {{"mask", "--q", "64", "--out", svg, "--tile", "8x0"}, "mask: tile.keys: expected 1 to 65536, found 0"},
+      {{"mask", "--q", "64", "--out", svg, "--tile", "1x128"}, "mask: --tile: tile.rows: expected 2 to 65536, found 1"},
+      {{"mask", "--q", "64", "--out", svg, "--tile", "8x0"}, "mask: --tile: tile.keys: expected 1 to 65536, found 0"},
       {{"mask", "--q", "-5", "--out", svg}, "mask: --q: expected a number above 0, found -5"},
       {{"mask", "--q", "0", "--out", svg}, "mask: --q: expected a number above 0, found 0"},
       {{"mask", "--q", "1.5", "--out", svg}, "mask: --q: expected a whole number, found \"1.5\""},
       {{"mask", "--q", "64", "--rounds", "0", "--out", svg}, "mask: --rounds: expected a number above 0, found 0"},
-      {{"mask", "--q", "2048", "--rounds", "2000000000", "--out", svg}, "mask: rounds: expected 1 to 1048575, found"},
-      {{"mask", "--q", "2000000000", "--rounds", "2", "--out", svg}, "mask: rounds: expected 1 to 1, found 2"},
+      {{"mask", "--q", "2048", "--rounds", "2000000000", "--out", svg},
+       "--rounds: rounds: expected 1 to 1048575, found"},
+      {{"mask", "--q", "2000000000", "--rounds", "2", "--out", svg},
+       "mask: --rounds: rounds: expected 1 to 1, found 2"},
       {{"mask", "--q", "9", "--lengths", "4,10", "--out", svg}, "--q: expected at least the 10 rows"},
       {{"mask", "--q", "9", "--documents", "4,6", "--out", svg}, "--q: expected at least the 10 rows"},
       {{"mask", "--lengths", "4,-5", "--out", svg}, "mask: --lengths: expected a number of at least 0, found -5"},
@@ -95,7 +97,9 @@ TEST(Usage, Typos) {
       {{"mask", "--documents", "4611686018427387904,4611686018427387904", "--out", svg},
        "mask: --documents: expected at most 268435456 rows in all, found more"},
       {{"mask", "--q", "2000000000", "--tile", "2x2", "--out", svg},
-       "mask: tiles listed: expected 0 to 2147483647, found"},
+       "mask: --tile: tiles listed: expected 0 to 2147483647, found"},
+      {{"mask", "--q", "9999999999", "--out", svg}, "mask: --q: rows: expected 0 to 2147483391, found 9999999999"},
+      {{"mask", "--lengths", "9999999999", "--out", svg}, "mask: --lengths: rows: expected 0 to 2147483391, found"},
       {{"mask", "--lengths", "4", "--documents", "4", "--out", svg}, "expected one of --lengths and --documents"},
   };
   for (const auto& one : cases) EXPECT_EQ(unlike_failure(eyrie(one.arguments), 2, one.message), "") << one.message;

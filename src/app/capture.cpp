@@ -41,6 +41,7 @@ void run_capture(const CaptureOptions& options) {
   expect_replaceable(options.output, {"features-#.safetensors"});
   const std::atomic<bool>& stop = stop_requested();
   const Target target = load_target(options.model);
+  expect_tap_ids(options.tap_ids, target.config.layers);
   ConversationReader reader = ConversationReader::of_model(options.model, options.chat);
   reader.vocabulary = target.config.vocabulary;
   reader.bad_lines = options.bad_lines;

@@ -56,8 +56,9 @@ std::vector<std::string> names_of(const CLI::App& app, const std::string& dashes
   return names;
 }
 
-std::string expected(const Whole& range) {
-  if (range.most < Whole().most) return fmt::format("a number from {} to {}", range.least, range.most);
+// The most that a number may be is told where there is such a limit, and to whoever is above any.
+std::string expected(const Whole& range, bool above) {
+  if (above || range.most < Whole().most) return fmt::format("a number from {} to {}", range.least, range.most);
   return range.least == 1 ? "a number above 0" : fmt::format("a number of at least {}", range.least);
 }
 
@@ -98,11 +99,8 @@ int64_t whole_number(const std::string& flag, const std::string& word, const Who
   if (word.empty() || rest != end || padded || error == std::errc::invalid_argument)
     throw CLI::ValidationError(flag, fmt::format("expected a whole number, found \"{}\"", word));
   const bool above = error == std::errc() ? value > range.most : digits == 0;
-  if (above)
-    throw CLI::ValidationError(flag,
-                               fmt::format("expected a number from {} to {}, found {}", range.least, range.most, word));
-  if (error != std::errc() || value < range.least)
-    throw CLI::ValidationError(flag, fmt::format("expected {}, found {}", expected(range), word));
+  if (above || error != std::errc() || value < range.least)
+    throw CLI::ValidationError(flag, fmt::format("expected {}, found {}", expected(range, above), word));
   return value;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "data/conversations.h"
@@ -44,8 +45,8 @@ void show(const DataCommand& command, const ConversationReader& reader, const Co
   const size_t count = std::min(data.sequences.size(), static_cast<size_t>(command.show));
   for (size_t i = 0; i < count; ++i) {
     const TokenSequence& one = data.sequences[i];
-    fmt::print("--- sequence {}{} ({} tokens)\n{}\n", i + 1, one.id.empty() ? "" : ", id " + one.id,
-               one.input_ids.size(), marked_text(reader.expect_tokenizer(), one, marks));
+    fmt::print("--- sequence {}{} ({})\n{}\n", i + 1, one.id.empty() ? "" : ", id " + one.id,
+               counted(std::ssize(one.input_ids), "token"), marked_text(reader.expect_tokenizer(), one, marks));
   }
   if (count > 0) fmt::print("---\n");
 }
@@ -95,13 +96,14 @@ void print_table(const ConversationReader& reader, const Conversations& data, co
     fmt::print("bos         the tokenizer would put {} in front; only the template's own stands\n", figures.bos);
   fmt::print("lines       {}, {} unfit\n", data.lines.lines, data.lines.unfit);
   for (const std::string& line : data.lines.first) fmt::print("            {}\n", line);
-  fmt::print("sequences   {} of {} lines; {} cut, {} left out (nothing supervised)\n", data.sequences.size(),
-             data.lines.lines - data.lines.unfit, data.cut, data.unsupervised);
+  fmt::print("sequences   {} of {}; {} cut, {} left out (nothing supervised)\n", data.sequences.size(),
+             counted(data.lines.lines - data.lines.unfit, "line"), data.cut, data.unsupervised);
   fmt::print("tokens      {}, {:.1f} % supervised, {:.2f} % of them not in the {} usual\n", data.tokens,
              100 * share(data.supervised_tokens, data.tokens), 100 * figures.oov_share, figures.draft_vocabulary);
   if (chat.repeated_tokens > 0 && data.tokens > chat.repeated_tokens)
-    fmt::print("repeated    {} tokens of contexts that begin a sequence of their own (+{:.1f} %)\n",
-               chat.repeated_tokens, 100 * share(chat.repeated_tokens, data.tokens - chat.repeated_tokens));
+    fmt::print("repeated    {} of contexts that begin a sequence of their own (+{:.1f} %)\n",
+               counted(chat.repeated_tokens, "token"),
+               100 * share(chat.repeated_tokens, data.tokens - chat.repeated_tokens));
   fmt::print("lengths     least {}, median {}, nine tenths up to {}, most {}\n", figures.length_at(0),
              figures.length_at(0.5), figures.length_at(0.9), figures.length_at(1));
   fmt::print("turns       {} supervised: {} go on from their prompt (a), {} in a block that it\n",

@@ -8,12 +8,14 @@
 #include "io/atomic_dir.h"
 #include "model/draft.h"
 #include "model/draft_readers.h"
+#include "train/checkpoint.h"
 
 namespace eyrie {
 
 void run_export(const ExportCommand& command) {
   expect_not_an_input(command.output, {command.checkpoint});
   expect_replaceable(command.output, {"config.json", "model.safetensors"});
+  expect_no_run(command.checkpoint);
   const Draft draft = load_draft_alone(command.checkpoint);
   AtomicDirectory output(command.output);
   write_draft(output.path(), {.config = draft.config,

@@ -81,7 +81,7 @@ void bind(CommandLine& line, BenchOptions& o) {
   line.text("--only", o.filter, "cases whose name contains this");
   line.flag("--list", o.list, "names of the parts and their cases");
   line.choice("--device", o.device, "cuda: of `attention` alone", {{"cpu", Device::cpu}, {"cuda", Device::cuda}});
-  line.path("--model", o.model, "the target that `speculation` and `train` measure");
+  line.path("--model", o.model, "the target that `speculation` and `training` measure");
 }
 
 void bind(CommandLine& line, TrainCommand& o) {
@@ -218,11 +218,10 @@ std::vector<IdleRule> idle_rules(const TrainCommand& command) {
   };
 }
 
-// A seed is no fault of a greedy run: it is the same with every seed.
 std::vector<IdleRule> idle_rules(const GenerateCommand& command) {
   return {{command.draft.empty(), "has no effect without --draft", {"tap-ids", "chain"}},
           {command.raw, "has no effect with --raw", {"chat-template", "template-arg", "template-date"}},
-          {command.sampling.temperature == 0, "has no effect at --temperature 0", {"top-k", "top-p", "min-p"}}};
+          {command.sampling.temperature == 0, "has no effect at --temperature 0", {"top-k", "top-p", "min-p", "seed"}}};
 }
 
 std::vector<IdleRule> idle_rules(const InspectCommand& command) {

@@ -7,6 +7,7 @@
 #include "eval/probe.h"
 #include "model/describe.h"
 #include "model/fit.h"
+#include "train/checkpoint.h"
 
 namespace eyrie {
 namespace {
@@ -47,6 +48,7 @@ void inspect_against(const InspectCommand& command, Draft draft) {
 }  // namespace
 
 void run_inspect(const InspectCommand& command) {
+  expect_no_run(command.directory);
   if (!is_draft(command.directory)) {
     if (!command.against.empty())
       throw Error(ErrorKind::usage, command.directory, "expected a draft (its weights have fc.weight) with --against");

@@ -47,6 +47,13 @@ int64_t row_count(const MaskCommand& command) {
   return command.q ? command.q : least;
 }
 
+// The flag behind an argument of the mask's door.
+std::string flag_of(const MaskCommand& command, const std::string& argument) {
+  if (argument.starts_with("tile")) return "--tile";
+  if (argument == "rounds" || argument == "suffix_rows") return "--rounds";
+  return command.q ? "--q" : command.lengths.empty() ? "--documents" : "--lengths";
+}
+
 // One batch entry per length; else one of all rows, or of documents end to end with padding behind them.
 struct Masks {
   std::vector<int32_t> starts;
@@ -166,7 +173,7 @@ void run_mask(const MaskCommand& command) {
   try {
     all = count(masks.panels, tile);
   } catch (const Error& error) {
-    refuse(error.what());  // what the door of the room refuses is the command line's fault here
+    refuse(flag_of(command, error.place()) + ": " + error.what());
   }
   const std::string title = title_of(masks.panels[0].rows, tile);
   write_file_atomically(command.output, draw_block_masks(title, masks.panels, tile, all.tiles));

@@ -51,7 +51,11 @@ void run_replay(const ReplayCommand& command) {
   ReplayOptions options = command.replay;
   if (command.ttt_steps > 0) options.ttt_steps = command.ttt_steps;
   const Replay result = replay(exec, options);
-  fmt::print("depths {}, loss decay {}, normalize {}\n\n", result.ttt_steps, result.loss_decay, name(result.normalize));
+  fmt::print("depths {}, loss decay {}, normalize {}\n", result.ttt_steps, result.loss_decay, name(result.normalize));
+  if (!result.recorded_attention.empty())
+    fmt::print("recorded with attention {}; computed here with replay's own (--attention)\n",
+               result.recorded_attention);
+  fmt::print("\n");
   fmt::print("{:<15} {:>13} {:>13}  {}\n", "backend", "loss", "gradient norm",
              result.runs.size() > 1 ? "largest relative difference" : "");
   for (const ReplayRun& run : result.runs) print_run(run, result.runs[0]);

@@ -6,12 +6,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/fit.h"
+#include "train/checkpoint.h"
 
 namespace eyrie {
 namespace {
 
 Draft load_served_draft(const std::string& directory, const Target& target, const std::vector<int64_t>& tap_ids) {
+  expect_no_run(directory);
   DraftConfig config = read_draft_config(directory);
+  expect_tap_ids(tap_ids, target.config.layers);
   if (!tap_ids.empty()) override_tap_ids(config, tap_ids);
   const Fit found = fit(config, target.config);
   if (!found.mismatches.empty())

@@ -62,6 +62,20 @@ TEST(AttentionCost, PartsOfACallMultiplyWhatTheWholeDoes) {
   }
 }
 
+TEST(AttentionCost, ADryRunCountsIt) {
+  for (const SuffixShape& shape : kShapes) {
+    SuffixProblem made(shape.name(), shape);
+    Exec exec, dry = Exec::plan();
+    const AttentionCost cost(exec, made.problem);
+    const Tensor o = made.output_o("o"), lse = made.output_lse("lse");
+    suffix_attention(dry, AttentionBackend::automatic, made.problem, o, lse);
+    EXPECT_EQ(dry.flops, cost.forward(shape.depth).flops) << shape.name();
+    dry.flops = 0;
+    suffix_attention_backward(dry, AttentionBackend::automatic, made.problem, made.gradients("of", o, lse));
+    EXPECT_EQ(dry.flops, cost.backward(shape.depth).flops) << shape.name();
+  }
+}
+
 TEST(AttentionCost, NothingIsCountedUnlessTheStreamIsProfiled) {
   const SuffixProblem made(kShapes[0].name(), kShapes[0]);
   Exec exec;

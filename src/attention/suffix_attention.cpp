@@ -6,6 +6,7 @@
 
 #include "attention/backend.h"
 #include "attention/checks.h"
+#include "attention/cost.h"
 #include "base/has_cuda.h"
 #include "base/log.h"
 
@@ -106,14 +107,15 @@ void check(const Exec& exec, const SuffixAttention& problem) {
                      name(problem.q.device)));
 }
 
-// A dry run of a problem counts instead of running it: pairs of a query head and a key that it sees.
-void plan(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, double products_per_pair) {
-  const AttentionSizes sizes(problem);
-  const int32_t *token = problem.token.as<int32_t>(), *start = problem.start.as<int32_t>();
-  double pairs = 0;
-  for (int64_t row = 0; row < sizes.rows; ++row)
-    pairs += static_cast<double>(token[row] - start[row] + 1 + sizes.depth);
-  exec.flops += products_per_pair * pairs * static_cast<double>(sizes.q_heads * (sizes.dim + sizes.value_dim));
+// The indices are there in a dry run too; its own Exec would not read them.
+AttentionCost cost_of(const SuffixAttention& problem) {
+  Exec cpu;
+  return AttentionCost(cpu, problem);
+}
+
+// A dry run of a problem counts instead of running it.
+void plan(Exec& exec, AttentionBackend backend, const SuffixAttention& problem, const cuda::LaunchCost& cost) {
+  exec.flops += cost.flops;
   const ScratchScope scope(exec.scratch);
   exec.scratch.take(DType::u8, {scratch_bytes(backend, problem)});
 }
@@ -193,7 +195,7 @@ void suffix_attention(Exec& exec, AttentionBackend backend, const SuffixAttentio
                       const Tensor& lse) {
   check(exec, problem);
   check_outputs(problem, o, lse);
-  if (exec.planning) return plan(exec, backend, problem, 2);
+  if (exec.planning) return plan(exec, backend, problem, cost_of(problem).forward(problem.depth()));
   const Argument written[] = {{"o", o}};
   const Choice choice = chosen(backend, problem, written);
   if (problem.q.dim(0) > 0) choice.implementation->forward(exec, problem, o, lse);
@@ -203,7 +205,7 @@ void suffix_attention_backward(Exec& exec, AttentionBackend backend, const Suffi
                                const SuffixAttentionBackward& grad) {
   check(exec, problem);
   check(problem, grad);
-  if (exec.planning) return plan(exec, backend, problem, 5);
+  if (exec.planning) return plan(exec, backend, problem, cost_of(problem).backward(problem.depth()));
   const Argument others[] = {{"o", grad.o},
                              {"d_o", grad.d_o},
                              {"d_q", grad.d_q},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/named.h"
@@ -130,21 +131,21 @@ std::vector<std::string> warnings_of(const Conversations& data) {
   const ChatCounts& chat = data.chat;
   std::vector<std::string> lines;
   if (const int64_t other = chat.turns[static_cast<size_t>(SpanRule::common)]; other > 0)
-    lines.push_back(
-        fmt::format("{} turns are trained behind another context than the model is served with (clause c)", other));
+    lines.push_back(counted(other, "turn is", "turns are") +
+                    " trained behind another context than the model is served with (clause c)");
   if (chat.unopened_turns > 0)
-    lines.push_back(fmt::format("{} turns have no reasoning, though the generation prompt always opens a block for it",
-                                chat.unopened_turns));
+    lines.push_back(counted(chat.unopened_turns, "turn has", "turns have") +
+                    " no reasoning, though the generation prompt always opens a block for it");
   if (chat.added_blocks > 0)
-    lines.push_back(
-        fmt::format("{} turns begin with a block of reasoning that only the template writes", chat.added_blocks));
+    lines.push_back(counted(chat.added_blocks, "turn begins", "turns begin") +
+                    " with a block of reasoning that only the template writes");
   if (2 * chat.repeated_tokens > data.tokens && data.tokens > 0)
     lines.push_back(
         fmt::format("{:.0f} % of the tokens are contexts written once more: the template writes earlier turns "
                     "otherwise than they were given",
                     100 * static_cast<double>(chat.repeated_tokens) / static_cast<double>(data.tokens)));
   for (const auto& [what, count] : chat.unrendered)
-    lines.push_back(fmt::format("{} in {} places: the template writes it not, or not whole", what, count));
+    lines.push_back(fmt::format("{} in {}: the template writes it not, or not whole", what, counted(count, "place")));
   return lines;
 }
 

@@ -175,7 +175,10 @@ TEST(Prompts, EveryFormGivesThePromptOfTheTurnToWrite) {
 {"question_id":81,"turns":["Hi","And more?"]}
 {"question":"Hi","answer":42}
 )");
+  ::testing::internal::CaptureStderr();
   const auto prompts = read_prompts(lines.path, with);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            lines.path + ": 1 of 7 prompts have a second turn; only the first is asked\n");
   ASSERT_EQ(prompts.size(), 7u);
   for (const Prompt& prompt : prompts) {
     EXPECT_EQ(prompt.ids, make_prompt(with, "Hi").ids);

@@ -110,8 +110,9 @@ std::vector<std::string> feature_files(const std::string& directory) {
     if (name.starts_with("features-") && name.ends_with(".safetensors")) paths.push_back(entry.path().string());
   }
   if (paths.empty())
-    throw Error(ErrorKind::file, directory,
-                error ? error.message() : "expected files features-*.safetensors, found none");
+    throw Error(
+        ErrorKind::file, directory,
+        "expected a directory of files features-*.safetensors" + (error ? ": " + error.message() : ", found none"));
   std::sort(paths.begin(), paths.end());
   return paths;
 }

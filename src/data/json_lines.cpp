@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "io/descriptor.h"
@@ -104,8 +105,9 @@ void for_each_json_line(const std::string& path, const std::function<void(const 
 void UnfitLines::expect_few(const std::string& path, double share) const {
   if (unfit == 0) return;
   const double found = static_cast<double>(unfit) / static_cast<double>(lines);
-  const std::string named = fmt::format("{} of {} lines do not fit: {}{}", unfit, lines, fmt::join(first, "; "),
-                                        unfit > static_cast<int64_t>(first.size()) ? "; …" : "");
+  const std::string named =
+      fmt::format("{} of {}: {}{}", unfit, counted(lines, "line does not fit", "lines do not fit"),
+                  fmt::join(first, "; "), unfit > static_cast<int64_t>(first.size()) ? "; …" : "");
   if (found > share)
     throw Error(ErrorKind::file, path,
                 fmt::format("{} ({:.3g} %, --bad-lines allows {:.3g} %)", named, 100 * found, 100 * share));

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -58,9 +59,16 @@ Prompt read_prompt(const Json& line, const ConversationReader& reader) {
   return prompt;
 }
 
+// MT-bench's second question needs the answer to the first.
+bool asks_again(const Json& line) {
+  const Json* turns = line.find("turns");
+  return turns && turns->is_array() && turns->as_array().size() > 1;
+}
+
 // `lines`: what was found of unfit ones.
 std::vector<Prompt> read_lines(const std::string& path, const ConversationReader& reader, UnfitLines& lines) {
   std::vector<Prompt> prompts;
+  int64_t asked_again = 0;
   std::string id;  // of the line at hand, once it is read
   lines = for_each_fit_line(
       path,
@@ -70,11 +78,15 @@ std::vector<Prompt> read_lines(const std::string& path, const ConversationReader
         Prompt prompt = read_prompt(line, reader);
         prompt.id = std::exchange(id, "");
         prompt.place = place_of_line(path, number);
+        asked_again += asks_again(line) ? 1 : 0;
         if (prompt.ids.empty()) prompt.error = prompt.place + ": holds no turn to answer";
         prompts.push_back(std::move(prompt));
       },
       [&](const std::string& why) { prompts.push_back({.id = std::exchange(id, ""), .error = why}); });
   if (prompts.empty()) throw Error(ErrorKind::file, path, "holds no prompt");
+  if (asked_again > 0)
+    log_info(fmt::format("{}: {} of {} have a second turn; only the first is asked", path, asked_again,
+                         counted(std::ssize(prompts), "prompt")));
   return prompts;
 }
 
@@ -96,7 +108,8 @@ std::vector<Prompt> read_prompts(const std::string& path, const ConversationRead
   const auto left_out =
       static_cast<int64_t>(std::erase_if(prompts, [](const Prompt& prompt) { return !prompt.error.empty(); }));
   if (left_out > lines.unfit)
-    log_info(fmt::format("{}: {} lines hold no turn to answer: left out", path, left_out - lines.unfit));
+    log_info(fmt::format("{}: {} no turn to answer: left out", path,
+                         counted(left_out - lines.unfit, "line holds", "lines hold")));
   return prompts;
 }
 

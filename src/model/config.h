@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "io/json.h"
 
 namespace eyrie {
@@ -78,7 +79,9 @@ std::vector<int64_t> default_tap_ids(int64_t layers);
 inline bool has_default_tap_ids(int64_t layers) { return layers >= 7; }
 // Once the target is known: fills ids that no file named with the default, checks the others against its layers.
 void resolve_tap_ids(DraftConfig& draft, const TargetConfig& target);
-void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids);  // --tap-ids: output ids
+// Error{kind} "tap-ids" for one that is no layer of the target: {usage} where the flag gave them.
+void expect_tap_ids(const std::vector<int64_t>& ids, int64_t layers, ErrorKind kind = ErrorKind::usage);
+void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids);  // --tap-ids: output ids, as many as it reads
 // A new draft for a target: its geometry, RoPE and max positions (spec §2 "New drafts"). No tap ids: the default.
 DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabulary,
                                 std::vector<int64_t> tap_ids = {});

@@ -6,6 +6,7 @@
 #include "ops/rows.h"
 
 namespace eyrie {
+
 void fc_backward(Exec& exec, const Draft& draft, ConstTensor taps, ConstTensor read, ConstTensor d_h,
                  const DraftTensors<Tensor>& gradients) {
   const DraftConfig& config = draft.config;
@@ -13,7 +14,8 @@ void fc_backward(Exec& exec, const Draft& draft, ConstTensor taps, ConstTensor r
   const int64_t width = config.target_hidden;
   expect_shape("taps", taps, {d_h.dim(0), config.taps() * width});
   expect_shape("d_h", d_h, {-1, config.decoder.hidden});
-  if (read.data == taps.data) return linear_backward(exec, {.d_y = d_h, .x = taps, .d_weight = gradients.fc});
+  if (!config.fc_norm && !config.norm_before_fc)
+    return linear_backward(exec, {.d_y = d_h, .x = taps, .d_weight = gradients.fc});
   const ScratchScope scope(exec.scratch);
   const Tensor d_normed = exec.scratch.take(DType::f32, taps.shape), d_taps = exec.scratch.take(DType::f32, taps.shape);
   linear_backward(exec, {.d_y = d_h, .x = read, .weight = tensors.fc, .d_weight = gradients.fc, .d_x = d_normed});

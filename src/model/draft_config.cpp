@@ -215,15 +215,19 @@ DraftConfig derive_draft_config(const TargetConfig& target, int64_t draft_vocabu
 void resolve_tap_ids(DraftConfig& draft, const TargetConfig& target) {
   draft.target_layers = target.layers;
   if (draft.tap_ids.empty()) draft.tap_ids = default_tap_ids(target.layers);
-  for (const int64_t id : draft.tap_ids)
-    if (id < 0 || id >= target.layers)
-      throw Error(ErrorKind::input, "tap ids",
-                  fmt::format("expected ids of the target's layers, 0 to {}, found {}", target.layers - 1, id));
+  expect_tap_ids(draft.tap_ids, target.layers, ErrorKind::input);
+}
+
+void expect_tap_ids(const std::vector<int64_t>& ids, int64_t layers, ErrorKind kind) {
+  for (const int64_t id : ids)
+    if (id < 0 || id >= layers)
+      throw Error(kind, "tap-ids",
+                  fmt::format("expected ids of the target's layers, 0 to {}, found {}", layers - 1, id));
 }
 
 void override_tap_ids(DraftConfig& draft, std::vector<int64_t> tap_ids) {
   if (static_cast<int64_t>(tap_ids.size()) != draft.taps())
-    throw Error(ErrorKind::usage, "--tap-ids",
+    throw Error(ErrorKind::usage, "tap-ids",
                 fmt::format("the draft reads {} taps, found {} ids", draft.taps(), tap_ids.size()));
   draft.tap_ids = std::move(tap_ids);
   draft.tap_rule = kGivenRule;

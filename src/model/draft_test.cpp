@@ -262,6 +262,22 @@ INSTANTIATE_TEST_SUITE_P(Variants, DraftPieces, ::testing::ValuesIn(variants()),
   return name;
 });
 
+// Norms below fc want a gradient of what it reads: a dry run, whose tensors have one address, counts that product too.
+TEST(Draft, ADryRunCountsFcsBackward) {
+  for (const bool each_tap : {true, false}) {
+    const DraftProblem problem("Draft/dry-run", {.name = "dry-run", .fc_norm = each_tap, .norm_before_fc = !each_tap});
+    Exec exec = Exec::plan();
+    const Parameters gradients = make_parameters(problem.config);
+    const int64_t rows = 5, in = problem.taps.dim(1), out = problem.config.decoder.hidden;
+    const Tensor taps = exec.scratch.take(DType::f32, {rows, in}), h = exec.scratch.take(DType::f32, {rows, out});
+    const auto product = static_cast<double>(2 * rows * in * out);
+    const ConstTensor read = fc(exec, problem.draft, taps, h);
+    EXPECT_EQ(exec.flops, product);
+    fc_backward(exec, problem.draft, taps, read, h, gradients.tensors);
+    EXPECT_EQ(exec.flops, 3 * product);
+  }
+}
+
 TEST(Draft, TakesNoRows) {
   DraftProblem problem("Draft/no-rows", {.name = "no-rows", .rows = 0});
   const DecoderConfig& layer = problem.config.decoder;

@@ -20,7 +20,7 @@ void check(std::span<const int32_t> prompt, const GenerateOptions& options, cons
     throw Error(ErrorKind::usage, "max-new-tokens",
                 fmt::format("expected at least 1, found {}", options.max_new_tokens));
   if (!options.stop_strings.empty() && !options.text.decode)
-    throw Error(ErrorKind::usage, "stop string", "expected a way to decode tokens, found none");
+    throw Error(ErrorKind::usage, "stop", "expected a way to decode tokens, found none");
   const int64_t positions = target.rope.positions(), tokens = static_cast<int64_t>(prompt.size());
   if (tokens < 1 || tokens > positions)
     throw Error(ErrorKind::input, "prompt", fmt::format("expected 1..{} tokens, found {}", positions, tokens));

@@ -8,7 +8,7 @@ namespace eyrie {
 
 StopText::StopText(std::vector<std::string> stops) : stops_(std::move(stops)) {
   for (const std::string& stop : stops_)
-    if (stop.empty()) throw Error(ErrorKind::usage, "stop string", "expected some text, found none");
+    if (stop.empty()) throw Error(ErrorKind::usage, "stop", "expected some text, found none");
   std::stable_sort(stops_.begin(), stops_.end(), [](auto& a, auto& b) { return a.size() > b.size(); });
 }
 

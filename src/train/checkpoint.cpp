@@ -175,6 +175,13 @@ std::vector<std::string> list_checkpoints(const std::string& run_directory) {
   return paths;
 }
 
+void expect_no_run(const std::string& directory) {
+  const std::vector<std::string> checkpoints = list_checkpoints(directory);
+  if (!checkpoints.empty())
+    throw Error(ErrorKind::input, directory,
+                "is a run, not a draft: its checkpoints are drafts, the newest " + checkpoints.back());
+}
+
 std::string checkpoint_path(const std::string& run_directory, int64_t step) {
   return fmt::format("{}/{}{:06}", run_directory, kPrefix, step);
 }

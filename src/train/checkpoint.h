@@ -57,6 +57,8 @@ void expect_same_settings(const SavedRun&, const RunSettings& now,
 
 // The checkpoints of a run directory, "checkpoint-<step>", oldest first.
 std::vector<std::string> list_checkpoints(const std::string& run_directory);
+// What is to be a draft is none: Error{input} for a run directory, naming its newest checkpoint.
+void expect_no_run(const std::string& directory);
 std::string checkpoint_path(const std::string& run_directory, int64_t step);
 // Removes all but the last `keep` up to this position, and its best. Later ones are broken: the run went on from before
 // them, and will replace them.

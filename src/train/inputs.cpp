@@ -127,6 +127,7 @@ DraftConfig new_draft_config(const TrainOptions& options, const TrainInputs& inp
   DraftConfig config;
   if (!options.draft_config.empty()) {
     config = read_draft_config(options.draft_config);
+    if (!options.tap_ids.empty()) config.tap_ids = options.tap_ids;
     if (options.draft_vocabulary) config.draft_vocabulary = wanted;
   } else {
     config = derive_draft_config(derivable_target(options, inputs), wanted,
@@ -139,17 +140,17 @@ DraftConfig new_draft_config(const TrainOptions& options, const TrainInputs& inp
   return config;
 }
 
-// Flag, then what the draft says, then what the features were captured with, then the default.
+// What the flag or the draft says, then what the features were captured with, then the default.
 void resolve_taps(const TrainOptions& options, const TrainInputs& inputs, DraftConfig& config) {
   const std::vector<int64_t>& captured = inputs.info.tap_ids;
   std::vector<int64_t>& ids = config.tap_ids;
-  if (!options.tap_ids.empty()) ids = options.tap_ids;
   if (ids.empty()) ids = captured;
   TargetConfig target;
   target.layers = count_target_layers(options, inputs);
-  if (target.layers > 0) resolve_tap_ids(config, target);
+  const std::string& draft = options.init_draft.empty() ? options.draft_config : options.init_draft;
+  if (target.layers > 0) at_place(draft, [&] { resolve_tap_ids(config, target); });
   if (!captured.empty() && ids != captured)
-    throw Error(ErrorKind::input, "tap-ids",
+    throw Error(options.tap_ids.empty() ? ErrorKind::input : ErrorKind::usage, "tap-ids",
                 fmt::format("the features were captured with [{}], the draft is to read [{}]",
                             fmt::join(captured, ", "), fmt::join(ids, ", ")));
 }
@@ -192,6 +193,7 @@ bool load_known_draft(const TrainOptions& options, TrainInputs& inputs) {
   if (options.draft_vocabulary && wanted != vocabulary)
     usage("draft-vocabulary",
           fmt::format("the draft to go on from has {}, found {}", vocabulary, options.draft_vocabulary));
+  if (!options.tap_ids.empty()) override_tap_ids(inputs.state.draft.config, options.tap_ids);
   resolve_taps(options, inputs, inputs.state.draft.config);
   return true;
 }
@@ -223,6 +225,7 @@ void expect_positions(const BatchSource& source, const Survey& found, int64_t po
 
 std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
   check_options(options);
+  for (const std::string& draft : {options.init_draft, options.draft_config}) expect_no_run(draft);
   auto inputs = std::make_unique<TrainInputs>();
   open_run(options, *inputs);
   if (options.features.empty()) {
@@ -231,6 +234,7 @@ std::unique_ptr<TrainInputs> load_inputs(const TrainOptions& options) {
   } else {
     load_features(options, *inputs);
   }
+  if (const int64_t layers = count_target_layers(options, *inputs); layers > 0) expect_tap_ids(options.tap_ids, layers);
   const bool new_draft = !load_known_draft(options, *inputs);
   if (inputs->target) {
     load_data(options, most_tokens(options, *inputs, new_draft), *inputs);

@@ -137,6 +137,22 @@ std::string target_like(const Directory& directory, const char* name, const std:
   return path;
 }
 
+TEST_F(RunTest, TapsThatDoNotServeAreNamedByWhoGaveThem) {
+  TrainOptions o = options("first");
+  o.tap_ids = {0, 2, 8};
+  EXPECT_EQ(error_of(o), "tap-ids: expected ids of the target's layers, 0 to 7, found 8");
+  o.tap_ids = {0, 2, 7}, o.steps = 1;
+  TrainOptions again = options("second");
+  again.init_draft = run(o).checkpoint, again.draft_vocabulary = 0;
+  again.tap_ids = {1, 3};
+  EXPECT_EQ(error_of(again), "tap-ids: the draft reads 3 taps, found 2 ids");
+  again.tap_ids = {1, 3, 4};
+  EXPECT_EQ(load_inputs(again)->state.draft.config.tap_ids, again.tap_ids);
+  again.tap_ids = {};
+  again.model = target_like(directory, "few", [](Json& config) { config.set("num_hidden_layers", 6); });
+  EXPECT_EQ(error_of(again), again.init_draft + ": tap-ids: expected ids of the target's layers, 0 to 5, found 7");
+}
+
 TEST_F(FeatureRun, TapsAreThoseOfTheFeatures) {
   TrainOptions direct = options("direct");
   direct.tap_ids = {0, 2, 5};

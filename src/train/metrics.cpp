@@ -160,6 +160,7 @@ RunMetrics read_metrics(const std::string& path) {
     else
       throw Error(ErrorKind::file, "kind", "expected train, eval or begin, found " + kind);
   });
+  if (lines.unfit > 0 && lines.unfit == lines.lines) throw Error(ErrorKind::file, "", lines.first[0]);
   found.unread_lines = lines.unfit;
   return found;
 }

@@ -86,6 +86,7 @@ void read_settings(const ReplayOptions& options, const Dump& dump, Replay& resul
   int64_t depths = dump.step_rows.empty() ? kDefaultTttSteps : std::ssize(dump.step_rows);
   at_place(path, [&] {
     if (step.find("ttt_steps")) depths = step.integer("ttt_steps", 1, kMaxDepths);
+    if (const Json* attention = step.find("attention")) result.recorded_attention = attention->dump();
     if (step.find("loss")) result.recorded_loss = step.number("loss");
   });
   const double decay = read_decay(step, path);

@@ -40,7 +40,8 @@ struct Replay {
   int64_t ttt_steps = 0;
   double loss_decay = 0;
   Normalize normalize = Normalize::step;
-  std::vector<ReplayRun> runs;  // one per backend
+  std::vector<ReplayRun> runs;     // one per backend
+  std::string recorded_attention;  // as step.json writes it, JSON; empty: it does not say. No run follows it
   std::optional<double> recorded_loss;
   std::string why_not_compared;  // with it; empty: the first run's loss is to be the same
   DraftConfig config;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/counted.h"
@@ -19,17 +20,19 @@ std::string vocabulary_hash(const DraftVocabulary& vocabulary) {
   return fmt::format("{:016x}", hash);
 }
 
-// The largest step of the first epoch. A batch that is in no way larger than one before needs no dry run.
+// The largest step of the first epoch. A batch that is in no way larger than one already planned needs no dry run.
 void plan_batches(const TrainOptions& options, const TrainInputs& inputs, TrainPlan& made) {
   // Captured batches are as they are; of conversations another epoch's may be fuller.
   made.most_tokens = inputs.target ? options.token_budget : 0;
-  BatchSize most;
+  std::vector<BatchSize> planned;
   for (size_t i = 0; i < inputs.survey.batches.size(); ++i) {
     const BatchSize& batch = inputs.survey.batches[i];
     made.most_tokens = std::max(made.most_tokens, batch.tokens);
-    if (batch.tokens <= most.tokens && batch.rows <= most.rows && batch.prefix_rows <= most.prefix_rows) continue;
-    most = {std::max(most.tokens, batch.tokens), std::max(most.rows, batch.rows),
-            std::max(most.prefix_rows, batch.prefix_rows)};
+    const auto holds_it = [&](const BatchSize& one) {
+      return batch.tokens <= one.tokens && batch.rows <= one.rows && batch.prefix_rows <= one.prefix_rows;
+    };
+    if (std::ranges::any_of(planned, holds_it)) continue;
+    planned.push_back(batch);
     const StepPlan plan = plan_step(options, inputs, static_cast<int64_t>(i));
     if (plan.state_bytes + plan.step_bytes > made.step.state_bytes + made.step.step_bytes) made.step = plan;
   }

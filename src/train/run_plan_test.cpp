@@ -1,6 +1,8 @@
 // What a dry run of a step finds: the FLOPs counted by hand, the memory that the step then takes.
 #include "train/run_plan.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "train/run_fixture.h"
@@ -77,6 +79,30 @@ TEST_F(RunTest, ADryRunTakesWhatTheStepTakes) {
     const int64_t taken = exec.scratch.most_bytes(), planned = plan.state_bytes + plan.step_bytes;
     EXPECT_GE(taken, planned);
     EXPECT_LT(taken, planned + (1 << 20)) << "what the ops take for themselves";
+  }
+}
+
+// Long with few rows, short with many, and in between the largest: whatever comes first, it is planned.
+TEST_F(RunTest, ThePlansStepIsTheLargestBatchs) {
+  std::ofstream file(directory / "data.jsonl");
+  for (const auto& [tokens, supervised] : {std::pair{70, 5}, {40, 35}, {65, 30}}) {
+    std::vector<int> ids(tokens, 7), mask(tokens, 0);
+    std::fill_n(mask.rbegin(), supervised, 1);
+    file << fmt::format("{{\"input_ids\": {}, \"loss_mask\": {}}}\n", ids, mask);
+  }
+  file.close();
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    TrainOptions o = options("run");
+    o.seed = seed;
+    const auto inputs = load_inputs(o);
+    ASSERT_EQ(inputs->train->batches(0), 3);
+    int64_t most = 0;
+    for (int64_t i = 0; i < 3; ++i) {
+      const StepPlan one = plan_step(o, *inputs, i);
+      most = std::max(most, one.state_bytes + one.step_bytes);
+    }
+    const StepPlan step = plan_training(o, *inputs).step;
+    EXPECT_EQ(step.state_bytes + step.step_bytes, most) << "seed " << seed;
   }
 }
 

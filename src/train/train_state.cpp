@@ -6,6 +6,7 @@
 #include "ops/rows.h"
 
 namespace eyrie {
+
 TrainState make_state(Draft draft, Parameters weights) {
   TrainState state{.draft = std::move(draft), .weights = std::move(weights)};
   state.draft.tensors = views(state.draft.config, state.weights);
