@@ -61,15 +61,15 @@ TEST(OpsErrors, Rope) {
   const RopeTable table({1.0, 0.1}, 1, 10);
   const Buffer x = Buffer::zeros(DType::f32, {2, 1, 4}), wide = Buffer::zeros(DType::f32, {2, 1, 6});
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, {.table = table, .positions = integers({9, 10}), .x = x});
+              apply_rope(exec, {.table = table, .positions = integers({9, 10}), .x = x, .y = x});
             }),
             "positions: row 1: expected a position below 10, found 10");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, {.table = table, .positions = integers({-1, 0}), .x = x});
+              apply_rope(exec, {.table = table, .positions = integers({-1, 0}), .x = x, .y = x});
             }),
             "positions: row 0: expected a position below 10, found -1");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, {.table = table, .positions = integers({0, 1}), .x = wide});
+              apply_rope(exec, {.table = table, .positions = integers({0, 1}), .x = wide, .y = wide});
             }),
             "x: expected shape [any, any, 4], found [2, 1, 6]");
 }

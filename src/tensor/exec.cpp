@@ -27,6 +27,12 @@ Crew& Exec::crew() {
   return *crew_;
 }
 
+void* Exec::pinned() {
+  constexpr int64_t kBytes = 256;
+  if (!pinned_) pinned_ = allocate_pinned(kBytes);
+  return pinned_.get();
+}
+
 void Exec::wait() const {
   if constexpr (kHasCuda)
     if (device == Device::cuda) stream.synchronize();

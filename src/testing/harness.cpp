@@ -108,7 +108,7 @@ void print_kernels(Exec& exec, const Workload& work, double flops_limit) {
 }
 
 void run_bench(const Case& one, std::string_view line) {
-  Exec exec(one.device);
+  Exec exec(one.device, one.activations);
   const Workload work = one.bench(exec);
   if (!work.about.empty()) fmt::print("{}\n", work.about);
   const Measurement found = measure(exec, work);
@@ -138,10 +138,20 @@ double milliseconds_of(Exec& exec, const std::function<void()>& call) {
 
 }  // namespace
 
+void add_on_every_device(CaseList& cases, const Case& one) {
+  cases.push_back(one);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    if (!kHasCuda) return;
+    Case& gpu = cases.emplace_back(one);
+    gpu.name += fmt::format(" cuda {}", name(dtype));
+    gpu.device = Device::cuda, gpu.activations = dtype;
+  }
+}
+
 bool has_mode(const Case& one, Mode mode) { return static_cast<bool>(mode == Mode::check ? one.check : one.grad); }
 
 std::string failures(const Case& one, Mode mode) {
-  Exec exec(one.device);
+  Exec exec(one.device, one.activations);
   std::string lines;
   for (const Comparison& result : mode == Mode::grad ? one.grad(exec) : one.check(exec))
     if (!result.passed()) lines += one.name + ": " + result.text() + "\n";

@@ -32,8 +32,11 @@ struct Case {
   std::function<std::vector<Comparison>(Exec&)> grad;   // gradients against an oracle; empty: none
   std::function<Workload(Exec&)> bench;                 // empty: not timed
   Device device = Device::cpu;                          // where it runs
+  DType activations = DType::f32;                       // of its Exec
 };
 using CaseList = std::vector<Case>;
+// The case on the CPU and, where there is CUDA, on a GPU with activations of each dtype.
+void add_on_every_device(CaseList& cases, const Case& one);
 
 enum class Mode { check, grad };
 bool has_mode(const Case& one, Mode mode);
