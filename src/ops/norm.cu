@@ -1,7 +1,7 @@
-// A group of threads, a warp or a CTA, takes a row: it reads it once into registers (wider rows than those hold are
-// read again, from the cache), so a forward moves 2 elements for each of x, a backward 3, with `added` 4.
-// Each group of a backward sums d_weight over the rows it takes, in shared memory; a second kernel adds the groups'
-// sums in their order.
+// A group of threads, half a warp, a warp or a CTA, takes a row: it reads it once into registers (wider rows than those
+// hold are read again, from the cache), so a forward moves 2 elements for each of x, a backward 3, with `added` 4. Each
+// group of a backward sums d_weight over the rows it takes, in shared memory; a second kernel adds the groups' sums in
+// their order.
 #include "ops/gpu.cuh"
 #include "ops/norm.h"
 
@@ -9,12 +9,12 @@ namespace eyrie::cuda {
 namespace {
 
 constexpr int kCta = 256;
-constexpr int64_t kNarrow = 1024;  // a row of at most so many columns is a warp's
-constexpr int kHeld = 2;           // vectors of a row in a thread's registers
+constexpr int64_t kHead = 128, kNarrow = 1024;  // rows of at most so many columns are half a warp's, a warp's
 
 // kThreads of a row's group, which the others of the CTA do not meet.
 template <int kThreads, int kVec>
 struct Group {
+  static constexpr int kHeld = kThreads == 16 && kVec == 8 ? 1 : 2;    // vectors of a row in a thread's registers
   static constexpr int64_t kChunk = int64_t{kThreads} * kVec * kHeld;  // columns held at once
   int thread = threadIdx.x % kThreads;
   int64_t first = blockIdx.x * (kCta / kThreads) + threadIdx.x / kThreads;
@@ -38,13 +38,27 @@ struct Group {
     for (int h = 0; h < kHeld; ++h)
       if (column(begin, h) < width) cuda::store(row + column(begin, h), from[h]);
   }
-  __device__ __forceinline__ float sum(float value, float* shared) const {
-    if constexpr (kThreads == 32) return warp_sum(value);
-    return block_sum<kThreads>(value, shared);
+  // Over the group, in every thread of it.
+  __device__ __forceinline__ float2 sums(float2 values, float2* shared) const {
+    constexpr int kLanes = kThreads < 32 ? kThreads : 32;
+    const unsigned lanes = kLanes == 32 ? 0xffffffffu : 0xffffu << threadIdx.x % 32 / kLanes * kLanes;
+#pragma unroll
+    for (int step = kLanes / 2; step > 0; step /= 2) {
+      values.x += __shfl_xor_sync(lanes, values.x, step);
+      values.y += __shfl_xor_sync(lanes, values.y, step);
+    }
+    if constexpr (kThreads <= 32) return values;
+    __syncthreads();
+    if (thread % 32 == 0) shared[thread / 32] = values;
+    __syncthreads();
+    values = {0, 0};
+#pragma unroll
+    for (int i = 0; i < kThreads / 32; ++i) values.x += shared[i].x, values.y += shared[i].y;
+    return values;
   }
 };
 
-template <int kVec>
+template <int kHeld, int kVec>
 __device__ __forceinline__ float dot(const float (&a)[kHeld][kVec], const float (&b)[kHeld][kVec]) {
   float sum = 0;
 #pragma unroll
@@ -69,8 +83,9 @@ struct Forward {
 
 template <int kThreads, int kVec, typename T, typename W>
 __global__ void __launch_bounds__(kCta) rms_norm_rows(const __grid_constant__ Forward<T, W> op) {
-  __shared__ float shared[32];
+  __shared__ float2 shared[kCta / 32];
   const Group<kThreads, kVec> group;
+  constexpr int kHeld = group.kHeld;
   const int64_t row = group.first;
   if (row >= op.rows) return;
   float x[kHeld][kVec], w[kHeld][kVec], squares = 0;
@@ -78,7 +93,7 @@ __global__ void __launch_bounds__(kCta) rms_norm_rows(const __grid_constant__ Fo
     group.load(op.x.at(row), begin, op.width, x);
     squares += dot(x, x);
   }
-  const float inverse = inverse_rms(group.sum(squares, shared), op.width, op.eps);
+  const float inverse = inverse_rms(group.sums({squares, 0}, shared).x, op.width, op.eps);
   for (int64_t begin = 0; begin < op.width; begin += group.kChunk) {
     if (op.width > group.kChunk) group.load(op.x.at(row), begin, op.width, x);
     group.load(op.weight, begin, op.width, w);
@@ -103,11 +118,12 @@ struct Backward {
 
 // With n = x / rms and g = w d_y: d_x = (g - n mean(g n)) / rms, d_w = d_y n.
 template <int kThreads, int kVec, typename T, typename W>
-__global__ void __launch_bounds__(kCta, kThreads == 32 ? 2 : 3)
+__global__ void __launch_bounds__(kCta, kThreads == kCta ? 3 : 2)
     rms_norm_backward_rows(const __grid_constant__ Backward<T, W> op) {
   extern __shared__ __align__(16) float kept[];
-  __shared__ float shared[32];
+  __shared__ float2 shared[kCta / 32];
   const Group<kThreads, kVec> group;
+  constexpr int kHeld = group.kHeld;
   if (group.first >= op.groups) return;
   float* const sums = op.in_shared ? kept + threadIdx.x / kThreads * op.width : op.d_weights + group.first * op.width;
   const bool sum_weights = op.d_weights != nullptr;
@@ -120,7 +136,7 @@ __global__ void __launch_bounds__(kCta, kThreads == 32 ? 2 : 3)
     group.load(op.d_y.at(row), begin, op.width, g);
   };
   for (int64_t row = group.first; row < op.rows; row += op.groups) {
-    float squares = 0, product = 0;
+    float2 found = {0, 0};  // x², g x
     for (int64_t begin = 0; begin < op.width; begin += group.kChunk) {
       read(row, begin);
 #pragma unroll
@@ -129,11 +145,12 @@ __global__ void __launch_bounds__(kCta, kThreads == 32 ? 2 : 3)
         float w[kVec];
         load(op.weight + group.column(begin, h), w);
 #pragma unroll
-        for (int i = 0; i < kVec; ++i) squares += x[h][i] * x[h][i], product += g[h][i] * w[i] * x[h][i];
+        for (int i = 0; i < kVec; ++i) found.x += x[h][i] * x[h][i], found.y += g[h][i] * w[i] * x[h][i];
       }
     }
-    const float inverse = inverse_rms(group.sum(squares, shared), op.width, op.eps);
-    const float mean = group.sum(product, shared) * inverse * inverse / static_cast<float>(op.width);
+    found = group.sums(found, shared);
+    const float inverse = inverse_rms(found.x, op.width, op.eps);
+    const float mean = found.y * inverse * inverse / static_cast<float>(op.width);
     for (int64_t begin = 0; begin < op.width; begin += group.kChunk) {
       if (op.width > group.kChunk) read(row, begin);
       float before[kHeld][kVec] = {};
@@ -192,6 +209,7 @@ void with_kernel(const ConstTensor& x, const ConstTensor& weight, bool vectors, 
       });
     });
   };
+  if (x.dim(1) <= kHead) return with_threads(std::integral_constant<int, 16>());
   if (x.dim(1) <= kNarrow) return with_threads(std::integral_constant<int, 32>());
   with_threads(std::integral_constant<int, kCta>());
 }
@@ -228,8 +246,8 @@ void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
   const ConstTensor added = op.added.defined() ? op.added : op.d_y;  // of the same layout at least
   const bool vectors = vectors_of(op.x, op.weight, op.d_y, added, op.d_x);
   with_kernel(op.x, op.weight, vectors, [&]<typename T, typename W>(auto threads, auto vec, T, W) {
-    // So many that they fill a GPU; a number that depends on nothing but the rows.
-    constexpr int64_t kMostCtas = 512, kGroupsOfCta = kCta / threads();
+    // At most as many as an H200 holds at once; a number that depends on nothing but the rows.
+    constexpr int64_t kMostCtas = 384, kGroupsOfCta = kCta / threads();
     constexpr int64_t kMostShared = 64 << 10;
     const bool wanted = op.d_weight.defined();
     const int64_t groups = wanted ? std::min(rows, kMostCtas * kGroupsOfCta) : rows;
@@ -240,7 +258,8 @@ void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
     if (wanted) sums = exec.scratch.take(DType::f32, {groups, width}).as<float>(Device::cuda);
     const auto elements = static_cast<double>(op.x.elements());
     launch(
-        "rms_norm_backward", rms_norm_backward_rows<threads(), vec(), T, W>,
+        threads() == kCta ? "rms_norm_backward" : "rms_norm_backward, narrow",
+        rms_norm_backward_rows<threads(), vec(), T, W>,
         {.grid = grid_of(ceil_div(groups, kGroupsOfCta)), .block = dim3(kCta), .shared_bytes = in_shared ? shared : 0},
         {.bytes = (op.added.defined() ? 4 : 3) * sizeof(T) * elements, .flops = 12 * elements}, exec.stream,
         {.rows = rows,

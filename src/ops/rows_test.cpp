@@ -115,13 +115,6 @@ TEST_P(RowOps, AllocateNothingAfterTheFirstCall) {
   EXPECT_EQ(exec_.scratch.reserved_bytes(), before);
 }
 
-TEST(RowOpsErrors, ConvertsNothingElseOnACpu) {
-  Exec exec;
-  const Buffer f32 = Buffer::zeros(DType::f32, {2, 3}), bf16 = Buffer::zeros(DType::bf16, {2, 3});
-  EXPECT_THROW(convert(exec, {.from = bf16, .to = f32}), Error);
-  EXPECT_THROW(convert(exec, {.from = f32, .to = bf16}), Error);
-}
-
 class GpuRowOps : public testing::GpuTest, public ::testing::WithParamInterface<DType> {};
 INSTANTIATE_TEST_SUITE_P(DTypes, GpuRowOps, ::testing::Values(DType::f32, DType::bf16));
 
