@@ -48,9 +48,10 @@ std::string failures(const Case& one, Mode mode);
 double median_ms(Exec& exec, const std::function<void()>& call, double at_least_seconds = 0.5);
 
 // Times every case and prints tables of at most 80 columns, one for each operation. Work per second stands beside its
-// limit: on a GPU, cuBLASLt's bf16 products; of what reads, reading as many bytes again and again (from memory or the
-// cache that holds them); else the FMA peak. Work and limit are measured in turn, so that a slow moment of the machine
-// meets both, and the share is the median of the rounds' own. A case that a GPU cannot run says why, the others go on.
+// limit: on a GPU, cuBLASLt's bf16 products, or a copy where bytes are stated; on a CPU, of what reads, reading as many
+// bytes again and again (from memory or the cache that holds them); else the FMA peak. Work and limit are measured in
+// turn, so that a slow moment of the machine meets both, and the share is the median of the rounds' own. A case that a
+// GPU cannot run says why, the others go on.
 void run_benches(const CaseList& cases);
 
 }  // namespace eyrie::testing
