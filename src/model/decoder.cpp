@@ -21,7 +21,7 @@ void finish_heads(Exec& exec, const DecoderConfig& config, const RopeTable& rope
   const auto rows = [](const Tensor& t) { return t.reshape({t.dim(0) * t.dim(1), t.dim(2)}); };
   if (config.qk_norm)
     rms_norm(exec, {.x = rows(raw.defined() ? raw : heads), .weight = norm, .eps = config.norm_eps, .y = rows(heads)});
-  apply_rope(exec, {.table = rope, .positions = positions, .x = heads});
+  apply_rope(exec, {.table = rope, .positions = positions, .x = heads, .y = heads});
 }
 
 Linear layer_of(const Weights& weights, const ConstTensor& x, const Tensor& y, const ConstTensor& added = {}) {

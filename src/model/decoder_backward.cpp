@@ -47,7 +47,7 @@ void before_attention_backward(Exec& exec, const DecoderConfig& config, const De
   };
   const auto back = [&](const Tensor& d_heads, const ConstTensor& raw, const ConstTensor& norm, const Tensor& d_norm) {
     if (!d_heads.defined()) return;
-    apply_rope(exec, {.table = rope, .positions = in.positions, .x = d_heads, .turn = Turn::backward});
+    apply_rope(exec, {.table = rope, .positions = in.positions, .x = d_heads, .y = d_heads, .turn = Turn::backward});
     if (config.qk_norm) norm_heads_backward(exec, config, raw, norm, d_heads, d_norm);
   };
   back(in.d_q, in.raw_q, tensors.q_norm, gradients.q_norm);
@@ -74,13 +74,12 @@ void after_attention_backward(Exec& exec, const DecoderConfig& config, const Dec
                          {.gate = saved.gate, .up = saved.up, .d_product = d_gate, .d_gate = d_gate, .d_up = d_up});
   back_through(exec, d_gate, saved.y, tensors.gate, gradients.gate, d_y);
   back_through(exec, d_up, saved.y, tensors.up, gradients.up, d_y, Into::accumulate);
-  copy(exec, in.d_h2, in.d_h);
   rms_norm_backward(exec, {.x = saved.h1,
                            .weight = tensors.post_norm,
                            .eps = config.norm_eps,
                            .d_y = d_y,
+                           .added = in.d_h2,
                            .d_x = in.d_h,
-                           .into = Into::accumulate,
                            .d_weight = gradients.post_norm});
   back_through(exec, in.d_h, in.attention, tensors.o, gradients.o, in.d_attention);
 }

@@ -69,8 +69,7 @@ void depth_input_backward(Exec& exec, const Draft& draft, const DepthInputBackwa
     add(exec, {.from = into_h.d_y, .to = d_e});
     into_h.d_y = d_e;
   } else {
-    copy(exec, in.d_residual, in.d_h);
-    into_h.into = Into::accumulate;
+    into_h.added = in.d_residual;
   }
   rms_norm_backward(exec, into_h);
 }
@@ -87,8 +86,8 @@ Tensor depth_output_backward(Exec& exec, const Draft& draft, const DepthOutputBa
                            .weight = draft.tensors.norm,
                            .eps = config.decoder.norm_eps,
                            .d_y = in.d_normed,
+                           .added = config.norm_output ? Tensor() : d_h2,
                            .d_x = d_h2,
-                           .into = config.norm_output ? Into::overwrite : Into::accumulate,
                            .d_weight = gradients.norm});
   return d_h2;
 }

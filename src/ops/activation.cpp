@@ -37,18 +37,18 @@ void silu_multiply_backward(Exec& exec, const SiluMultiplyBackward& op) {
 
 void silu_multiply(Exec& exec, const SiluMultiply& op) {
   expect_floats(exec, "gate", op.gate, {-1, -1});
-  expect_floats(exec, "up", op.up, op.gate.shape);
-  expect_floats(exec, "product", op.product, op.gate.shape);
-  if (begin_op(exec, "silu_multiply")) cpu::silu_multiply(exec, op);
+  expect_like(exec, "up", op.up, op.gate, op.gate.shape);
+  expect_like(exec, "product", op.product, op.gate, op.gate.shape);
+  run_twin<cpu::silu_multiply, cuda::silu_multiply>(exec, op);
 }
 
 void silu_multiply_backward(Exec& exec, const SiluMultiplyBackward& op) {
   expect_floats(exec, "gate", op.gate, {-1, -1});
-  expect_floats(exec, "up", op.up, op.gate.shape);
-  expect_floats(exec, "d_product", op.d_product, op.gate.shape);
-  expect_floats(exec, "d_gate", op.d_gate, op.gate.shape);
-  expect_floats(exec, "d_up", op.d_up, op.gate.shape);
-  if (begin_op(exec, "silu_multiply_backward")) cpu::silu_multiply_backward(exec, op);
+  expect_like(exec, "up", op.up, op.gate, op.gate.shape);
+  expect_like(exec, "d_product", op.d_product, op.gate, op.gate.shape);
+  expect_like(exec, "d_gate", op.d_gate, op.gate, op.gate.shape);
+  expect_like(exec, "d_up", op.d_up, op.gate, op.gate.shape);
+  run_twin<cpu::silu_multiply_backward, cuda::silu_multiply_backward>(exec, op);
 }
 
 }  // namespace eyrie

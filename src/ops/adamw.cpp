@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/adamw_factors.h"
 #include "ops/door.h"
 #include "ops/parallel.h"
 
@@ -12,13 +13,7 @@ namespace {
 void adamw(Exec& exec, const AdamW& op) {
   float *w = op.weight.as<float>(), *m = op.first_moment.as<float>(), *v = op.second_moment.as<float>();
   const float* gradient = op.gradient.as<float>();
-  const auto step = static_cast<double>(op.step);
-  const auto scale = static_cast<float>(op.gradient_scale), epsilon = static_cast<float>(op.epsilon);
-  const auto beta1 = static_cast<float>(op.beta1), rest1 = static_cast<float>(1 - op.beta1);
-  const auto beta2 = static_cast<float>(op.beta2), rest2 = static_cast<float>(1 - op.beta2);
-  const auto rate = static_cast<float>(op.learning_rate / (1 - std::pow(op.beta1, step)));
-  const auto unbias = static_cast<float>(1 / std::sqrt(1 - std::pow(op.beta2, step)));
-  const auto decay = static_cast<float>(op.learning_rate * op.weight_decay);
+  const auto [scale, epsilon, beta1, rest1, beta2, rest2, rate, unbias, decay] = adamw_factors(op);
   const int64_t elements = op.weight.elements();
   for_each_range(exec, elements, 1, 16 * elements, [=](int64_t begin, int64_t end) {
 #pragma omp simd
@@ -35,10 +30,14 @@ void adamw(Exec& exec, const AdamW& op) {
 }  // namespace cpu
 
 void adamw(Exec& exec, const AdamW& op) {
-  expect_floats(exec, "weight", op.weight, op.weight.shape);
-  for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_floats(exec, "moment", *one, op.weight.shape);
-  expect_floats(exec, "gradient", op.gradient, op.weight.shape);
-  if (begin_op(exec, "adamw")) cpu::adamw(exec, op);
+  expect_f32(exec, "weight", op.weight, op.weight.shape);
+  for (const Tensor* one : {&op.first_moment, &op.second_moment}) expect_f32(exec, "moment", *one, op.weight.shape);
+  expect_f32(exec, "gradient", op.gradient, op.weight.shape);
+  if (op.working.defined()) {
+    expect_tensor(exec, "working", op.working, {DType::bf16}, op.weight.shape);
+    if (exec.device == Device::cpu) throw Error(ErrorKind::input, "working", "expected none on a CPU, found one");
+  }
+  run_twin<cpu::adamw, cuda::adamw>(exec, op);
 }
 
 }  // namespace eyrie

@@ -12,7 +12,11 @@ struct AdamW {
   Tensor first_moment, second_moment;  // like weight, written: m, v
   double gradient_scale = 1, learning_rate = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
   int64_t step = 1;
+  Tensor working = {};  // bf16, like weight, written: its rounded value; undefined: none. On a GPU alone: Error{input}
 };
+void adamw(Exec&, const AdamW&);  // the same bits on every device
+namespace cuda {
 void adamw(Exec&, const AdamW&);
+}
 
 }  // namespace eyrie

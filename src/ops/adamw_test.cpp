@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "testing/compare.h"
+#include "testing/gpu.h"
 #include "testing/poison.h"
 
 namespace eyrie {
@@ -54,6 +55,42 @@ TEST(AdamW, ShapesMustAgree) {
   AdamW op;
   op.weight = op.first_moment = op.second_moment = weight, op.gradient = other;
   EXPECT_THROW(adamw(exec, op), Error);
+}
+
+TEST(AdamW, AWorkingCopyIsAGpus) {
+  const Buffer weight = Buffer::zeros(DType::f32, {4}), working = Buffer::zeros(DType::bf16, {4});
+  Exec exec;
+  AdamW op;
+  op.weight = op.first_moment = op.second_moment = weight, op.gradient = weight, op.working = working;
+  EXPECT_THROW(adamw(exec, op), Error);
+}
+
+class GpuAdamW : public testing::GpuTest {};
+
+TEST_F(GpuAdamW, HasTheCpusBitsAndRoundsThemIntoTheWorkingCopy) {
+  Exec exec(Device::cuda), cpu;
+  for (const Shape& shape : {Shape{0}, Shape{3, 7}, Shape{64, 1001}}) {
+    testing::CaseMemory there("adamw", exec), here("adamw");
+    AdamW gpu_op, cpu_op;
+    for (auto [memory, op] : {std::pair(&there, &gpu_op), std::pair(&here, &cpu_op)}) {
+      op->weight = memory->normal("weight", shape), op->gradient = memory->normal("gradient", shape, 3.0);
+      op->first_moment = memory->zeros("first", shape), op->second_moment = memory->zeros("second", shape);
+      op->gradient_scale = 0.3, op->learning_rate = 0.01, op->weight_decay = 0.1;
+    }
+    gpu_op.working = there.output("working", shape, DType::bf16);
+    for (int64_t step = 1; step <= 3; ++step) {
+      gpu_op.step = cpu_op.step = step;
+      adamw(exec, gpu_op);
+      adamw(cpu, cpu_op);
+    }
+    for (const auto& result :
+         {testing::compare_bits("weight", gpu_op.weight, cpu_op.weight),
+          testing::compare_bits("first", gpu_op.first_moment, cpu_op.first_moment),
+          testing::compare_bits("second", gpu_op.second_moment, cpu_op.second_moment),
+          testing::compare_bits("working", gpu_op.working, Buffer::copy_of(cpu_op.weight, DType::bf16))})
+      EXPECT_TRUE(result.passed()) << result.text();
+    EXPECT_TRUE(there.broken_guards().empty());
+  }
 }
 
 }  // namespace

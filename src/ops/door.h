@@ -29,11 +29,12 @@ inline void expect_f32(const Exec& exec, std::string_view argument, const ConstT
 
 // The end of a door: a dry run counts the op, else the twin of exec's device runs it.
 template <auto kCpu, auto kCuda, typename Op>
-void run_twin(Exec& exec, const Op& op, double flops = 0) {
-  if (exec.planning) return void(exec.flops += flops);
+auto run_twin(Exec& exec, const Op& op, double flops = 0) {
+  using Result = decltype(kCpu(exec, op));
+  if (exec.planning) return exec.flops += flops, Result();
   if constexpr (kHasCuda)
     if (exec.device == Device::cuda) return kCuda(exec, op);
-  kCpu(exec, op);
+  return kCpu(exec, op);
 }
 // The end of a door whose one twin is the CPU's: false in a dry run, which counts the op and does not run it.
 inline bool begin_op(Exec& exec, const char* op, double flops = 0) {

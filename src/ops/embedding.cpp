@@ -25,10 +25,13 @@ void embed(Exec& exec, const Embed& op) {
 }  // namespace cpu
 
 void embed(Exec& exec, const Embed& op) {
-  expect_tensor(exec, "table", op.table, {DType::f32, DType::bf16, DType::f16}, {-1, -1});
+  if (exec.device == Device::cpu)
+    expect_tensor(exec, "table", op.table, {DType::f32, DType::bf16, DType::f16}, {-1, -1});
+  else
+    expect_floats(exec, "table", op.table, {-1, -1});
   expect_tensor(exec, "ids", op.ids, {DType::i32}, {-1});
   expect_floats(exec, "y", op.y, {op.ids.dim(0), op.table.dim(1)});
-  if (begin_op(exec, "embed")) cpu::embed(exec, op);
+  run_twin<cpu::embed, cuda::embed>(exec, op);
 }
 
 }  // namespace eyrie

@@ -1,8 +1,13 @@
-// ops/gpu.cuh: what the kernels of this room share: 16 bytes of a row at a time, sums over a CTA, dtypes as types.
+// ops/gpu.cuh: what the kernels of this room share: 16 bytes of a row at a time, sums over a CTA, dtypes as types, and
+// the one kernel of all that is elementwise.
 // Values are f32 in registers whatever the storage. Private to the room.
 #pragma once
 #include <cuda_bf16.h>
 
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
 #include "cuda/launch.cuh"
 #include "tensor/exec.h"
 
@@ -27,6 +32,28 @@ bool vectors_fit(int64_t width, const Tensors&... tensors) {
     return all;
   };
   return width % kVector<T> == 0 && (fits(tensors) && ...);
+}
+
+// CTAs of a grid.
+inline dim3 grid_of(int64_t ctas) {
+  if (ctas > INT32_MAX)
+    throw Error(ErrorKind::device, "grid", "expected at most 2147483647 CTAs, found " + std::to_string(ctas));
+  return dim3(static_cast<unsigned>(ctas));
+}
+inline int64_t ceil_div(int64_t count, int64_t by) { return (count + by - 1) / by; }
+
+// A matrix as a kernel sees it.
+template <typename T>
+struct Rows {
+  T* data;
+  int64_t stride;
+  __device__ __forceinline__ T* at(int64_t row, int64_t column = 0) const { return data + row * stride + column; }
+};
+template <typename T, typename Matrix>
+Rows<T> rows_of(const Matrix& matrix) {
+  if (matrix.dim(1) > 1 && matrix.strides[1] != 1)
+    throw Error(ErrorKind::internal, "rows", "the columns of a " + to_string(matrix.shape) + " matrix do not touch");
+  return {static_cast<T*>(matrix.data), matrix.strides[0]};
 }
 
 __device__ __forceinline__ float as_float(float value) { return value; }
@@ -85,6 +112,39 @@ __device__ __forceinline__ float block_sum(float value, float* shared) {
 #pragma unroll
   for (int i = 0; i < kThreads / 32; ++i) sum += shared[i];
   return sum;
+}
+
+// What is elementwise over [rows, width] is a Body of kInputs and two functions, of kVec elements from (row, column)
+// on:
+//   void load(int64_t row, int64_t column, float (&in)[kInputs][kVec]) const;
+//   void finish(int64_t row, int64_t column, const float (&in)[kInputs][kVec]) const;
+// A thread loads all that it needs before it writes anything: outputs may be inputs, and more bytes are on their way.
+inline constexpr int kEachThread = 2;  // of kVec elements
+template <int kVec, typename Body>
+__global__ void __launch_bounds__(256) each_element(const __grid_constant__ Body body, int64_t width, unsigned tiles) {
+  const int64_t row = blockIdx.x / tiles, step = static_cast<int64_t>(blockDim.x) * kVec;
+  const int64_t first = (blockIdx.x % tiles) * (kEachThread * step) + threadIdx.x * kVec;
+  float in[kEachThread][Body::kInputs][kVec];
+#pragma unroll
+  for (int i = 0; i < kEachThread; ++i)
+    if (first + i * step < width) body.load(row, first + i * step, in[i]);
+#pragma unroll
+  for (int i = 0; i < kEachThread; ++i)
+    if (first + i * step < width) body.finish(row, first + i * step, in[i]);
+}
+
+// kVec: elements at a time where `vectors`, else one. cost is that of an element.
+template <int kVec, typename Body>
+void for_each_element(const char* name, const Exec& exec, int64_t rows, int64_t width, bool vectors,
+                      const LaunchCost& cost, const Body& body) {
+  if (kVec > 1 && !vectors) return for_each_element<1>(name, exec, rows, width, false, cost, body);
+  const int64_t thread_width = kVec * kEachThread;
+  const int64_t threads = std::clamp<int64_t>(ceil_div(ceil_div(width, thread_width), 32) * 32, 32, 256);
+  const int64_t tiles = ceil_div(width, threads * thread_width);
+  const auto elements = static_cast<double>(rows) * static_cast<double>(width);
+  launch(name, each_element<kVec, Body>, {.grid = grid_of(rows * tiles), .block = dim3(static_cast<unsigned>(threads))},
+         {.bytes = cost.bytes * elements, .flops = cost.flops * elements}, exec.stream, body, width,
+         static_cast<unsigned>(tiles));
 }
 
 }  // namespace eyrie::cuda

@@ -29,6 +29,7 @@ void rms_norm(Exec& exec, const RmsNorm& op) {
 void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
   const auto in = op.x.view<float, 2>(), from = op.d_y.view<float, 2>();
   const auto to = op.d_x.view<float, 2>();
+  const auto added = op.added.defined() ? op.added.view<float, 2>() : View<const float, 2>{};
   const int64_t rows = in.dims[0], width = in.dims[1], blocks = (rows + kBlockRows - 1) / kBlockRows;
   const ScratchScope scope(exec.scratch);
   Tensor partial;
@@ -40,7 +41,7 @@ void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
                          .d_y = from.row(r),
                          .eps = op.eps,
                          .width = width,
-                         .accumulate = op.into == Into::accumulate,
+                         .added = added.data ? added.row(r) : nullptr,
                          .d_x = to.row(r),
                          .d_weight = partial.defined() ? partial.as<float>() + r / kBlockRows * width : nullptr});
   });
@@ -53,17 +54,18 @@ void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
 void rms_norm(Exec& exec, const RmsNorm& op) {
   expect_floats(exec, "x", op.x, {-1, -1});
   expect_floats(exec, "weight", op.weight, {op.x.dim(1)});
-  expect_floats(exec, "y", op.y, op.x.shape);
-  if (begin_op(exec, "rms_norm")) cpu::rms_norm(exec, op);
+  expect_like(exec, "y", op.y, op.x, op.x.shape);
+  run_twin<cpu::rms_norm, cuda::rms_norm>(exec, op);
 }
 
 void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
   expect_floats(exec, "x", op.x, {-1, -1});
   expect_floats(exec, "weight", op.weight, {op.x.dim(1)});
-  expect_floats(exec, "d_y", op.d_y, op.x.shape);
-  expect_floats(exec, "d_x", op.d_x, op.x.shape);
-  if (op.d_weight.defined()) expect_floats(exec, "d_weight", op.d_weight, op.weight.shape);
-  if (begin_op(exec, "rms_norm_backward")) cpu::rms_norm_backward(exec, op);
+  expect_like(exec, "d_y", op.d_y, op.x, op.x.shape);
+  if (op.added.defined()) expect_like(exec, "added", op.added, op.x, op.x.shape);
+  expect_like(exec, "d_x", op.d_x, op.x, op.x.shape);
+  if (op.d_weight.defined()) expect_f32(exec, "d_weight", op.d_weight, op.weight.shape);
+  run_twin<cpu::rms_norm_backward, cuda::rms_norm_backward>(exec, op);
 }
 
 }  // namespace eyrie

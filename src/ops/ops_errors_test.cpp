@@ -8,6 +8,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
+#include "ops/rows.h"
 
 namespace eyrie {
 namespace {
@@ -61,17 +62,23 @@ TEST(OpsErrors, Rope) {
   const RopeTable table({1.0, 0.1}, 1, 10);
   const Buffer x = Buffer::zeros(DType::f32, {2, 1, 4}), wide = Buffer::zeros(DType::f32, {2, 1, 6});
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, {.table = table, .positions = integers({9, 10}), .x = x});
+              apply_rope(exec, {.table = table, .positions = integers({9, 10}), .x = x, .y = x});
             }),
             "positions: row 1: expected a position below 10, found 10");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, {.table = table, .positions = integers({-1, 0}), .x = x});
+              apply_rope(exec, {.table = table, .positions = integers({-1, 0}), .x = x, .y = x});
             }),
             "positions: row 0: expected a position below 10, found -1");
   EXPECT_EQ(error_of([&](Exec& exec) {
-              apply_rope(exec, {.table = table, .positions = integers({0, 1}), .x = wide});
+              apply_rope(exec, {.table = table, .positions = integers({0, 1}), .x = wide, .y = wide});
             }),
             "x: expected shape [any, any, 4], found [2, 1, 6]");
+}
+
+TEST(OpsErrors, ACpuConvertsNothing) {
+  const Buffer f32 = matrix(2, 3), bf16 = Buffer::zeros(DType::bf16, {2, 3});
+  EXPECT_EQ(error_of([&](Exec& exec) { convert(exec, {.from = bf16, .to = f32}); }), "from: expected f32, found bf16");
+  EXPECT_EQ(error_of([&](Exec& exec) { convert(exec, {.from = f32, .to = bf16}); }), "to: expected f32, found bf16");
 }
 
 TEST(OpsErrors, NormAndActivation) {

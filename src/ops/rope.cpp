@@ -47,6 +47,8 @@ RopeTable::RopeTable(std::vector<double> frequencies, double scale, int64_t posi
 
 int64_t RopeTable::positions() const { return blocks_ ? blocks_->positions : 0; }
 int64_t RopeTable::pairs() const { return blocks_ ? static_cast<int64_t>(blocks_->frequencies.size()) : 0; }
+const std::vector<double>& RopeTable::frequencies() const { return blocks_->frequencies; }
+double RopeTable::scale() const { return blocks_->scale; }
 
 void RopeTable::prepare(int64_t position) const {
   const int64_t index = position / kBlock;
@@ -72,24 +74,26 @@ void prepare(const Rope& op) {
   }
 }
 
-void turn_head(const float* cosine, const float* sine, float sign, int64_t half, float* x) {
+void turn_head(const float* cosine, const float* sine, float sign, int64_t half, const float* x, float* y) {
 #pragma omp simd
   for (int64_t i = 0; i < half; ++i) {
     const float a = x[i], b = x[i + half], s = sign * sine[i];
-    x[i] = a * cosine[i] - b * s;
-    x[i + half] = b * cosine[i] + a * s;
+    y[i] = a * cosine[i] - b * s;
+    y[i + half] = b * cosine[i] + a * s;
   }
 }
 
 void apply_rope(Exec& exec, const Rope& op) {
   prepare(op);
-  const auto to = op.x.view<float, 3>();
+  const auto from = op.x.view<float, 3>();
+  const auto to = op.y.view<float, 3>();
   const int32_t* position = op.positions.as<int32_t>();
   const float sign = op.turn == Turn::forward ? 1.0f : -1.0f;
   for_each_range(exec, to.dims[0], 1, 4 * op.x.elements(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const auto [cosine, sine] = op.table.row(position[r]);
-      for (int64_t h = 0; h < to.dims[1]; ++h) turn_head(cosine, sine, sign, op.table.pairs(), to.row(r, h));
+      for (int64_t h = 0; h < to.dims[1]; ++h)
+        turn_head(cosine, sine, sign, op.table.pairs(), from.row(r, h), to.row(r, h));
     }
   });
 }
@@ -99,8 +103,9 @@ void apply_rope(Exec& exec, const Rope& op) {
 
 void apply_rope(Exec& exec, const Rope& op) {
   expect_floats(exec, "x", op.x, {-1, -1, 2 * op.table.pairs()});
+  expect_floats(exec, "y", op.y, op.x.shape);
   expect_tensor(exec, "positions", op.positions, {DType::i32}, {op.x.dim(0)});
-  if (begin_op(exec, "apply_rope")) cpu::apply_rope(exec, op);
+  run_twin<cpu::apply_rope, cuda::apply_rope>(exec, op);
 }
 
 }  // namespace eyrie

@@ -19,7 +19,9 @@ class RopeTable {
   // frequencies: dim/2 values (the model room computes them from its config); scale multiplies cos and sin.
   RopeTable(std::vector<double> frequencies, double scale, int64_t positions);
   int64_t positions() const;
-  int64_t pairs() const;                 // dim/2
+  int64_t pairs() const;  // dim/2
+  const std::vector<double>& frequencies() const;
+  double scale() const;
   void prepare(int64_t position) const;  // computes its row unless it is there; any thread
   Row row(int64_t position) const;       // of a prepared position
 
@@ -31,10 +33,14 @@ class RopeTable {
 enum class Turn { forward, backward };  // backward: the transpose, for gradients
 struct Rope {
   const RopeTable& table;
-  ConstTensor positions;  // [rows] i32, each below the table's or Error{input}
-  Tensor x;               // [rows, heads, dim] f32, turned in place; rows and heads of any stride
+  ConstTensor positions;  // [rows] i32, each below the table's or Error{input}; trusted on a GPU
+  ConstTensor x;          // [rows, heads, dim] f32, on a GPU also bf16; rows and heads of any stride
+  Tensor y;               // like x, written; may be x; on a GPU of either dtype
   Turn turn = Turn::forward;
 };
+void apply_rope(Exec&, const Rope&);  // on a GPU at most 128 pairs or Error{input}
+namespace cuda {
 void apply_rope(Exec&, const Rope&);
+}
 
 }  // namespace eyrie

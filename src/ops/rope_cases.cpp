@@ -24,7 +24,8 @@ constexpr int64_t kPositions = 500;
 struct Problem {
   int64_t rows, heads, dim;
   double scale = 1;
-  std::string name() const { return fmt::format("{}x{}x{}/{}", rows, heads, dim, scale); }
+  bool apart = false;  // y is not x
+  std::string name() const { return fmt::format("{}x{}x{}/{}{}", rows, heads, dim, scale, apart ? "/apart" : ""); }
 };
 
 std::vector<double> frequencies(int64_t dim) {
@@ -42,8 +43,10 @@ std::vector<int32_t> positions(const Problem& p) {  // any order, repeated, the 
 }
 
 std::vector<Comparison> turn_and_compare(Exec& exec, const Problem& p, Turn turn) {
-  CaseMemory memory("rope/" + p.name(), exec.device);
-  const Tensor x = memory.normal("x", {p.rows, p.heads, p.dim});
+  CaseMemory memory("rope/" + p.name(), exec);
+  // Apart, as gradients of keys come: f32, and turned into activations.
+  const Tensor x = memory.normal("x", {p.rows, p.heads, p.dim}, 1.0, p.apart ? DType::f32 : exec.activations);
+  const Tensor y = p.apart ? memory.output("y", x.shape) : x;
   const RopeTable table(frequencies(p.dim), p.scale, kPositions);
   const std::vector<double> before = to_doubles(x);
   const auto reference = [&](const auto& values) {
@@ -53,19 +56,22 @@ std::vector<Comparison> turn_and_compare(Exec& exec, const Problem& p, Turn turn
       turn == Turn::forward ? reference(before)
                             : testing::complex_step_gradient([&](const ComplexInputs& in) { return reference(in[0]); },
                                                              {std::vector<Complex>(before.size())}, 0, before);
-  apply_rope(exec, {.table = table, .positions = memory.integers("positions", positions(p)), .x = x, .turn = turn});
-  return memory.with_guards({testing::compare(turn == Turn::forward ? "x" : "d_x", x, expected)});
+  const Tensor list = memory.integers("positions", positions(p));
+  apply_rope(exec, {.table = table, .positions = list, .x = x, .y = y, .turn = turn});
+  return memory.with_guards(
+      {testing::compare(turn == Turn::forward ? "y" : "d_x", y, expected, testing::tolerance_of(y.dtype))});
 }
 
 }  // namespace
 
 void add_rope_cases(CaseList& cases) {
-  const Problem problems[] = {{1, 1, 2}, {5, 3, 32}, {17, 2, 80, 1.25}, {3, 1, 6}};
+  const Problem problems[] = {{1, 1, 2}, {5, 3, 32, 1, true}, {5, 3, 32}, {17, 2, 80, 1.25},
+                              {3, 1, 6}, {9, 2, 6, 1, true},  {3, 1, 256}};
   for (const Problem& p : problems)
-    cases.push_back({"rope/" + p.name(),
-                     [=](Exec& exec) { return turn_and_compare(exec, p, Turn::forward); },
-                     [=](Exec& exec) { return turn_and_compare(exec, p, Turn::backward); },
-                     {}});
+    testing::add_on_every_device(cases, {"rope/" + p.name(),
+                                         [=](Exec& exec) { return turn_and_compare(exec, p, Turn::forward); },
+                                         [=](Exec& exec) { return turn_and_compare(exec, p, Turn::backward); },
+                                         {}});
 }
 
 }  // namespace eyrie

@@ -50,7 +50,7 @@ void NormGradient(const NormGradientRow& row) {
       const Vector sum = hn::MulAdd(hn::Mul(d_y, x), inverse, load(row.d_weight + i, lanes, 0));
       store(sum, row.d_weight + i, lanes);
     }
-    const Vector before = row.accumulate ? load(row.d_x + i, lanes, 0) : hn::Zero(d);
+    const Vector before = row.added ? load(row.added + i, lanes, 0) : hn::Zero(d);
     store(hn::MulAdd(hn::NegMulAdd(x, mean, g), inverse, before), row.d_x + i, lanes);
   });
 }

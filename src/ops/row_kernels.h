@@ -12,9 +12,9 @@ struct NormGradientRow {
   const float *x, *weight, *d_y;
   float eps;
   int64_t width;
-  bool accumulate;  // d_x += instead of =
-  float* d_x;       // may be d_y, when not accumulated
-  float* d_weight;  // += ; null: not wanted
+  const float* added;  // may be d_x; null: none
+  float* d_x;          // may be d_y
+  float* d_weight;     // += ; null: not wanted
 };
 void norm_gradient_row(const NormGradientRow& row);
 
@@ -23,7 +23,7 @@ void silu_row(const float* gate, const float* up, int64_t width, float* product)
 struct SiluGradientRow {
   const float *gate, *up, *d_product;
   int64_t width;
-  float *d_gate, *d_up;  // either may be d_product
+  float *d_gate, *d_up;  // either may be d_product, d_gate gate, d_up up
 };
 void silu_gradient_row(const SiluGradientRow& row);
 

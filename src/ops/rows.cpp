@@ -35,6 +35,12 @@ void scatter_rows(Exec& exec, const ScatterRows& op) {
   copy_rows(exec, from.dims[0], from.dims[1], [&](int64_t i) { return std::pair(from.row(i), to.row(index[i])); });
 }
 
+void convert(Exec& exec, const Convert& op) {
+  const auto from = op.from.view<float, 2>();
+  const auto to = op.to.view<float, 2>();
+  copy_rows(exec, to.dims[0], to.dims[1], [&](int64_t i) { return std::pair(from.row(i), to.row(i)); });
+}
+
 void add(Exec& exec, const Add& op) {
   const auto from = op.from.view<float, 2>();
   const auto to = op.to.view<float, 2>();
@@ -72,26 +78,32 @@ double sum_of_squares(Exec& exec, const ConstTensor& x) {
 void gather_rows(Exec& exec, const GatherRows& op) {
   expect_floats(exec, "from", op.from, {-1, -1});
   expect_tensor(exec, "index", op.index, {DType::i32}, {-1});
-  expect_floats(exec, "to", op.to, {op.index.dim(0), op.from.dim(1)});
-  if (begin_op(exec, "gather_rows")) cpu::gather_rows(exec, op);
+  expect_like(exec, "to", op.to, op.from, {op.index.dim(0), op.from.dim(1)});
+  run_twin<cpu::gather_rows, cuda::gather_rows>(exec, op);
 }
 
 void scatter_rows(Exec& exec, const ScatterRows& op) {
   expect_floats(exec, "from", op.from, {-1, -1});
   expect_tensor(exec, "index", op.index, {DType::i32}, {op.from.dim(0)});
-  expect_floats(exec, "to", op.to, {-1, op.from.dim(1)});
-  if (begin_op(exec, "scatter_rows")) cpu::scatter_rows(exec, op);
+  expect_like(exec, "to", op.to, op.from, {-1, op.from.dim(1)});
+  run_twin<cpu::scatter_rows, cuda::scatter_rows>(exec, op);
 }
 
 void add(Exec& exec, const Add& op) {
   expect_floats(exec, "from", op.from, {-1, -1});
-  expect_floats(exec, "to", op.to, op.from.shape);
-  if (begin_op(exec, "add")) cpu::add(exec, op);
+  expect_like(exec, "to", op.to, op.from, op.from.shape);
+  run_twin<cpu::add, cuda::add>(exec, op);
 }
 
-double sum_of_squares(Exec& exec, ConstTensor x) {
-  expect_floats(exec, "x", x, x.shape);
-  return begin_op(exec, "sum_of_squares") ? cpu::sum_of_squares(exec, x) : 0;
+void convert(Exec& exec, const Convert& op) {
+  expect_floats(exec, "from", op.from, {-1, -1});
+  expect_floats(exec, "to", op.to, op.from.shape);
+  run_twin<cpu::convert, cuda::convert>(exec, op);
+}
+
+double sum_of_squares(Exec& exec, const ConstTensor& x) {
+  expect_f32(exec, "x", x, x.shape);
+  return run_twin<cpu::sum_of_squares, cuda::sum_of_squares>(exec, x);
 }
 
 }  // namespace eyrie

@@ -33,6 +33,12 @@ Matmul& Exec::matmul() {
   return *matmul_;
 }
 
+void* Exec::pinned() {
+  constexpr int64_t kBytes = 256;
+  if (!pinned_) pinned_ = allocate_pinned(kBytes);
+  return pinned_.get();
+}
+
 void Exec::wait() const {
   if constexpr (kHasCuda)
     if (device == Device::cuda) stream.synchronize();
@@ -43,11 +49,17 @@ void copy(Exec& exec, const ConstTensor& from, const Tensor& to) {
   if (exec.device == Device::cpu) return copy(from, to);
   expect_shape("copy", to, from.shape);
   expect_dtype("copy", to, {from.dtype});
-  if (!from.contiguous() || !to.contiguous()) {
-    for (int64_t i = 0; i < from.dim(0); ++i) copy(exec, from[i], to[i]);
-    return;
+  if (from.elements() == 0) return;
+  if constexpr (kHasCuda) {
+    if (from.contiguous() && to.contiguous()) return cuda::copy_bytes(to.data, from.data, from.bytes(), exec.stream);
+    if (from.rank() != 2) {
+      for (int64_t i = 0; i < from.dim(0); ++i) copy(exec, from[i], to[i]);
+      return;
+    }
+    const int64_t size = size_bytes(from.dtype);
+    cuda::copy_rows(to.data, to.strides[0] * size, from.data, from.strides[0] * size, from.dim(1) * size, from.dim(0),
+                    exec.stream);
   }
-  if constexpr (kHasCuda) cuda::copy_bytes(to.data, from.data, from.bytes(), exec.stream);
 }
 
 void zero(Exec& exec, const Tensor& tensor) {

@@ -27,6 +27,9 @@ struct Exec {
   // Until everything asked for so far is done. Nothing else waits for a GPU.
   void wait() const;
 
+  // On a GPU: 256 bytes of the host, pinned, for what an op that waits brings back. The same in every call.
+  void* pinned();
+
   Device device = Device::cpu;
   DType activations = DType::f32;  // on a GPU bf16 too
   Scratch scratch;                 // there
@@ -37,6 +40,7 @@ struct Exec {
  private:
   std::unique_ptr<Crew> crew_;
   std::shared_ptr<Matmul> matmul_;
+  Bytes pinned_;
 };
 
 // As copy() and fill_zero() of tensor/tensor.h, in the order of exec's work and without waiting for it. Where a GPU

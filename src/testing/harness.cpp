@@ -21,7 +21,7 @@ struct Measurement {
 
 double limit_of(Exec& exec, const Workload& work) {
   constexpr double kFarBeyondCaches = 512 << 20;
-  if (exec.device == Device::cuda) return gpu_matmul_flops(exec);
+  if (exec.device == Device::cuda) return work.bytes > 0 ? gpu_copy_bytes(exec) : gpu_matmul_flops(exec);
   if (work.bytes > 0)
     return read_bandwidth_bytes_per_second(static_cast<int64_t>(std::min(work.bytes, kFarBeyondCaches)));
   return fma_peak_flops();
@@ -88,14 +88,14 @@ void print_parts(const Workload& work, const Measurement& whole) {
 }
 
 // A kernel's limit is what takes longer: its FLOPs at the rate of a product, or its bytes at the rate of a copy.
-void print_kernels(Exec& exec, const Workload& work, double flops_limit) {
+void print_kernels(Exec& exec, const Workload& work) {
   if (!work.kernels) return;
   if constexpr (kHasCuda) {
     cuda::Profile profile;
     exec.stream.profile = &profile;
     work.call(exec);
     exec.stream.profile = nullptr;
-    const double bytes_limit = gpu_copy_bytes(exec);
+    const double flops_limit = gpu_matmul_flops(exec), bytes_limit = gpu_copy_bytes(exec);
     fmt::print("  {:<30}{:>4}{:>10}{:>9}{:>9}{:>8}\n", "its kernels", "", "ms", "TFLOP/s", "GB/s", "share");
     for (const cuda::Profile::Row& row : profile.rows()) {
       const double seconds = row.milliseconds * 1e-3;
@@ -108,14 +108,14 @@ void print_kernels(Exec& exec, const Workload& work, double flops_limit) {
 }
 
 void run_bench(const Case& one, std::string_view line) {
-  Exec exec(one.device);
+  Exec exec(one.device, one.activations);
   const Workload work = one.bench(exec);
   if (!work.about.empty()) fmt::print("{}\n", work.about);
   const Measurement found = measure(exec, work);
   print_line(line, found, work.bytes > 0);
   fmt::print("{:>6.1f}\n", static_cast<double>(exec.scratch.reserved_bytes()) / (1 << 20));
   print_parts(work, found);
-  print_kernels(exec, work, found.limit);
+  print_kernels(exec, work);
   std::fflush(stdout);
 }
 
@@ -138,10 +138,20 @@ double milliseconds_of(Exec& exec, const std::function<void()>& call) {
 
 }  // namespace
 
+void add_on_every_device(CaseList& cases, const Case& one) {
+  cases.push_back(one);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    if (!kHasCuda) return;
+    Case& gpu = cases.emplace_back(one);
+    gpu.name += fmt::format(" cuda {}", name(dtype));
+    gpu.device = Device::cuda, gpu.activations = dtype;
+  }
+}
+
 bool has_mode(const Case& one, Mode mode) { return static_cast<bool>(mode == Mode::check ? one.check : one.grad); }
 
 std::string failures(const Case& one, Mode mode) {
-  Exec exec(one.device);
+  Exec exec(one.device, one.activations);
   std::string lines;
   for (const Comparison& result : mode == Mode::grad ? one.grad(exec) : one.check(exec))
     if (!result.passed()) lines += one.name + ": " + result.text() + "\n";

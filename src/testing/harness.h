@@ -32,8 +32,11 @@ struct Case {
   std::function<std::vector<Comparison>(Exec&)> grad;   // gradients against an oracle; empty: none
   std::function<Workload(Exec&)> bench;                 // empty: not timed
   Device device = Device::cpu;                          // where it runs
+  DType activations = DType::f32;                       // of its Exec
 };
 using CaseList = std::vector<Case>;
+// The case on the CPU and, where there is CUDA, on a GPU with activations of each dtype.
+void add_on_every_device(CaseList& cases, const Case& one);
 
 enum class Mode { check, grad };
 bool has_mode(const Case& one, Mode mode);
@@ -45,9 +48,10 @@ std::string failures(const Case& one, Mode mode);
 double median_ms(Exec& exec, const std::function<void()>& call, double at_least_seconds = 0.5);
 
 // Times every case and prints tables of at most 80 columns, one for each operation. Work per second stands beside its
-// limit: on a GPU, cuBLASLt's bf16 products; of what reads, reading as many bytes again and again (from memory or the
-// cache that holds them); else the FMA peak. Work and limit are measured in turn, so that a slow moment of the machine
-// meets both, and the share is the median of the rounds' own. A case that a GPU cannot run says why, the others go on.
+// limit: on a GPU, cuBLASLt's bf16 products, or a copy where bytes are stated; on a CPU, of what reads, reading as many
+// bytes again and again (from memory or the cache that holds them); else the FMA peak. Work and limit are measured in
+// turn, so that a slow moment of the machine meets both, and the share is the median of the rounds' own. A case that a
+// GPU cannot run says why, the others go on.
 void run_benches(const CaseList& cases);
 
 }  // namespace eyrie::testing

@@ -26,7 +26,8 @@ bool whole_guard(const unsigned char* bytes, Device device) {
 
 }  // namespace
 
-Tensor CaseMemory::output(std::string_view name, const Shape& shape, DType dtype) {
+Tensor CaseMemory::output(std::string_view name, const Shape& shape, std::optional<DType> wanted) {
+  const DType dtype = wanted.value_or(exec_.activations);
   const int64_t size = shape.elements() * size_bytes(dtype);
   Guarded& made =
       buffers_.emplace_back(Guarded{std::string(name), allocate_bytes(size + 2 * kGuardBytes, exec_.device), size});
@@ -36,12 +37,12 @@ Tensor CaseMemory::output(std::string_view name, const Shape& shape, DType dtype
   return Tensor(bytes + kGuardBytes, dtype, shape, exec_.device);
 }
 
-Tensor CaseMemory::normal(std::string_view name, const Shape& shape, double deviation, DType dtype) {
+Tensor CaseMemory::normal(std::string_view name, const Shape& shape, double deviation, std::optional<DType> dtype) {
   const Buffer values(DType::f32, shape);
   RandomStream stream(case_name_ + "/" + std::string(name));
   for (int64_t i = 0; i < shape.elements(); ++i)
     values.tensor().as<float>()[i] = static_cast<float>(deviation * stream.normal());
-  return put(name, Buffer::copy_of(values, dtype));
+  return put(name, Buffer::copy_of(values, dtype.value_or(exec_.activations)));
 }
 
 Tensor CaseMemory::zeros(std::string_view name, const Shape& shape, DType dtype) {

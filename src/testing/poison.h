@@ -2,6 +2,7 @@
 // an integer), and guards stand before and behind. On a GPU as on the CPU.
 #pragma once
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,13 @@ namespace eyrie::testing {
 // Owns the tensors of one case. Random numbers are seeded by the case's and the tensor's name, so a failure repeats.
 class CaseMemory {
  public:
-  explicit CaseMemory(std::string_view case_name, Device device = Device::cpu) : case_name_(case_name), exec_(device) {}
+  explicit CaseMemory(std::string_view case_name, Device device = Device::cpu, DType activations = DType::f32)
+      : case_name_(case_name), exec_(device, activations) {}
+  CaseMemory(std::string_view case_name, const Exec& exec) : CaseMemory(case_name, exec.device, exec.activations) {}
 
-  Tensor output(std::string_view name, const Shape& shape, DType dtype = DType::f32);  // poisoned
-  Tensor normal(std::string_view name, const Shape& shape, double deviation = 1.0, DType dtype = DType::f32);
+  // Poisoned, normally distributed; in the dtype of activations unless another is given.
+  Tensor output(std::string_view name, const Shape& shape, std::optional<DType> dtype = {});
+  Tensor normal(std::string_view name, const Shape& shape, double deviation = 1.0, std::optional<DType> dtype = {});
   Tensor zeros(std::string_view name, const Shape& shape, DType dtype = DType::f32);
   Tensor integers(std::string_view name, const std::vector<int32_t>& values);  // [values], i32
   Tensor put(std::string_view name, const ConstTensor& values);                // these, from the CPU
