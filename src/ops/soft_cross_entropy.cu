@@ -46,9 +46,9 @@ __device__ __forceinline__ void store_tile(T* row, int first, int count, const f
 
 // Of some columns: the largest, the lowest column that has it, and the sum of exp(value - best).
 struct Softmax {
-  float best = kNothing;
-  int index = 0;
-  float sum = 0;
+  float best;
+  int index;
+  float sum;
 };
 
 // Columns come in ascending order.
@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(kThreads) read_teacher(const __grid_constant__
   __shared__ float tiles[2][kTile];
   __shared__ Softmax sums[kWarps];
   float* row = params.logits + blockIdx.x * params.stride;
-  Softmax all, kept;
+  Softmax all = {kNothing, 0, 0}, kept = all;
   int draft = static_cast<int>(threadIdx.x);  // the next draft id of this thread
   const auto target_of = [&](int id) { return id < params.draft_vocabulary ? params.target_ids[id] : INT32_MAX; };
   int target = params.target_ids ? target_of(draft) : INT32_MAX;
@@ -187,7 +187,7 @@ __global__ void __launch_bounds__(kThreads) compare_rows(const __grid_constant__
     return;
   }
   const float* p_row = params.probability + (position - params.first_position) * params.probability_stride;
-  Softmax all;
+  Softmax all = {kNothing, 0, 0};
   float expected = 0, z[kFours][4], p[kFours][4];
   for (int first = 0; first < count; first += kTile) {
     load_tile(row, first, count, kNothing, z);
@@ -292,7 +292,7 @@ class LossPass {
         copy(exec_, probability[next - before_.position], probability[next - chunk.position]);
     if (next >= chunk.end_position) return;
     const Tensor logits = teacher_logits_.slice(next - chunk.position, chunk.end_position - chunk.position);
-    linear(exec_, {.x = op_.hidden.slice(next, chunk.end_position), .weight = op_.target_lm_head, .y = logits});
+    eyrie::linear(exec_, {.x = op_.hidden.slice(next, chunk.end_position), .weight = op_.target_lm_head, .y = logits});
     read_teacher_rows(logits, next);
   }
 
@@ -320,7 +320,7 @@ class LossPass {
 
   void compare(const Chunk& chunk) {
     const Tensor logits = logits_of(chunk);
-    linear(exec_, {.x = matrix(op_.normed, chunk), .weight = op_.lm_head, .y = logits});
+    eyrie::linear(exec_, {.x = matrix(op_.normed, chunk), .weight = op_.lm_head, .y = logits});
     const int64_t first = chunk.row * op_.normed.dim(1), rows = logits.dim(0), width = logits.dim(1);
     DraftParams params = {.logits = static_cast<float*>(logits.data),
                           .stride = logits.strides[0],
@@ -351,8 +351,8 @@ class LossPass {
     Tensor d_z(logits.data, op_.normed.dtype, logits.shape, logits.device);
     d_z.strides[0] = logits.strides[0] * size_bytes(logits.dtype) / size_bytes(d_z.dtype);
     // In this order: d_normed may be normed.
-    linear_backward(exec_, {.d_y = d_z, .x = matrix(op_.normed, chunk), .d_weight = op_.d_lm_head});
-    linear_backward(exec_, {.d_y = d_z, .weight = op_.lm_head, .d_x = matrix(op_.d_normed, chunk)});
+    eyrie::linear_backward(exec_, {.d_y = d_z, .x = matrix(op_.normed, chunk), .d_weight = op_.d_lm_head});
+    eyrie::linear_backward(exec_, {.d_y = d_z, .weight = op_.lm_head, .d_x = matrix(op_.d_normed, chunk)});
   }
 
   Exec& exec_;
@@ -378,7 +378,7 @@ void teacher_argmax(Exec& exec, const TeacherArgmax& op) {
   for (int64_t first = 0; first < positions; first += most) {
     const int64_t end = std::min(first + most, positions);
     const Tensor some = logits.slice(0, end - first);
-    linear(exec, {.x = op.hidden.slice(first, end), .weight = op.target_lm_head, .y = some});
+    eyrie::linear(exec, {.x = op.hidden.slice(first, end), .weight = op.target_lm_head, .y = some});
     const TeacherParams params = {.logits = static_cast<float*>(some.data),
                                   .stride = some.strides[0],
                                   .vocabulary = static_cast<int>(vocabulary),
