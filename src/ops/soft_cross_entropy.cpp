@@ -286,8 +286,6 @@ void teacher_argmax(Exec& exec, const TeacherArgmax& op) {
 
 namespace {
 
-constexpr int64_t kMostDepths = 17;
-
 void check_teacher(const Exec& exec, const ConstTensor& hidden, const ConstTensor& target_lm_head) {
   expect_floats(exec, "hidden", hidden, {-1, -1});
   const Shape weight = {-1, hidden.dim(1)};
@@ -315,8 +313,8 @@ void check(const Exec& exec, const SoftCrossEntropy& op) {
   expect_like(exec, "d_normed", op.d_normed, op.normed, op.normed.shape);
   expect_f32(exec, "d_lm_head", op.d_lm_head, op.lm_head.shape);
   check_size("scale", depths, op.scale.size());
-  if (depths > kMostDepths)
-    throw Error(ErrorKind::input, "scale", fmt::format("expected at most {}, found {}", kMostDepths, depths));
+  if (depths > kMostLossDepths)
+    throw Error(ErrorKind::input, "scale", fmt::format("expected at most {}, found {}", kMostLossDepths, depths));
 }
 
 int64_t count_supervised(const SoftCrossEntropy& op) {

@@ -17,7 +17,7 @@
 namespace eyrie::cuda {
 namespace {
 
-constexpr int kThreads = 512, kWarps = kThreads / 32, kMostDepths = 17;
+constexpr int kThreads = 512, kWarps = kThreads / 32;
 constexpr int kFours = 2, kTile = kThreads * kFours * 4;  // columns of a row that a CTA has in registers at a time
 constexpr float kNothing = -3.0e38f;                      // exp(kNothing - shift) is 0
 
@@ -158,7 +158,7 @@ struct DraftParams {
   float *loss, *accept;     // [rows K]
   uint8_t* outcome;
   bool gradient;
-  float scale[kMostDepths];
+  float scale[kMostLossDepths];
 };
 
 template <typename T>

@@ -21,6 +21,8 @@ enum class RowOutcome : uint8_t {
   right,              // c == a
 };
 
+inline constexpr int64_t kMostLossDepths = 17;
+
 struct SoftCrossEntropyResult {
   Tensor loss;     // [R, K] f32 written; 0 where nothing is learned
   Tensor accept;   // [R, K] f32 written: p'(c); 0 where unsupervised
@@ -36,7 +38,7 @@ struct SoftCrossEntropy {
   ConstTensor position;        // [R, K] i32, 0..P-1 ascending along each depth, or -1: not supervised
   std::span<const int32_t> position_here;     // the same, in the host's memory
   SoftCrossEntropyResult result;              // written
-  std::span<const float> scale = {};          // [K], at most 17; read only when a gradient is wanted
+  std::span<const float> scale = {};          // [K], K at most kMostLossDepths; read only when a gradient is wanted
   Tensor d_normed = {};                       // like normed, may be normed; written; undefined: no gradient is wanted
   Tensor d_lm_head = {};                      // [Vd, H] f32, accumulated with it
   int64_t chunk_bytes = int64_t{1331} << 20;  // of the logits that a GPU holds at a time, about

@@ -334,8 +334,8 @@ TEST(SoftCrossEntropy, ScratchStopsGrowing) {
 }
 
 TEST(SoftCrossEntropy, RefusesWhatDoesNotFit) {
-  const auto refusal_of = [](const auto& change) -> std::string {
-    LossCase one(kSmall[1]);
+  const auto refusal_of = [](const auto& change, const Shapes& shapes = kSmall[1]) -> std::string {
+    LossCase one(shapes);
     change(one);
     Exec exec;
     try {
@@ -349,6 +349,7 @@ TEST(SoftCrossEntropy, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refusal_of([](LossCase& one) { one.problem.position_here = {}; }), "position_here: expected 44, found 0");
   EXPECT_EQ(refusal_of([](LossCase& one) { one.problem.target_ids = {}; }),
             "lm_head: expected shape [37, 6], found [10, 6]");
+  EXPECT_EQ(refusal_of([](LossCase&) {}, {"deep", 2, 18, 3, 3, 5, 5}), "scale: expected at most 17, found 18");
 }
 
 class GpuSoftCrossEntropy : public testing::GpuTest, public ::testing::WithParamInterface<DType> {
