@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include "ops/door.h"
 #include "ops/linear.h"
@@ -23,15 +22,9 @@ constexpr int64_t kOperationsAnElement = 16;               // of its exponential
 constexpr int64_t kPanel = 2048;                           // columns of V at a time
 
 struct Sizes {
-  int64_t depths, rows, hidden, tokens, target_hidden, vocabulary, draft_vocabulary;
+  int64_t rows, depths, hidden, draft_vocabulary;
   explicit Sizes(const SoftCrossEntropy& p)
-      : depths(p.normed.dim(0)),
-        rows(p.normed.dim(1)),
-        hidden(p.normed.dim(2)),
-        tokens(p.hidden.dim(0)),
-        target_hidden(p.hidden.dim(1)),
-        vocabulary(p.target_lm_head.dim(0)),
-        draft_vocabulary(p.lm_head.dim(0)) {}
+      : rows(p.normed.dim(0)), depths(p.normed.dim(1)), hidden(p.normed.dim(2)), draft_vocabulary(p.lm_head.dim(0)) {}
   int64_t positions_per_chunk() const {
     const int64_t bytes = (depths + 1) * draft_vocabulary * size_bytes(DType::f32);
     return std::clamp(kChunkBytes / bytes, kMinPositions, kMaxPositions);
@@ -47,26 +40,8 @@ void check_target_ids(const ConstTensor& target_ids, int64_t vocabulary) {
                   fmt::format("expected an id from {} to {}, found {}", last + 1, vocabulary - 1, ids[i]));
 }
 
-// The positions that any row of any depth asks for, ascending: their count; the list in `positions`.
-int64_t list_positions(const SoftCrossEntropy& problem, const Sizes& sizes, Scratch& scratch, int32_t* positions) {
-  const Tensor used = scratch.take(DType::u8, {sizes.tokens});
-  fill_zero(used);
-  const int32_t* position = problem.position.as<int32_t>();
-  for (int64_t i = 0; i < sizes.depths * sizes.rows; ++i) {
-    if (position[i] >= sizes.tokens)
-      throw Error(ErrorKind::input, fmt::format("position[{}, {}]", i / sizes.rows, i % sizes.rows),
-                  fmt::format("expected less than {}, found {}", sizes.tokens, position[i]));
-    if (position[i] >= 0) used.as<uint8_t>()[position[i]] = 1;
-  }
-  int64_t count = 0;
-  for (int64_t j = 0; j < sizes.tokens; ++j)
-    if (used.as<uint8_t>()[j]) positions[count++] = static_cast<int32_t>(j);
-  return count;
-}
-
 // The teacher at one chunk of positions.
 struct Teacher {
-  Tensor hidden;       // [P, Ht] gathered
   Tensor panel;        // [P, kPanel] logits of some columns of V
   Tensor probability;  // [P, Vd] p; undefined when only the argmax is wanted
   Tensor best, sum;    // [P] max and sum of exp(y - max) over the columns of V seen so far
@@ -74,22 +49,12 @@ struct Teacher {
   Tensor kept;         // [P] the share of p' inside the draft vocabulary: p' = kept p there
 };
 
-Teacher take_teacher(Scratch& scratch, const Sizes& sizes, bool probabilities) {
-  const int64_t positions = sizes.positions_per_chunk();
+Teacher take_teacher(Scratch& scratch, int64_t positions, int64_t vocabulary) {
   Teacher made;
-  made.hidden = scratch.take(DType::f32, {positions, sizes.target_hidden});
-  made.panel = scratch.take(DType::f32, {positions, std::min(kPanel, sizes.vocabulary)});
-  if (probabilities) made.probability = scratch.take(DType::f32, {positions, sizes.draft_vocabulary});
+  made.panel = scratch.take(DType::f32, {positions, std::min(kPanel, vocabulary)});
   for (Tensor* one : {&made.best, &made.sum, &made.kept}) *one = scratch.take(DType::f32, {positions});
   made.argmax = scratch.take(DType::i32, {positions});
   return made;
-}
-
-void gather_hidden(const SoftCrossEntropy& problem, const int32_t* positions, int64_t count, const Teacher& teacher) {
-  const auto from = problem.hidden.view<float, 2>();
-  const auto to = teacher.hidden.view<float, 2>();
-  for (int64_t i = 0; i < count; ++i)
-    std::memcpy(to.row(i), from.row(positions[i]), static_cast<size_t>(to.dims[1]) * sizeof(float));
 }
 
 // Columns [first, first + width) of V join one position's running maximum and sum.
@@ -107,11 +72,11 @@ void join_panel(const float* logits, int64_t first, int64_t width, float& best, 
 struct DraftColumns {
   const int32_t* ids;  // null: the same ids
   int64_t begin, end;
-  DraftColumns(const SoftCrossEntropy& problem, int64_t first, int64_t width) : ids(nullptr), begin(first), end(first) {
+  DraftColumns(const ConstTensor& target_ids, int64_t first, int64_t width) : ids(nullptr), begin(first), end(first) {
     end += width;
-    if (!problem.target_ids.defined()) return;
-    ids = problem.target_ids.as<int32_t>();
-    const int32_t* last = ids + problem.target_ids.dim(0);
+    if (!target_ids.defined()) return;
+    ids = target_ids.as<int32_t>();
+    const int32_t* last = ids + target_ids.dim(0);
     begin = std::lower_bound(ids, last, first) - ids;
     end = std::lower_bound(ids, last, first + width) - ids;
   }
@@ -128,18 +93,18 @@ float normalise(float* row, int64_t n, float best, float sum) {
   return part * std::exp(top - best) / sum;
 }
 
-void read_teacher(Exec& exec, const SoftCrossEntropy& problem, int64_t count, const Teacher& teacher) {
-  const int64_t vocabulary = problem.target_lm_head.dim(0);
+// Of the positions that `hidden` [count, Ht] has. target_ids is read for probabilities only.
+void read_teacher(Exec& exec, const ConstTensor& hidden, const ConstTensor& target_lm_head,
+                  const ConstTensor& target_ids, const Teacher& teacher) {
+  const int64_t count = hidden.dim(0), vocabulary = target_lm_head.dim(0);
   float *best = teacher.best.as<float>(), *sum = teacher.sum.as<float>(), *kept = teacher.kept.as<float>();
   int32_t* argmax = teacher.argmax.as<int32_t>();
   const bool probabilities = teacher.probability.defined();
   for (int64_t first = 0; first < vocabulary; first += kPanel) {
     const int64_t width = std::min(kPanel, vocabulary - first);
     const Tensor panel(teacher.panel.data, DType::f32, {count, width});
-    linear(exec, {.x = teacher.hidden.slice(0, count),
-                  .weight = problem.target_lm_head.slice(first, first + width),
-                  .y = panel});
-    const DraftColumns columns(problem, first, width);
+    linear(exec, {.x = hidden, .weight = target_lm_head.slice(first, first + width), .y = panel});
+    const DraftColumns columns(target_ids, first, width);
     for_each_item(exec, count, kOperationsAnElement * panel.elements(), [&](int64_t, int64_t i) {
       const float* logits = panel.as<float>() + i * width;
       join_panel(logits, first, width, best[i], sum[i], argmax[i]);
@@ -181,15 +146,17 @@ class LossPass {
       : exec_(exec),
         problem_(problem),
         sizes_(problem),
-        teacher_(take_teacher(exec.scratch, sizes_, true)),
-        rows_(take_rows(exec.scratch, sizes_, problem.d_normed.defined())) {}
+        teacher_(take_teacher(exec.scratch, sizes_.positions_per_chunk(), problem.target_lm_head.dim(0))),
+        rows_(take_rows(exec.scratch, sizes_, problem.d_normed.defined())) {
+    teacher_.probability = exec.scratch.take(DType::f32, {sizes_.positions_per_chunk(), sizes_.draft_vocabulary});
+  }
 
-  void run(const int32_t* positions, int64_t count) {
+  void run() {
+    const int64_t count = problem_.hidden.dim(0);
     for (int64_t begin = 0; begin < count; begin += sizes_.positions_per_chunk()) {
-      const int64_t chunk = std::min(sizes_.positions_per_chunk(), count - begin);
-      gather_hidden(problem_, positions + begin, chunk, teacher_);
-      read_teacher(exec_, problem_, chunk, teacher_);
-      collect_rows(positions + begin, chunk);
+      const int64_t end = std::min(begin + sizes_.positions_per_chunk(), count);
+      read_teacher(exec_, problem_.hidden.slice(begin, end), problem_.target_lm_head, problem_.target_ids, teacher_);
+      collect_rows(begin, end);
       linear(exec_, {.x = rows_.normed.slice(0, rows_.count),
                      .weight = problem_.lm_head,
                      .y = rows_.logits.slice(0, rows_.count)});
@@ -205,9 +172,9 @@ class LossPass {
     return std::binary_search(ids, ids + sizes_.draft_vocabulary, teacher_.argmax.as<int32_t>()[slot]);
   }
 
-  void collect_rows(const int32_t* positions, int64_t count) {
+  void collect_rows(int64_t begin, int64_t end) {
     rows_.count = 0;
-    for (int64_t depth = 0; depth < sizes_.depths; ++depth) collect_depth(depth, positions, count);
+    for (int64_t depth = 0; depth < sizes_.depths; ++depth) collect_depth(depth, begin, end);
     const int64_t all = rows_.count;
     int64_t head = 0, tail = all;
     while (head < tail) {
@@ -220,15 +187,15 @@ class LossPass {
     gather_normed();
   }
 
-  void collect_depth(int64_t depth, const int32_t* positions, int64_t count) {
-    const int32_t* wanted = problem_.position.as<int32_t>() + depth * sizes_.rows;
+  void collect_depth(int64_t depth, int64_t begin, int64_t end) {
     int64_t& row = rows_.cursor.as<int64_t>()[depth];
-    for (int64_t slot = 0; row < sizes_.rows && wanted[row] <= positions[count - 1]; ++row) {
-      if (wanted[row] < 0) continue;
-      while (positions[slot] < wanted[row]) ++slot;
+    for (; row < sizes_.rows; ++row) {
+      const int64_t position = problem_.position_here[static_cast<size_t>(row * sizes_.depths + depth)];
+      if (position >= end) break;
+      if (position < 0) continue;
       rows_.depth.as<int32_t>()[rows_.count] = static_cast<int32_t>(depth);
       rows_.row.as<int32_t>()[rows_.count] = static_cast<int32_t>(row);
-      rows_.slot.as<int32_t>()[rows_.count++] = static_cast<int32_t>(slot);
+      rows_.slot.as<int32_t>()[rows_.count++] = static_cast<int32_t>(position - begin);
     }
   }
 
@@ -237,8 +204,8 @@ class LossPass {
       std::swap(one->as<int32_t>()[a], one->as<int32_t>()[b]);
   }
 
-  int64_t place(int64_t i) const {  // of row i of the chunk in the [K, R] tensors
-    return rows_.depth.as<int32_t>()[i] * sizes_.rows + rows_.row.as<int32_t>()[i];
+  int64_t place(int64_t i) const {  // of row i of the chunk in the [R, K] tensors
+    return rows_.row.as<int32_t>()[i] * sizes_.depths + rows_.depth.as<int32_t>()[i];
   }
 
   void gather_normed() {
@@ -272,50 +239,45 @@ class LossPass {
   }
 
   void back_propagate() {
-    if (rows_.learning == 0) return;
-    const Tensor d_logits = rows_.logits.slice(0, rows_.learning), d_normed = rows_.d_normed.slice(0, rows_.learning);
-    linear_backward(exec_, {.d_y = d_logits,
-                            .x = rows_.normed.slice(0, rows_.learning),
-                            .weight = problem_.lm_head,
-                            .d_weight = problem_.d_lm_head,
-                            .d_x = d_normed});
-    for (int64_t i = 0; i < rows_.learning; ++i)
-      std::memcpy(problem_.d_normed.as<float>() + place(i) * sizes_.hidden, d_normed.view<float, 2>().row(i),
+    const Tensor d_normed = rows_.d_normed.slice(0, rows_.learning);
+    if (rows_.learning > 0)
+      linear_backward(exec_, {.d_y = rows_.logits.slice(0, rows_.learning),
+                              .x = rows_.normed.slice(0, rows_.learning),
+                              .weight = problem_.lm_head,
+                              .d_weight = problem_.d_lm_head,
+                              .d_x = d_normed});
+    fill_zero(rows_.d_normed.slice(rows_.learning, rows_.count));
+    for (int64_t i = 0; i < rows_.count; ++i)
+      std::memcpy(problem_.d_normed.as<float>() + place(i) * sizes_.hidden, rows_.d_normed.view<float, 2>().row(i),
                   static_cast<size_t>(sizes_.hidden) * sizeof(float));
   }
 
   Exec& exec_;
   const SoftCrossEntropy& problem_;
   const Sizes sizes_;
-  const Teacher teacher_;
+  Teacher teacher_;
   Rows rows_;
 };
 
 void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& op) {
-  const Sizes sizes(op);
-  check_target_ids(op.target_ids, sizes.vocabulary);
+  check_target_ids(op.target_ids, op.target_lm_head.dim(0));
   for (const Tensor* one : {&op.result.loss, &op.result.accept, &op.result.outcome}) zero(exec, *one);
-  if (op.d_normed.defined()) zero(exec, op.d_normed);
+  // One by one: where d_normed is normed the other rows are still to be read.
+  const Tensor d_normed =
+      op.d_normed.defined() ? op.d_normed.reshape({op.position.elements(), op.d_normed.dim(2)}) : Tensor();
+  for (int64_t i = 0; d_normed.defined() && i < d_normed.dim(0); ++i)
+    if (op.position_here[static_cast<size_t>(i)] < 0) zero(exec, d_normed[i]);
   const ScratchScope scope(exec.scratch);
-  const Tensor positions = exec.scratch.take(DType::i32, {sizes.tokens});
-  const int64_t count = list_positions(op, sizes, exec.scratch, positions.as<int32_t>());
-  LossPass(exec, op).run(positions.as<int32_t>(), count);
+  LossPass(exec, op).run();
 }
 
-void teacher_argmax(Exec& exec, const SoftCrossEntropy& op, const Tensor& argmax) {
-  const Sizes sizes(op);
-  check_target_ids(op.target_ids, sizes.vocabulary);
-  std::fill_n(argmax.as<int32_t>(), sizes.tokens, -1);
+void teacher_argmax(Exec& exec, const TeacherArgmax& op) {
   const ScratchScope scope(exec.scratch);
-  const Tensor list = exec.scratch.take(DType::i32, {sizes.tokens});
-  int32_t* positions = list.as<int32_t>();
-  const int64_t count = list_positions(op, sizes, exec.scratch, positions);
-  const Teacher teacher = take_teacher(exec.scratch, sizes, false);
-  for (int64_t begin = 0; begin < count; begin += sizes.positions_per_chunk()) {
-    const int64_t chunk = std::min(sizes.positions_per_chunk(), count - begin);
-    gather_hidden(op, positions + begin, chunk, teacher);
-    read_teacher(exec, op, chunk, teacher);
-    for (int64_t i = 0; i < chunk; ++i) argmax.as<int32_t>()[positions[begin + i]] = teacher.argmax.as<int32_t>()[i];
+  const Teacher teacher = take_teacher(exec.scratch, kMaxPositions, op.target_lm_head.dim(0));
+  for (int64_t begin = 0; begin < op.hidden.dim(0); begin += kMaxPositions) {
+    const int64_t end = std::min(begin + kMaxPositions, op.hidden.dim(0));
+    read_teacher(exec, op.hidden.slice(begin, end), op.target_lm_head, {}, teacher);
+    copy(teacher.argmax.slice(0, end - begin), op.argmax.slice(begin, end));
   }
 }
 
@@ -324,49 +286,66 @@ void teacher_argmax(Exec& exec, const SoftCrossEntropy& op, const Tensor& argmax
 
 namespace {
 
-void check_inputs(const Exec& exec, const SoftCrossEntropy& op) {
-  expect_floats(exec, "normed", op.normed, {-1, -1, -1});
-  expect_floats(exec, "hidden", op.hidden, {-1, -1});
-  expect_tensor(exec, "target_lm_head", op.target_lm_head, {DType::f32, DType::bf16, DType::f16},
-                {-1, op.hidden.dim(1)});
-  const bool some_ids = op.target_ids.defined();
-  expect_floats(exec, "lm_head", op.lm_head, {some_ids ? -1 : op.target_lm_head.dim(0), op.normed.dim(2)});
-  expect_tensor(exec, "position", op.position, {DType::i32}, {op.normed.dim(0), op.normed.dim(1)});
-  if (some_ids) expect_tensor(exec, "target_ids", op.target_ids, {DType::i32}, {op.lm_head.dim(0)});
+void check_teacher(const Exec& exec, const ConstTensor& hidden, const ConstTensor& target_lm_head) {
+  expect_floats(exec, "hidden", hidden, {-1, -1});
+  const Shape weight = {-1, hidden.dim(1)};
+  if (exec.device == Device::cuda) return expect_like(exec, "target_lm_head", target_lm_head, hidden, weight);
+  expect_tensor(exec, "target_lm_head", target_lm_head, {DType::f32, DType::bf16, DType::f16}, weight);
 }
 
-// Of the teacher once for each position that is named, of the draft for each row that is supervised; backward doubles.
-double count_flops(const SoftCrossEntropy& op) {
-  std::vector<uint8_t> named(static_cast<size_t>(op.hidden.dim(0)), 0);
-  int64_t rows = 0, teachers = 0;
-  const int32_t* position = op.position.as<int32_t>();
-  for (int64_t i = 0; i < op.position.elements(); ++i) {
-    if (position[i] < 0) continue;
-    ++rows, teachers += !std::exchange(named[static_cast<size_t>(position[i])], uint8_t{1});
+void check_size(std::string_view argument, int64_t expected, size_t found) {
+  if (static_cast<size_t>(expected) != found)
+    throw Error(ErrorKind::input, std::string(argument), fmt::format("expected {}, found {}", expected, found));
+}
+
+void check(const Exec& exec, const SoftCrossEntropy& op) {
+  check_teacher(exec, op.hidden, op.target_lm_head);
+  expect_like(exec, "normed", op.normed, op.hidden, {-1, -1, -1});
+  const int64_t rows = op.normed.dim(0), depths = op.normed.dim(1);
+  const bool some_ids = op.target_ids.defined();
+  expect_like(exec, "lm_head", op.lm_head, op.normed, {some_ids ? -1 : op.target_lm_head.dim(0), op.normed.dim(2)});
+  if (some_ids) expect_tensor(exec, "target_ids", op.target_ids, {DType::i32}, {op.lm_head.dim(0)});
+  expect_tensor(exec, "position", op.position, {DType::i32}, {rows, depths});
+  check_size("position_here", rows * depths, op.position_here.size());
+  for (const Tensor* one : {&op.result.loss, &op.result.accept}) expect_f32(exec, "result", *one, {rows, depths});
+  expect_tensor(exec, "result", op.result.outcome, {DType::u8}, {rows, depths});
+  if (!op.d_normed.defined()) return;
+  expect_like(exec, "d_normed", op.d_normed, op.normed, op.normed.shape);
+  expect_f32(exec, "d_lm_head", op.d_lm_head, op.lm_head.shape);
+  check_size("scale", depths, op.scale.size());
+  if (depths > kMostLossDepths)
+    throw Error(ErrorKind::input, "scale", fmt::format("expected at most {}, found {}", kMostLossDepths, depths));
+}
+
+int64_t count_supervised(const SoftCrossEntropy& op) {
+  const int64_t positions = op.hidden.dim(0), depths = op.position.dim(1);
+  int64_t supervised = 0;
+  for (size_t i = 0; i < op.position_here.size(); ++i) {
+    const int32_t position = op.position_here[i];
+    if (position >= positions)
+      throw Error(ErrorKind::input, fmt::format("position[{}, {}]", i / depths, i % depths),
+                  fmt::format("expected less than {}, found {}", positions, position));
+    supervised += position >= 0;
   }
-  const double draft = product_flops(rows, op.normed.dim(2), op.lm_head.dim(0));
-  return product_flops(teachers, op.hidden.dim(1), op.target_lm_head.dim(0)) + (op.d_normed.defined() ? 3 : 1) * draft;
+  return supervised;
 }
 
 }  // namespace
 
 void soft_cross_entropy(Exec& exec, const SoftCrossEntropy& op) {
-  check_inputs(exec, op);
-  for (const Tensor* one : {&op.result.loss, &op.result.accept}) expect_floats(exec, "result", *one, op.position.shape);
-  expect_tensor(exec, "result", op.result.outcome, {DType::u8}, op.position.shape);
-  if (op.d_normed.defined()) {
-    expect_floats(exec, "d_normed", op.d_normed, op.normed.shape);
-    expect_floats(exec, "d_lm_head", op.d_lm_head, op.lm_head.shape);
-    if (std::ssize(op.scale) != op.normed.dim(0))
-      throw Error(ErrorKind::input, "scale", fmt::format("expected {}, found {}", op.normed.dim(0), op.scale.size()));
-  }
-  if (begin_op(exec, "soft_cross_entropy", exec.planning ? count_flops(op) : 0)) cpu::soft_cross_entropy(exec, op);
+  check(exec, op);
+  const double teacher = product_flops(op.hidden.dim(0), op.hidden.dim(1), op.target_lm_head.dim(0));
+  const double draft = product_flops(count_supervised(op), op.normed.dim(2), op.lm_head.dim(0));
+  if (exec.planning) exec.flops += teacher + (op.d_normed.defined() ? 3 : 1) * draft;  // backward doubles
+  if constexpr (kHasCuda)  // in a dry run too, which counts the logits: they are a GPU's largest tensor
+    if (exec.device == Device::cuda) return cuda::soft_cross_entropy(exec, op);
+  if (!exec.planning) cpu::soft_cross_entropy(exec, op);
 }
 
-void teacher_argmax(Exec& exec, const SoftCrossEntropy& op, Tensor argmax) {
-  check_inputs(exec, op);
-  expect_tensor(exec, "argmax", argmax, {DType::i32}, {op.hidden.dim(0)});
-  if (begin_op(exec, "teacher_argmax")) cpu::teacher_argmax(exec, op, argmax);
+void teacher_argmax(Exec& exec, const TeacherArgmax& op) {
+  check_teacher(exec, op.hidden, op.target_lm_head);
+  expect_tensor(exec, "argmax", op.argmax, {DType::i32}, {op.hidden.dim(0)});
+  run_twin<cpu::teacher_argmax, cuda::teacher_argmax>(exec, op);
 }
 
 }  // namespace eyrie

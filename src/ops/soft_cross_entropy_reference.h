@@ -13,11 +13,11 @@ namespace eyrie {
 
 template <typename T>
 struct SoftCrossEntropyReference {
-  int64_t depths, rows, width, target_width, vocabulary;
-  std::vector<double> hidden, target_lm_head;  // [T, Ht], [V, Ht]
+  int64_t rows, depths, width, target_width;
+  std::vector<double> hidden, target_lm_head;  // [P, Ht], [V, Ht]
   std::vector<int32_t> target_ids;             // [Vd]
-  std::vector<T> normed, lm_head;              // [K, R, H], [Vd, H]
-  std::vector<int32_t> position;               // [K, R]
+  std::vector<T> normed, lm_head;              // [R, K, H], [Vd, H]
+  std::vector<int32_t> position;               // [R, K]
   std::vector<double> scale;                   // [K]
 
   struct Row {
@@ -26,8 +26,8 @@ struct SoftCrossEntropyReference {
     RowOutcome outcome = RowOutcome::unsupervised;
   };
 
-  Row row(int64_t depth, int64_t row_index) const {
-    const int64_t place = depth * rows + row_index, j = position[at(place)];
+  Row row(int64_t row_index, int64_t depth) const {
+    const int64_t place = row_index * depths + depth, j = position[at(place)];
     if (j < 0) return {};
     const std::vector<double> y = product(target_lm_head, &hidden[at(j * target_width)], target_width);
     const std::vector<T> z = product(lm_head, &normed[at(place * width)], width);
@@ -50,8 +50,8 @@ struct SoftCrossEntropyReference {
 
   T total() const {
     T sum = 0;
-    for (int64_t k = 0; k < depths; ++k)
-      for (int64_t r = 0; r < rows; ++r) sum += scale[at(k)] * row(k, r).loss;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t k = 0; k < depths; ++k) sum += scale[at(k)] * row(r, k).loss;
     return sum;
   }
 

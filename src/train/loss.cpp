@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace eyrie {
@@ -9,14 +10,14 @@ namespace {
 
 double ratio(double part, int64_t whole) { return whole ? part / static_cast<double>(whole) : 0; }
 
-DepthFigures read_depth(const SoftCrossEntropyResult& result, int64_t depth, int64_t rows) {
-  const float *loss = result.loss.as<float>() + depth * rows, *accept = result.accept.as<float>() + depth * rows;
-  const uint8_t* outcome = result.outcome.as<uint8_t>() + depth * rows;
+DepthFigures read_depth(const SoftCrossEntropyResult& result, int64_t depth) {
+  const auto loss = result.loss.view<const float, 2>(), accept = result.accept.view<const float, 2>();
+  const auto outcome = result.outcome.view<const uint8_t, 2>();
   DepthFigures figures;
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto one = static_cast<RowOutcome>(outcome[r]);
-    figures.loss_sum += loss[r];
-    figures.accept_sum += accept[r];
+  for (int64_t r = 0; r < loss.dims[0]; ++r) {
+    const auto one = static_cast<RowOutcome>(outcome(r, depth));
+    figures.loss_sum += loss(r, depth);
+    figures.accept_sum += accept(r, depth);
     figures.supervised += one != RowOutcome::unsupervised;
     figures.in_vocabulary += one == RowOutcome::right || one == RowOutcome::wrong;
     figures.right += one == RowOutcome::right;
@@ -24,13 +25,15 @@ DepthFigures read_depth(const SoftCrossEntropyResult& result, int64_t depth, int
   return figures;
 }
 
-std::vector<int32_t> right_runs(const SoftCrossEntropyResult& result, int64_t depths, int64_t rows) {
-  const uint8_t* outcome = result.outcome.as<uint8_t>();
-  std::vector<int32_t> runs(static_cast<size_t>(rows), 0);
-  for (int64_t k = 0; k < depths; ++k)
-    for (int64_t r = 0; r < rows; ++r)
-      if (runs[static_cast<size_t>(r)] == k && outcome[k * rows + r] == static_cast<uint8_t>(RowOutcome::right))
-        ++runs[static_cast<size_t>(r)];
+// Of each row, how many depths from the first on are right.
+std::vector<int32_t> right_runs(const SoftCrossEntropyResult& result) {
+  const auto outcome = result.outcome.view<const uint8_t, 2>();
+  std::vector<int32_t> runs;
+  for (int64_t r = 0; r < outcome.dims[0]; ++r) {
+    const auto right = [](uint8_t one) { return one == static_cast<uint8_t>(RowOutcome::right); };
+    const uint8_t *first = outcome.row(r), *end = first + outcome.dims[1];
+    runs.push_back(static_cast<int32_t>(std::find_if_not(first, end, right) - first));
+  }
   return runs;
 }
 
@@ -99,10 +102,10 @@ double StepFigures::product_accept_length() const {
 }
 
 StepFigures read_figures(const Supervision& supervision, const SoftCrossEntropyResult& result) {
-  const int64_t depths = supervision.depths, rows = supervision.rows();
+  const int64_t depths = supervision.depths;
   StepFigures figures(depths);
-  for (int64_t k = 0; k < depths; ++k) figures.depths[static_cast<size_t>(k)] = read_depth(result, k, rows);
-  const std::vector<int32_t> runs = right_runs(result, depths, rows);
+  for (int64_t k = 0; k < depths; ++k) figures.depths[static_cast<size_t>(k)] = read_depth(result, k);
+  const std::vector<int32_t> runs = right_runs(result);
   for (const std::span<const int32_t> span : split_by_span(supervision, runs))
     for (int64_t chain = 1; chain <= depths; ++chain)
       figures.walked[static_cast<size_t>(chain - 1)].add(walk_span(span, chain));

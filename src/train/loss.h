@@ -45,7 +45,7 @@ struct StepFigures {
   double product_accept_length() const;
 };
 
-// From the results of the loss for one micro-batch: [K, R].
+// From the results of the loss for one micro-batch: [R, K].
 StepFigures read_figures(const Supervision& supervision, const SoftCrossEntropyResult& result);
 
 }  // namespace eyrie

@@ -24,20 +24,20 @@ struct Figures : ::testing::Test {
   const std::vector<uint8_t> mask = {0, 1, 1, 1, 1, 0, 1, 1, 1};
   const std::vector<int32_t> offsets = {0, 9};
   const Supervision supervision = supervise(mask, offsets, 2);
-  std::vector<float> loss = {1, 2, 0, 4, 0, /*depth 1*/ 3, 0, 0, 5, 0};
-  std::vector<float> accept = {0.5f, 0.25f, 0.75f, 1, 0, /*depth 1*/ 0.5f, 0.5f, 0, 1, 0};
+  std::vector<float> loss = {1, 3, /**/ 2, 0, /**/ 0, 0, /**/ 4, 5, /**/ 0, 0};
+  std::vector<float> accept = {0.5f, 0.5f, /**/ 0.25f, 0.5f, /**/ 0.75f, 0, /**/ 1, 1, /**/ 0, 0};
   std::vector<RowOutcome> outcome = {RowOutcome::right,
-                                     RowOutcome::wrong,
-                                     RowOutcome::out_of_vocabulary,
                                      RowOutcome::right,
+                                     /**/ RowOutcome::wrong,
                                      RowOutcome::out_of_vocabulary,
-                                     /*depth 1*/ RowOutcome::right,
-                                     RowOutcome::out_of_vocabulary,
+                                     /**/ RowOutcome::out_of_vocabulary,
                                      RowOutcome::unsupervised,
+                                     /**/ RowOutcome::right,
                                      RowOutcome::right,
+                                     /**/ RowOutcome::out_of_vocabulary,
                                      RowOutcome::unsupervised};
   StepFigures read() {
-    const Shape shape = {2, 5};
+    const Shape shape = {5, 2};
     return read_figures(
         supervision,
         {{loss.data(), DType::f32, shape}, {accept.data(), DType::f32, shape}, {outcome.data(), DType::u8, shape}});

@@ -23,15 +23,17 @@ TttRows make_ttt_rows(Exec& exec, HostArrays& arrays, std::span<const int32_t> i
   }
   const auto row_start = take(rows), suffix_row = take(rows);
   std::iota(suffix_row.begin(), suffix_row.end(), 0);
-  const auto input = take(depths * rows), position = take(depths * rows), teacher = take(depths * rows);
+  const auto input = take(depths * rows), position = take(depths * rows);
+  const auto teacher_token = take(rows), teacher = take(rows * depths);
   for (size_t r = 0; r < rows; ++r) {
     row_start[r] = supervision.prefix_start[static_cast<size_t>(row_prefix[r])];
     const int32_t token = supervision.row_token[r], last = supervision.row_last_depth[r];
+    teacher_token[r] = token + 1;
     for (size_t k = 0; k < depths; ++k) {
       const auto depth = static_cast<int32_t>(k), later = std::min(depth, last);
       input[k * rows + r] = input_ids[static_cast<size_t>(token + 1 + later)];
       position[k * rows + r] = token - supervision.row_start[r] + later;
-      teacher[k * rows + r] = depth <= last ? token + 1 + depth : -1;
+      teacher[r * depths + k] = depth <= last ? static_cast<int32_t>(r + k) : -1;
     }
   }
   const auto target_ids = take(d2t.size());
@@ -49,7 +51,9 @@ TttRows make_ttt_rows(Exec& exec, HostArrays& arrays, std::span<const int32_t> i
           .suffix_row = arrays.there(suffix_row),
           .input = arrays.there(input).reshape(each),
           .position = arrays.there(position).reshape(each),
-          .teacher = arrays.there(teacher).reshape(each),
+          .teacher_token = arrays.there(teacher_token),
+          .teacher = arrays.there(teacher).reshape({supervision.rows(), supervision.depths}),
+          .teacher_here = teacher,
           .target_ids = d2t.empty() ? ConstTensor() : arrays.there(target_ids)};
 }
 

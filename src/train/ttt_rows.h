@@ -4,7 +4,8 @@
 //
 // P: tokens of depth 0's prefix, R: rows, K: depths. Row r stands at token t; at depth k it takes token t+1+k at
 // position t - start + k and learns from the teacher at t+1+k. A row past its span's end rides along on its last
-// supervised token and position: nothing supervised sees it.
+// supervised token and position: nothing supervised sees it. What a row learns from at depth k is the teacher of depth
+// 0 of the row k further on: in its span, as long as it is supervised.
 #pragma once
 #include <span>
 
@@ -23,7 +24,9 @@ struct TttRows {
   ConstTensor suffix_row;                         // [R] i32, 0 .. R-1
   ConstTensor input;                              // [K, R] i32, id taken
   ConstTensor position;                           // [K, R] i32, RoPE
-  ConstTensor teacher;                            // [K, R] i32, token of the batch; -1: not supervised
+  ConstTensor teacher_token;                      // [R] i32, token of the batch that depth 0 learns from
+  ConstTensor teacher;                            // [R, K] i32, place in teacher_token; -1: not supervised
+  std::span<const int32_t> teacher_here;          // the same, in the host's memory
   ConstTensor target_ids;                         // [Vd] i32, of each draft id; undefined: the same
 };
 

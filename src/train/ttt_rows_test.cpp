@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tensor/exec.h"
 
 namespace eyrie {
@@ -30,9 +32,14 @@ TEST(TttRows, FollowTheRuleOfTheRow) {
   EXPECT_EQ(values(rows.row_prefix), (std::vector<int32_t>{2, 3, 4, 5, 7, 8}));
   EXPECT_EQ(values(rows.row_start), (std::vector<int32_t>{0, 0, 0, 0, 6, 6}));
   EXPECT_EQ(values(rows.suffix_row), (std::vector<int32_t>{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(values(rows.teacher[0]), (std::vector<int32_t>{3, 4, 5, 6, 10, 11}));
-  EXPECT_EQ(values(rows.teacher[1]), (std::vector<int32_t>{4, 5, 6, -1, 11, -1}));
-  EXPECT_EQ(values(rows.teacher[2]), (std::vector<int32_t>{5, 6, -1, -1, -1, -1}));
+  EXPECT_EQ(values(rows.teacher_token), (std::vector<int32_t>{3, 4, 5, 6, 10, 11}));
+  EXPECT_EQ(values(rows.teacher[0]), (std::vector<int32_t>{0, 1, 2}));
+  EXPECT_EQ(values(rows.teacher[1]), (std::vector<int32_t>{1, 2, 3}));
+  EXPECT_EQ(values(rows.teacher[2]), (std::vector<int32_t>{2, 3, -1}));
+  EXPECT_EQ(values(rows.teacher[3]), (std::vector<int32_t>{3, -1, -1}));
+  EXPECT_EQ(values(rows.teacher[4]), (std::vector<int32_t>{4, 5, -1}));
+  EXPECT_EQ(values(rows.teacher[5]), (std::vector<int32_t>{5, -1, -1}));
+  EXPECT_TRUE(std::ranges::equal(rows.teacher_here, values(rows.teacher.reshape({18}))));
   EXPECT_EQ(values(rows.input[0]), (std::vector<int32_t>{103, 104, 105, 106, 110, 111}));
   EXPECT_EQ(values(rows.input[2]), (std::vector<int32_t>{105, 106, 106, 106, 111, 111}));
   EXPECT_EQ(values(rows.target_ids), (std::vector<int32_t>{2, 3, 7}));

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/time.h"
+#include "model/columns.h"
 #include "ops/rows.h"
 #include "train/step_attention.h"
 
@@ -69,7 +70,12 @@ class TttPass {
   void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, const DraftTensors<Tensor>& gradients);
   SuffixAttention attention_of(int64_t k) const;
   SoftCrossEntropy loss_problem();
+  std::vector<int64_t> rows_in_vocabulary(const SoftCrossEntropy& problem);
   static size_t index(int64_t k) { return static_cast<size_t>(k); }
+  // [R, H] of depth k out of [R, K, H].
+  Tensor at_depth(const Tensor& all, int64_t k) const {
+    return columns(all.reshape({rows_, depths_ * layer_.hidden}), k * layer_.hidden, (k + 1) * layer_.hidden);
+  }
   Tensor own_raw_k(int64_t k) const { return k > 0 && layer_.qk_norm ? suffix_raw_k_[k - 1] : Tensor(); }
   Tensor take(const Shape& shape) { return scratch_.take(DType::f32, shape); }
   Tensor take_zeros(const Shape& shape) {
@@ -100,9 +106,9 @@ class TttPass {
   std::vector<Depth> depth_;
   Tensor suffix_k_, suffix_v_;  // [K-1, R, kv_heads, head_dim]; undefined when K = 1
   Tensor suffix_raw_k_;         // like suffix_k_, before its norm; undefined: the layer has none
-  Tensor normed_;               // [K, R, H]
+  Tensor normed_;               // [R, K, H]
 
-  Tensor d_normed_;                 // [K, R, H]
+  Tensor d_normed_;                 // [R, K, H]; normed's memory where the loss alone reads normed
   Tensor d_prefix_k_, d_prefix_v_;  // like prefix.k
   Tensor d_suffix_k_, d_suffix_v_;  // like suffix_k_
   Tensor d_state_;                  // [R, H] gradient of the state that the depth at hand hands on
@@ -113,7 +119,7 @@ void TttPass::take_shared() {
   const Shape suffix = {depths_ - 1, rows_, layer_.kv_heads, layer_.head_dim};
   if (depths_ > 1) suffix_k_ = take(suffix), suffix_v_ = take(suffix);
   if (depths_ > 1 && layer_.qk_norm) suffix_raw_k_ = take(suffix);
-  normed_ = take({depths_, rows_, layer_.hidden});
+  normed_ = take({rows_, depths_, layer_.hidden});
 }
 
 void TttPass::forward_prefix() {
@@ -176,48 +182,50 @@ void TttPass::forward_depth(int64_t k) {
   depth.saved = take_after_attention(scratch_, layer_, rows_);
   depth.h2 = take({rows_, layer_.hidden});
   after_attention(exec_, layer_, draft_.tensors.layer, {depth.residual, flat(depth.o), depth.h2}, depth.saved);
-  depth.state = depth_output(exec_, draft_, depth.h2, normed_[k]);
+  depth.state = depth_output(exec_, draft_, depth.h2, at_depth(normed_, k));
   lap(Work::layer);
 }
 
 SoftCrossEntropy TttPass::loss_problem() {
-  const Shape each = {depths_, rows_};
-  return {.hidden = batch_.last_hidden,
+  const Shape each = {rows_, depths_};
+  const Tensor hidden = take({rows_, batch_.last_hidden.dim(1)});
+  gather_rows(exec_, {.from = batch_.last_hidden, .index = index_.teacher_token, .to = hidden});
+  return {.hidden = hidden,
           .target_lm_head = model_.target_lm_head,
           .target_ids = index_.target_ids,
           .normed = normed_,
           .lm_head = draft_.tensors.lm_head,
           .position = index_.teacher,
+          .position_here = index_.teacher_here,
           .result = {take(each), take(each), scratch_.take(DType::u8, each)}};
 }
 
 // |C_k| of this micro-batch, from the teacher alone.
-std::vector<int64_t> rows_in_vocabulary(Exec& exec, const SoftCrossEntropy& problem, const Draft& draft) {
-  const ScratchScope scope(exec.scratch);
-  const Tensor argmax = exec.scratch.take(DType::i32, {problem.hidden.dim(0)});
-  teacher_argmax(exec, problem, argmax);
-  if (exec.planning) return {};
-  const int64_t depths = problem.position.dim(0), rows = problem.position.dim(1);
-  std::vector<int64_t> counts(static_cast<size_t>(depths), 0);
-  const std::vector<uint8_t>& t2d = draft.vocabulary.t2d;
-  for (int64_t i = 0; i < depths * rows; ++i) {
-    const int32_t j = problem.position.as<int32_t>()[i];
-    if (j < 0) continue;
-    const auto best = static_cast<size_t>(argmax.as<int32_t>()[j]);
-    counts[static_cast<size_t>(i / rows)] += t2d.empty() || t2d[best];
+std::vector<int64_t> TttPass::rows_in_vocabulary(const SoftCrossEntropy& problem) {
+  const ScratchScope scope(scratch_);
+  const Tensor argmax = scratch_.take(DType::i32, {problem.hidden.dim(0)});
+  teacher_argmax(exec_, {.hidden = problem.hidden, .target_lm_head = problem.target_lm_head, .argmax = argmax});
+  if (exec_.planning) return {};
+  std::vector<int64_t> counts(index(depths_), 0);
+  const std::vector<uint8_t>& t2d = draft_.vocabulary.t2d;
+  for (size_t i = 0; i < problem.position_here.size(); ++i) {
+    const int32_t j = problem.position_here[i];
+    if (j >= 0) counts[i % counts.size()] += t2d.empty() || t2d[static_cast<size_t>(argmax.as<int32_t>()[j])];
   }
   return counts;
 }
 
 TttOutcome TttPass::loss(const LossRule& rule, const DraftTensors<Tensor>* gradients) {
+  if (gradients) d_normed_ = config_.norm_output ? take(normed_.shape) : normed_;
+  const ScratchScope scope(scratch_);
   SoftCrossEntropy problem = loss_problem();
   std::vector<int64_t> counts(rule.step_rows.begin(), rule.step_rows.end());
-  if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(exec_, problem, draft_);
+  if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(problem);
   if (counts.empty()) counts = batch_.supervision.rows_at_depth;
   const std::vector<double> scales = depth_scales(rule.decay, counts);
   const std::vector<float> narrow(scales.begin(), scales.end());
   problem.scale = narrow;
-  if (gradients) problem.d_normed = d_normed_ = take(normed_.shape), problem.d_lm_head = gradients->lm_head;
+  if (gradients) problem.d_normed = d_normed_, problem.d_lm_head = gradients->lm_head;
   soft_cross_entropy(exec_, problem);
   TttOutcome outcome;
   if (!exec_.planning) {
@@ -241,7 +249,7 @@ void TttPass::backward(const DraftTensors<Tensor>& gradients) {
 void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   const Depth& depth = depth_[index(k)];
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
-  const Tensor d_h2 = depth_output_backward(exec_, draft_, {depth.h2, d_normed_[k], d_state_}, gradients);
+  const Tensor d_h2 = depth_output_backward(exec_, draft_, {depth.h2, at_depth(d_normed_, k), d_state_}, gradients);
   const Tensor d_residual = take({rows_, layer_.hidden}), d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
   after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
                            gradients.layer);
