@@ -78,6 +78,14 @@ void copy_bytes(void* to, const void* from, int64_t bytes, const Stream& stream)
   check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDefault, stream.handle()), "copy in a stream");
 }
 
+void copy_rows(void* to, int64_t to_stride, const void* from, int64_t from_stride, int64_t width, int64_t rows,
+               const Stream& stream) {
+  const auto size = [](int64_t value) { return static_cast<size_t>(value); };
+  check(cudaMemcpy2DAsync(to, size(to_stride), from, size(from_stride), size(width), size(rows), cudaMemcpyDefault,
+                          stream.handle()),
+        "copy of rows");
+}
+
 void set_bytes(void* to, unsigned char value, int64_t bytes, const Stream& stream) {
   if (bytes == 0) return;
   check(cudaMemsetAsync(to, value, static_cast<size_t>(bytes), stream.handle()), "fill of device memory");
@@ -106,6 +114,13 @@ Event Event::create() {
 void Event::record(const Stream& stream) { check(cudaEventRecord(handle_.get(), stream.handle()), "event"); }
 
 void Event::synchronize() const { check(cudaEventSynchronize(handle_.get()), "work on the device"); }
+
+bool Event::reached() const {
+  const cudaError_t found = cudaEventQuery(handle_.get());
+  if (found == cudaErrorNotReady) return cudaGetLastError(), false;
+  check(found, "event");
+  return true;
+}
 
 double Event::milliseconds_since(const Event& earlier) const {
   float elapsed = 0;

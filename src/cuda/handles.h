@@ -71,6 +71,9 @@ class Stream {
 // In the stream's order; they do not wait. Either side of a copy may be host memory: where it is not pinned, CUDA may
 // wait.
 void copy_bytes(void* to, const void* from, int64_t bytes, const Stream& stream);
+// `rows` runs of `width` bytes, `to_stride` and `from_stride` bytes apart.
+void copy_rows(void* to, int64_t to_stride, const void* from, int64_t from_stride, int64_t width, int64_t rows,
+               const Stream& stream);
 void set_bytes(void* to, unsigned char value, int64_t bytes, const Stream& stream);
 // For all streams. A test's: a run waits for its own.
 void wait_for_device();
@@ -82,6 +85,7 @@ class Event {
   explicit operator bool() const { return handle_ != nullptr; }
   void record(const Stream& stream);
   void synchronize() const;  // waits until the stream has reached it
+  bool reached() const;      // asked without waiting
   double milliseconds_since(const Event& earlier) const;
 
  private:

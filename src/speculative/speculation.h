@@ -20,10 +20,7 @@ namespace eyrie {
 struct Speculation {
   // `draft_` may be null. A step holds `limits.rows` rows at most, each of its sequences a chain below `limits.logits`.
   Speculation(Exec& exec_, const Target& target_, const Draft* draft_, const StepLimits& limits)
-      : exec(exec_),
-        target(target_),
-        paged_target(target_, draft_ ? &draft_->config : nullptr, limits),
-        arrays(exec_.device) {
+      : exec(exec_), target(target_), paged_target(target_, draft_ ? &draft_->config : nullptr, limits), arrays(exec_) {
     if (draft_) paged_draft.emplace(*draft_, limits);
   }
   StepRows step_rows() { return make_step_rows(exec, arrays, runs); }

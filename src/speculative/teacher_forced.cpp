@@ -15,7 +15,7 @@ std::vector<int32_t> right_depths(Exec& exec, const Target& target, const Draft&
   pages.reserve(tokens + text.depths);
   PagedTarget paged_target(target, &draft.config, {.rows = text.prefill_chunk});
   PagedDraft paged_draft(draft, {.rows = text.prefill_chunk, .logits = 1});
-  HostArrays arrays(exec.device);
+  HostArrays arrays(exec);
   const auto step = [&](std::span<const int32_t> taken, int64_t first_position, int64_t logits) {
     const SequenceRows run{&pages, taken, first_position, logits};
     return make_step_rows(exec, arrays, {&run, 1});

@@ -13,10 +13,12 @@ constexpr int64_t kLeastBytes = int64_t{1} << 14;
 
 }  // namespace
 
+HostArrays::HostArrays(const Exec& exec) : device_(exec.device), planned_(exec.planning) {}
+
 void HostArrays::add_block(int64_t size) {
-  Block block{
-      .host = device_ == Device::cpu ? allocate_bytes(size) : allocate_pinned(size), .device = {}, .size = size};
-  if (device_ != Device::cpu) block.device = allocate_bytes(size, device_, "arrays from the host");
+  const bool here = device_ == Device::cpu || planned_;
+  Block block{.host = here ? allocate_bytes(size) : allocate_pinned(size), .device = {}, .size = size};
+  if (!here) block.device = allocate_bytes(size, device_, "arrays from the host");
   blocks_.push_back(std::move(block));
   ++allocations_;
 }
@@ -33,7 +35,7 @@ void* HostArrays::take_bytes(int64_t bytes) {
 
 void HostArrays::send(Exec& exec) {
   if constexpr (kHasCuda) {
-    if (device_ == Device::cpu) return;
+    if (device_ == Device::cpu || planned_) return;
     for (const Block& block : blocks_) cuda::copy_bytes(block.device.get(), block.host.get(), block.used, exec.stream);
     if (!sent_) sent_ = cuda::Event::create();
     sent_.record(exec.stream);
@@ -46,9 +48,17 @@ const void* HostArrays::find_there(const void* host) const {
     const auto* begin = static_cast<const unsigned char*>(block.host.get());
     const auto* at = static_cast<const unsigned char*>(host);
     if (std::less<>()(at, begin) || !std::less<>()(at, begin + block.used)) continue;
-    return device_ == Device::cpu ? at : static_cast<const unsigned char*>(block.device.get()) + (at - begin);
+    return device_ == Device::cpu || planned_ ? at
+                                              : static_cast<const unsigned char*>(block.device.get()) + (at - begin);
   }
   throw Error(ErrorKind::internal, "host arrays", "asked for an array that was not taken from them");
+}
+
+Tensor HostArrays::read(Exec& exec, const Tensor& result) {
+  if (planned_) return result;
+  const Tensor here(take_bytes(result.bytes()), result.dtype, result.shape);
+  copy(exec, result, here);
+  return here;
 }
 
 void HostArrays::clear() {

@@ -1,5 +1,6 @@
 // tensor/host_arrays.h: the small arrays that the host makes for one run (ids, positions, slots, pages) and that ops
-// read where they run. For a GPU they lie in pinned memory and go there in one copy; for a CPU they are that memory.
+// read where they run; the results that it reads afterwards. For a GPU they lie in pinned memory and go there in one
+// copy; for a CPU they are that memory.
 #pragma once
 #include <span>
 #include <vector>
@@ -13,7 +14,9 @@ struct Exec;
 
 class HostArrays {
  public:
-  explicit HostArrays(Device device = Device::cpu) : device_(device) {}
+  HostArrays() = default;  // of a CPU
+  // For the device of `exec`, which may be a dry run's: then nothing is there, and shapes alone may be asked for.
+  explicit HostArrays(const Exec& exec);
 
   // `count` elements to write, not initialised; they stay where they are until clear().
   template <typename T>
@@ -27,6 +30,8 @@ class HostArrays {
   ConstTensor there(std::span<T> taken) const {
     return ConstTensor(find_there(taken.data()), kDType<std::remove_const_t<T>>, Shape{std::ssize(taken)}, device_);
   }
+  // A result of the device in memory of the host, whole after exec.wait().
+  Tensor read(Exec& exec, const Tensor& result);
   // Gives everything back; the next run of the same size allocates nothing. Waits for a copy that is still under way.
   void clear();
   int64_t allocations() const { return allocations_; }
@@ -40,7 +45,8 @@ class HostArrays {
   void add_block(int64_t size);
   const void* find_there(const void* host) const;
 
-  Device device_;
+  Device device_ = Device::cpu;
+  bool planned_ = false;
   std::vector<Block> blocks_;  // more than one only while the arrays of a run outgrow those before
   cuda::Event sent_;           // on a GPU, after a send()
   bool under_way_ = false;

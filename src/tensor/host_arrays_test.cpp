@@ -50,7 +50,7 @@ class HostArraysThere : public testing::GpuTest {};
 
 TEST_F(HostArraysThere, AGpuReadsWhatWasWrittenAndClearWaitsForIt) {
   Exec exec(Device::cuda);
-  HostArrays arrays(Device::cuda);
+  HostArrays arrays(exec);
   for (int run = 0; run < 3; ++run) {
     arrays.clear();
     const std::span<int32_t> ids = arrays.take<int32_t>(70'001), more = arrays.take<int32_t>(3);
