@@ -41,15 +41,15 @@ Matrix left_columns(Matrix matrix, int64_t columns) {
 // Every tensor of one problem; strided ones are the left columns of wider ones.
 class Tensors {
  public:
-  Tensors(const Problem& p, Device device) : memory_("linear/" + p.name(), device), margin_(p.strided ? 3 : 0) {
+  Tensors(const Problem& p, const Exec& exec) : memory_("linear/" + p.name(), exec), margin_(p.strided ? 3 : 0) {
     x = normal("x", p.rows, p.in);
-    weight = normal("weight", p.out, p.in, p.dtype);
+    weight = normal("weight", p.out, p.in, exec.device == Device::cuda ? exec.activations : p.dtype);
     if (p.has_bias) bias = memory_.normal("bias", {p.out});
     y = into(p, "y", p.rows, p.out);
     d_y = normal("d_y", p.rows, p.out);
     d_x = into(p, "d_x", p.rows, p.in);
-    d_weight = normal("d_weight", p.out, p.in);
-    if (p.has_bias) d_bias = memory_.normal("d_bias", {p.out});
+    d_weight = normal("d_weight", p.out, p.in, DType::f32);
+    if (p.has_bias) d_bias = memory_.normal("d_bias", {p.out}, 1.0, DType::f32);
   }
   std::vector<double> before(const Problem& p, const Tensor& tensor) const {
     return p.into == Into::accumulate ? to_doubles(tensor)
@@ -63,7 +63,7 @@ class Tensors {
   Tensor x, weight, bias, y, d_y, d_x, d_weight, d_bias;
 
  private:
-  Tensor normal(const char* name, int64_t rows, int64_t columns, DType dtype = DType::f32) {
+  Tensor normal(const char* name, int64_t rows, int64_t columns, std::optional<DType> dtype = {}) {
     return left_columns(memory_.normal(name, {rows, columns + margin_}, 1.0, dtype), columns);
   }
   Tensor into(const Problem& p, const char* name, int64_t rows, int64_t columns) {
@@ -80,19 +80,20 @@ std::vector<double> sum(std::vector<double> a, const std::vector<double>& b) {
 }
 
 std::vector<Comparison> check(Exec& exec, const Problem& p) {
-  const Tensors t(p, exec.device);
+  const Tensors t(p, exec);
   const std::vector<double> before = t.before(p, t.y);
   const ConstTensor added = p.into == Into::accumulate ? t.y : Tensor();
   linear(exec, {.x = t.x, .weight = t.weight, .bias = t.bias, .added = added, .y = t.y});
   const std::vector<double> product =
       linear_reference(to_doubles(t.x), to_doubles(t.weight), t.bias_values(), static_cast<size_t>(p.rows));
-  std::vector<Comparison> results = {testing::compare("y", t.y, sum(product, before))};
+  std::vector<Comparison> results = {
+      testing::compare("y", t.y, sum(product, before), testing::tolerance_of(t.y.dtype))};
   t.add_guards(results);
   return results;
 }
 
 std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
-  const Tensors t(p, exec.device);
+  const Tensors t(p, exec);
   const std::vector<double> d_x = t.before(p, t.d_x), d_weight = to_doubles(t.d_weight), d_y = to_doubles(t.d_y);
   const std::vector<double> d_bias = t.d_bias.defined() ? to_doubles(t.d_bias) : std::vector<double>();
   linear_backward(exec, {.d_y = t.d_y,
@@ -109,8 +110,9 @@ std::vector<Comparison> check_gradient(Exec& exec, const Problem& p) {
         [&](const ComplexInputs& in) { return linear_reference(in[0], in[1], in[2], static_cast<size_t>(p.rows)); },
         inputs, which, d_y);
   };
-  std::vector<Comparison> results = {testing::compare("d_x", t.d_x, sum(gradient(0), d_x)),
-                                     testing::compare("d_weight", t.d_weight, sum(gradient(1), d_weight))};
+  std::vector<Comparison> results = {
+      testing::compare("d_x", t.d_x, sum(gradient(0), d_x), testing::tolerance_of(t.d_x.dtype)),
+      testing::compare("d_weight", t.d_weight, sum(gradient(1), d_weight))};
   if (p.has_bias) results.push_back(testing::compare("d_bias", t.d_bias, sum(gradient(2), d_bias)));
   t.add_guards(results);
   return results;
@@ -195,13 +197,18 @@ Workload decode_work(Exec& here, const DecoderShape& shape, DType dtype, int64_t
   return work;
 }
 
-Workload training_work(Device device, int64_t rows, int64_t in, int64_t out) {  // forward and both gradients
-  const auto tensors = std::make_shared<Tensors>(Problem{rows, in, out}, device);
+Workload training_work(const Exec& here, int64_t rows, int64_t in, int64_t out) {  // forward and both gradients
+  const auto tensors = std::make_shared<Tensors>(Problem{rows, in, out}, here);
   return {.flops = 6.0 * static_cast<double>(rows * in * out), .call = [=](Exec& exec) {
             const Tensors& t = *tensors;
             linear(exec, {.x = t.x, .weight = t.weight, .y = t.y});
             linear_backward(exec, {.d_y = t.d_y, .x = t.x, .weight = t.weight, .d_weight = t.d_weight, .d_x = t.d_x});
           }};
+}
+
+// On a GPU weights have the activations' type: one problem of each shape is enough.
+void add_case(CaseList& cases, const Problem& p, const Case& one) {
+  p.dtype == DType::f32 ? testing::add_on_every_device(cases, one) : cases.push_back(one);
 }
 
 void add_benches(CaseList& cases) {
@@ -213,7 +220,7 @@ void add_benches(CaseList& cases) {
                        }});
   for (const int64_t out : {256, 640})
     cases.push_back({fmt::format("linear/training 2048x256x{}", out), {}, {}, [=](Exec& exec) {
-                       return training_work(exec.device, 2048, 256, out);
+                       return training_work(exec, 2048, 256, out);
                      }});
 }
 
@@ -221,9 +228,9 @@ void add_benches(CaseList& cases) {
 
 void add_linear_cases(CaseList& cases) {
   for (const Problem& p : checked_problems())
-    cases.push_back({"linear/" + p.name(), [=](Exec& exec) { return check(exec, p); }, {}, {}});
+    add_case(cases, p, {"linear/" + p.name(), [=](Exec& exec) { return check(exec, p); }, {}, {}});
   for (const Problem& p : differentiated_problems())
-    cases.push_back({"linear/" + p.name(), {}, [=](Exec& exec) { return check_gradient(exec, p); }, {}});
+    add_case(cases, p, {"linear/" + p.name(), {}, [=](Exec& exec) { return check_gradient(exec, p); }, {}});
   add_benches(cases);
 }
 

@@ -22,7 +22,7 @@ struct RmsNormBackward {
   float eps = 0;
   ConstTensor d_y;         // like x
   ConstTensor added = {};  // like d_x, may be d_x; undefined: none
-  Tensor d_x;              // like x, written: added + gradient; may be d_y
+  Tensor d_x;              // like x, written: added + gradient; may be d_y or x
   Tensor d_weight = {};    // [width] f32, accumulated; undefined: not wanted
 };
 void rms_norm_backward(Exec&, const RmsNormBackward&);

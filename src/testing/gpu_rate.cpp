@@ -34,9 +34,9 @@ double gpu_copy_bytes(Exec& exec) {
   return 2.0 * kBytes / (milliseconds * 1e-3);
 }
 
-void gpu_fill_normal(Exec& exec, const Tensor& tensor, std::string_view name) {
+void gpu_fill_normal(Exec& exec, const Tensor& tensor, std::string_view name, double deviation) {
   expect_device("gpu_fill_normal", tensor, Device::cuda);
-  if constexpr (kHasCuda) launch_fill_normal(exec.stream, tensor, hash_name(name));
+  if constexpr (kHasCuda) launch_fill_normal(exec.stream, tensor, hash_name(name), deviation);
 }
 
 }  // namespace eyrie::testing

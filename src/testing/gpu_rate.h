@@ -12,7 +12,7 @@ double gpu_matmul_flops(Exec& exec);
 // Bytes/s, read and written, of a copy of 1 GiB on the device: a median.
 double gpu_copy_bytes(Exec& exec);
 
-// Normal numbers of variance 1, the same for the same name; a contiguous float tensor on the GPU.
-void gpu_fill_normal(Exec& exec, const Tensor& tensor, std::string_view name);
+// Normal numbers, the same for the same name; a contiguous float tensor on the GPU.
+void gpu_fill_normal(Exec& exec, const Tensor& tensor, std::string_view name, double deviation = 1);
 
 }  // namespace eyrie::testing

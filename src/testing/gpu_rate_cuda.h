@@ -8,6 +8,6 @@ class Stream;
 
 namespace eyrie::testing {
 
-void launch_fill_normal(const cuda::Stream& stream, const Tensor& tensor, uint64_t seed);
+void launch_fill_normal(const cuda::Stream& stream, const Tensor& tensor, uint64_t seed, double deviation);
 
 }  // namespace eyrie::testing

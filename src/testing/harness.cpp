@@ -87,26 +87,6 @@ void print_parts(const Workload& work, const Measurement& whole) {
   }
 }
 
-// A kernel's limit is what takes longer: its FLOPs at the rate of a product, or its bytes at the rate of a copy.
-void print_kernels(Exec& exec, const Workload& work) {
-  if (!work.kernels) return;
-  if constexpr (kHasCuda) {
-    cuda::Profile profile;
-    exec.stream.profile = &profile;
-    work.call(exec);
-    exec.stream.profile = nullptr;
-    const double flops_limit = gpu_matmul_flops(exec), bytes_limit = gpu_copy_bytes(exec);
-    fmt::print("  {:<30}{:>4}{:>10}{:>9}{:>9}{:>8}\n", "its kernels", "", "ms", "TFLOP/s", "GB/s", "share");
-    for (const cuda::Profile::Row& row : profile.rows()) {
-      const double seconds = row.milliseconds * 1e-3;
-      const double multiply = row.flops / flops_limit, move = row.bytes / bytes_limit;
-      fmt::print("  {:<30}{:>4}{:>10.3f}{:>9.1f}{:>9.0f}{:>6.0f} % of {}\n", row.kernel, row.launches, row.milliseconds,
-                 row.flops / seconds * 1e-12, row.bytes / seconds * 1e-9, 100 * std::max(multiply, move) / seconds,
-                 multiply > move ? "tensor cores" : "memory");
-    }
-  }
-}
-
 void run_bench(const Case& one, std::string_view line) {
   Exec exec(one.device, one.activations);
   const Workload work = one.bench(exec);
@@ -115,7 +95,7 @@ void run_bench(const Case& one, std::string_view line) {
   print_line(line, found, work.bytes > 0);
   fmt::print("{:>6.1f}\n", static_cast<double>(exec.scratch.reserved_bytes()) / (1 << 20));
   print_parts(work, found);
-  print_kernels(exec, work);
+  if (work.kernels) print_kernels(exec, work.call);
   std::fflush(stdout);
 }
 
@@ -165,6 +145,24 @@ double median_ms(Exec& exec, const std::function<void()>& call, double at_least_
   while (milliseconds.size() < kFewest || whole.seconds() < at_least_seconds)
     milliseconds.push_back(milliseconds_of(exec, call));
   return median(std::move(milliseconds));
+}
+
+void print_kernels(Exec& exec, const std::function<void(Exec&)>& call) {
+  if constexpr (kHasCuda) {
+    cuda::Profile profile;
+    exec.stream.profile = &profile;
+    call(exec);
+    exec.stream.profile = nullptr;
+    const double flops_limit = gpu_matmul_flops(exec), bytes_limit = gpu_copy_bytes(exec);
+    fmt::print("  {:<30}{:>4}{:>10}{:>9}{:>9}{:>8}\n", "its kernels", "", "ms", "TFLOP/s", "GB/s", "share");
+    for (const cuda::Profile::Row& row : profile.rows()) {
+      const double seconds = row.milliseconds * 1e-3;
+      const double multiply = row.flops / flops_limit, move = row.bytes / bytes_limit;
+      fmt::print("  {:<30}{:>4}{:>10.3f}{:>9.1f}{:>9.0f}{:>6.0f} % of {}\n", row.kernel, row.launches, row.milliseconds,
+                 row.flops / seconds * 1e-12, row.bytes / seconds * 1e-9, 100 * std::max(multiply, move) / seconds,
+                 multiply > move ? "tensor cores" : "memory");
+    }
+  }
 }
 
 void run_benches(const CaseList& cases) {

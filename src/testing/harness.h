@@ -47,6 +47,10 @@ std::string failures(const Case& one, Mode mode);
 // Milliseconds of a few calls, and of as many more as the time allows; on a GPU by events of exec's stream.
 double median_ms(Exec& exec, const std::function<void()>& call, double at_least_seconds = 0.5);
 
+// On a GPU: what each kernel of a call took, beside the limit of what takes longer, its FLOPs at the rate of a product
+// or its bytes at the rate of a copy.
+void print_kernels(Exec& exec, const std::function<void(Exec&)>& call);
+
 // Times every case and prints tables of at most 80 columns, one for each operation. Work per second stands beside its
 // limit: on a GPU, cuBLASLt's bf16 products, or a copy where bytes are stated; on a CPU, of what reads, reading as many
 // bytes again and again (from memory or the cache that holds them); else the FMA peak. Work and limit are measured in
