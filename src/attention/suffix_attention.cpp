@@ -107,9 +107,10 @@ void check(const Exec& exec, const SuffixAttention& problem) {
                      name(problem.q.device)));
 }
 
-// The indices are there in a dry run too; its own Exec would not read them.
-AttentionCost cost_of(const SuffixAttention& problem) {
+// The indices are on the host in a dry run, wherever it plans to run.
+AttentionCost cost_of(SuffixAttention problem) {
   Exec cpu;
+  problem.token.device = problem.start.device = Device::cpu;
   return AttentionCost(cpu, problem);
 }
 

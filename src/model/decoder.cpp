@@ -30,7 +30,6 @@ Linear layer_of(const Weights& weights, const ConstTensor& x, const Tensor& y, c
 
 void check(const DecoderConfig& config, const BeforeAttention& in) {
   const int64_t rows = in.x.dim(0);
-  expect_dtype("x", in.x, {DType::f32});
   expect_shape("x", in.x, {-1, config.input_width});
   expect_dtype("positions", in.positions, {DType::i32});
   expect_shape("positions", in.positions, {rows});
@@ -59,13 +58,10 @@ void before_attention(Exec& exec, const DecoderConfig& config, const DecoderTens
   finish_heads(exec, config, rope, in.positions, tensors.k_norm, in.k, in.raw_k);
 }
 
-AfterAttentionSaved take_after_attention(Scratch& scratch, const DecoderConfig& config, int64_t rows) {
-  const auto take = [&](int64_t width) { return scratch.take(DType::f32, {rows, width}); };
-  return {.h1 = take(config.hidden),
-          .y = take(config.hidden),
-          .gate = take(config.intermediate),
-          .up = take(config.intermediate),
-          .product = take(config.intermediate)};
+AfterAttentionSaved take_after_attention(Exec& exec, const DecoderConfig& config, int64_t rows) {
+  return {.h1 = exec.take({rows, config.hidden}),
+          .gate = exec.take({rows, config.intermediate}),
+          .up = exec.take({rows, config.intermediate})};
 }
 
 void after_attention(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
@@ -74,12 +70,14 @@ void after_attention(Exec& exec, const DecoderConfig& config, const DecoderTenso
   expect_shape("h", in.h, {rows, config.hidden});
   expect_shape("attention", in.attention, {rows, config.q_heads * config.head_dim});
   expect_shape("h2", in.h2, {rows, config.hidden});
+  const ScratchScope scope(exec.scratch);
+  const Tensor y = exec.take(saved.h1.shape), product = exec.take(saved.gate.shape);
   linear(exec, layer_of(tensors.o, in.attention, saved.h1, in.h));
-  rms_norm(exec, {.x = saved.h1, .weight = tensors.post_norm, .eps = config.norm_eps, .y = saved.y});
-  linear_gated(exec, {.gate = layer_of(tensors.gate, saved.y, saved.gate),
-                      .up = layer_of(tensors.up, saved.y, saved.up),
-                      .product = saved.product});
-  linear(exec, layer_of(tensors.down, saved.product, in.h2, saved.h1));
+  rms_norm(exec, {.x = saved.h1, .weight = tensors.post_norm, .eps = config.norm_eps, .y = y});
+  linear_gated(
+      exec,
+      {.gate = layer_of(tensors.gate, y, saved.gate), .up = layer_of(tensors.up, y, saved.up), .product = product});
+  linear(exec, layer_of(tensors.down, product, in.h2, saved.h1));
 }
 
 }  // namespace eyrie

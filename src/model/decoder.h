@@ -5,9 +5,10 @@
 //   h1 = h + o(attention)   h: the residual stream [rows, H]
 //   h2 = h1 + down(silu(gate y) * up y),   y = RMS_post(h1)
 //
-// All activations f32; weights f32, bf16 or f16 (backward: f32).
+// Activations in the exec's dtype; weights as ops/linear.h has them (backward on a CPU: f32).
 #pragma once
 #include "model/tensors.h"
+#include "ops/into.h"
 #include "ops/rope.h"
 #include "tensor/exec.h"
 
@@ -26,23 +27,23 @@ void before_attention(Exec&, const DecoderConfig&, const DecoderTensors<ConstTen
 
 struct BeforeAttentionBackward {
   ConstTensor x, positions;  // as in forward
-  Tensor d_q;                // [rows, q_heads, head_dim], taken back through RoPE and norm in place; undefined: no rows
-  Tensor d_k, d_v;           // [rows, kv_heads, head_dim], d_k taken back likewise; undefined: no rows
-  Tensor d_x;                // [rows, input_width], accumulated
+  // [rows, q_heads or kv_heads, head_dim], activations or f32; where they are activations, d_q and d_k are taken back
+  // through RoPE and norm in place. Undefined: no rows.
+  Tensor d_q = {}, d_k = {}, d_v = {};
+  Tensor d_x;                          // [rows, input_width], written or accumulated
   ConstTensor raw_q = {}, raw_k = {};  // as forward wrote them; read with q/k norms
+  Into into = Into::overwrite;
 };
 // Accumulates weight gradients into `gradients`.
 void before_attention_backward(Exec&, const DecoderConfig&, const DecoderTensors<ConstTensor>&, const RopeTable&,
                                const BeforeAttentionBackward&, const DecoderTensors<Tensor>& gradients);
 
-// What after_attention's backward reads again.
+// What after_attention's backward reads again; y and the product it makes anew.
 struct AfterAttentionSaved {
   Tensor h1;        // [rows, H]
-  Tensor y;         // [rows, H]
   Tensor gate, up;  // [rows, I]
-  Tensor product;   // [rows, I], silu(gate) * up
 };
-AfterAttentionSaved take_after_attention(Scratch&, const DecoderConfig&, int64_t rows);
+AfterAttentionSaved take_after_attention(Exec&, const DecoderConfig&, int64_t rows);
 
 struct AfterAttention {
   ConstTensor h;          // [rows, H]
@@ -58,6 +59,7 @@ struct AfterAttentionBackward {
   Tensor d_h;             // [rows, H] written
   Tensor d_attention;     // [rows, q_heads * head_dim] written
 };
+// Their gradients stand where gate and up stood, afterwards.
 void after_attention_backward(Exec&, const DecoderConfig&, const DecoderTensors<ConstTensor>&,
                               const AfterAttentionSaved&, const AfterAttentionBackward&,
                               const DecoderTensors<Tensor>& gradients);

@@ -1,7 +1,11 @@
+#include <algorithm>
+#include <utility>
+
 #include "model/decoder.h"
 #include "ops/activation.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/rows.h"
 
 namespace eyrie {
 namespace {
@@ -18,6 +22,8 @@ void back_through(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, cons
                          .into = into});
 }
 
+Tensor flat(const Tensor& heads) { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
+
 // Gradients of RMSNorm over head_dim into its weight and, in place, into what it read.
 void norm_heads_backward(Exec& exec, const DecoderConfig& config, const ConstTensor& raw, const ConstTensor& norm,
                          const Tensor& d_heads, const Tensor& d_norm) {
@@ -32,6 +38,26 @@ void norm_heads_backward(Exec& exec, const DecoderConfig& config, const ConstTen
                            .d_weight = d_norm});
 }
 
+constexpr int64_t kMlpRows = 16384;  // at a time: their product and its gradient are [rows, I] each
+
+struct MlpBackward {
+  Tensor gate, up;      // as forward left them; their gradients afterwards
+  ConstTensor y, d_h2;  // [rows, H]
+  Tensor d_y;           // [rows, H] written
+};
+
+void mlp_backward(Exec& exec, const DecoderTensors<ConstTensor>& tensors, const DecoderTensors<Tensor>& gradients,
+                  const MlpBackward& in) {
+  const ScratchScope scope(exec.scratch);
+  const Tensor product = exec.take(in.gate.shape), d_product = exec.take(in.gate.shape);
+  silu_multiply(exec, {.gate = in.gate, .up = in.up, .product = product});
+  back_through(exec, in.d_h2, product, tensors.down, gradients.down, d_product);
+  silu_multiply_backward(exec,
+                         {.gate = in.gate, .up = in.up, .d_product = d_product, .d_gate = in.gate, .d_up = in.up});
+  back_through(exec, in.gate, in.y, tensors.gate, gradients.gate, in.d_y);
+  back_through(exec, in.up, in.y, tensors.up, gradients.up, in.d_y, Into::accumulate);
+}
+
 }  // namespace
 
 void before_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
@@ -39,22 +65,30 @@ void before_attention_backward(Exec& exec, const DecoderConfig& config, const De
                                const DecoderTensors<Tensor>& gradients) {
   expect_shape("x", in.x, {-1, config.input_width});
   expect_shape("d_x", in.d_x, in.x.shape);
+  const ScratchScope scope(exec.scratch);
+  Into into = in.into;
   const auto through = [&](const Tensor& d_heads, const LinearTensors<ConstTensor>& weights,
                            const LinearTensors<Tensor>& gradient) {
     if (!d_heads.defined()) return;
-    const Tensor d_y = d_heads.reshape({d_heads.dim(0), d_heads.dim(1) * d_heads.dim(2)});
-    back_through(exec, d_y, in.x, weights, gradient, in.d_x, Into::accumulate);
+    back_through(exec, flat(d_heads), in.x, weights, gradient, in.d_x, std::exchange(into, Into::accumulate));
   };
-  const auto back = [&](const Tensor& d_heads, const ConstTensor& raw, const ConstTensor& norm, const Tensor& d_norm) {
-    if (!d_heads.defined()) return;
-    apply_rope(exec, {.table = rope, .positions = in.positions, .x = d_heads, .y = d_heads, .turn = Turn::backward});
+  // Sums over depths arrive in f32; from here on they are activations.
+  const auto narrow = [&](const Tensor& d_heads) {
+    return !d_heads.defined() || d_heads.dtype == exec.activations ? d_heads : exec.take(d_heads.shape);
+  };
+  const auto back = [&](const Tensor& from, const Tensor& d_heads, const ConstTensor& raw, const ConstTensor& norm,
+                        const Tensor& d_norm) {
+    if (!from.defined()) return;
+    apply_rope(exec, {.table = rope, .positions = in.positions, .x = from, .y = d_heads, .turn = Turn::backward});
     if (config.qk_norm) norm_heads_backward(exec, config, raw, norm, d_heads, d_norm);
   };
-  back(in.d_q, in.raw_q, tensors.q_norm, gradients.q_norm);
-  back(in.d_k, in.raw_k, tensors.k_norm, gradients.k_norm);
-  through(in.d_q, tensors.q, gradients.q);
-  through(in.d_k, tensors.k, gradients.k);
-  through(in.d_v, tensors.v, gradients.v);
+  const Tensor d_q = narrow(in.d_q), d_k = narrow(in.d_k), d_v = narrow(in.d_v);
+  back(in.d_q, d_q, in.raw_q, tensors.q_norm, gradients.q_norm);
+  back(in.d_k, d_k, in.raw_k, tensors.k_norm, gradients.k_norm);
+  if (d_v.data != in.d_v.data) convert(exec, {.from = flat(in.d_v), .to = flat(d_v)});
+  through(d_q, tensors.q, gradients.q);
+  through(d_k, tensors.k, gradients.k);
+  through(d_v, tensors.v, gradients.v);
 }
 
 void after_attention_backward(Exec& exec, const DecoderConfig& config, const DecoderTensors<ConstTensor>& tensors,
@@ -66,14 +100,17 @@ void after_attention_backward(Exec& exec, const DecoderConfig& config, const Dec
   expect_shape("attention", in.attention, {rows, config.q_heads * config.head_dim});
   expect_shape("d_attention", in.d_attention, in.attention.shape);
   const ScratchScope scope(exec.scratch);
-  const Tensor d_up = exec.scratch.take(DType::f32, {rows, config.intermediate});
-  const Tensor d_gate = exec.scratch.take(DType::f32, {rows, config.intermediate});
-  const Tensor d_y = exec.scratch.take(DType::f32, {rows, config.hidden});
-  back_through(exec, in.d_h2, saved.product, tensors.down, gradients.down, d_gate);
-  silu_multiply_backward(exec,
-                         {.gate = saved.gate, .up = saved.up, .d_product = d_gate, .d_gate = d_gate, .d_up = d_up});
-  back_through(exec, d_gate, saved.y, tensors.gate, gradients.gate, d_y);
-  back_through(exec, d_up, saved.y, tensors.up, gradients.up, d_y, Into::accumulate);
+  const Tensor y = exec.take({rows, config.hidden}), d_y = exec.take(y.shape);
+  rms_norm(exec, {.x = saved.h1, .weight = tensors.post_norm, .eps = config.norm_eps, .y = y});
+  for (int64_t begin = 0; begin < rows; begin += kMlpRows) {
+    const int64_t end = std::min(rows, begin + kMlpRows);
+    mlp_backward(exec, tensors, gradients,
+                 {.gate = saved.gate.slice(begin, end),
+                  .up = saved.up.slice(begin, end),
+                  .y = y.slice(begin, end),
+                  .d_h2 = in.d_h2.slice(begin, end),
+                  .d_y = d_y.slice(begin, end)});
+  }
   rms_norm_backward(exec, {.x = saved.h1,
                            .weight = tensors.post_norm,
                            .eps = config.norm_eps,

@@ -11,12 +11,11 @@ ConstTensor fc(Exec& exec, const Draft& draft, ConstTensor taps, Tensor h) {
   const DraftConfig& config = draft.config;
   const int64_t width = config.target_hidden;
   const float eps = config.decoder.norm_eps;
-  expect_dtype("taps", taps, {DType::f32});
   expect_shape("taps", taps, {-1, config.taps() * width});
   expect_shape("h", h, {taps.dim(0), config.decoder.hidden});
   ConstTensor read = taps;
   if (config.fc_norm || config.norm_before_fc) {
-    const Tensor normed = exec.scratch.take(DType::f32, taps.shape);
+    const Tensor normed = exec.take(taps.shape);
     if (config.norm_before_fc)
       rms_norm(exec, {.x = taps, .weight = draft.tensors.norm_before_fc, .eps = eps, .y = normed});
     for (int64_t i = 0; config.fc_norm && i < config.taps(); ++i)
@@ -41,12 +40,12 @@ ConstTensor depth_input(Exec& exec, const Draft& draft, const DepthInput& in) {
   rms_norm(exec, {.x = in.h, .weight = tensors.hidden_norm, .eps = eps, .y = right});
   ConstTensor residual = in.h;
   if (config.norm_before_residual) {
-    const Tensor normed = exec.scratch.take(DType::f32, {rows, hidden});
+    const Tensor normed = exec.take({rows, hidden});
     copy(exec, right, normed);
     residual = normed;
   }
   const ScratchScope scope(exec.scratch);
-  const Tensor e = exec.scratch.take(DType::f32, {rows, hidden});
+  const Tensor e = exec.take({rows, hidden});
   embed(exec, {.table = draft.embedding, .ids = in.token_ids, .y = e});
   rms_norm(exec, {.x = e, .weight = tensors.layer.input_norm, .eps = eps, .y = columns(in.x, 0, hidden)});
   return residual;
@@ -63,10 +62,9 @@ Tensor draft_depth(Exec& exec, const Draft& draft, const AttentionRows& attentio
   expect_shape("h2", in.h2, {asking, layer.hidden});
   expect_shape("normed", in.normed, {asking, layer.hidden});
   const ScratchScope scope(exec.scratch);
-  const auto take = [&](const Shape& shape) { return exec.scratch.take(DType::f32, shape); };
-  const Tensor x = take({rows, layer.input_width});
-  const Tensor q = take({asking, layer.q_heads, layer.head_dim}), out = take(q.shape);
-  const Tensor k = take({rows, layer.kv_heads, layer.head_dim}), v = take(k.shape);
+  const Tensor x = exec.take({rows, layer.input_width});
+  const Tensor q = exec.take({asking, layer.q_heads, layer.head_dim}), out = exec.take(q.shape);
+  const Tensor k = exec.take({rows, layer.kv_heads, layer.head_dim}), v = exec.take(k.shape);
   const ConstTensor residual = depth_input(exec, draft, {in.token_ids, in.h, x});
   const auto project = [&](int64_t begin, int64_t end, const Tensor& queries) {
     if (begin == end) return;
@@ -80,7 +78,7 @@ Tensor draft_depth(Exec& exec, const Draft& draft, const AttentionRows& attentio
   if (asking == 0) return in.h2;
   after_attention(exec, layer, draft.tensors.layer,
                   {residual.slice(first, rows), out.reshape({asking, layer.q_heads * layer.head_dim}), in.h2},
-                  take_after_attention(exec.scratch, layer, asking));
+                  take_after_attention(exec, layer, asking));
   return depth_output(exec, draft, in.h2, in.normed);
 }
 

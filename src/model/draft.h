@@ -67,7 +67,7 @@ struct DepthInputBackward {
   ConstTensor token_ids, h;  // as in forward
   ConstTensor d_x;           // [rows, 2H]
   ConstTensor d_residual;    // [rows, H]
-  Tensor d_h;                // [rows, H] written
+  Tensor d_h;                // [rows, H] written; may be d_residual
 };
 void depth_input_backward(Exec&, const Draft&, const DepthInputBackward&, const DraftTensors<Tensor>& gradients);
 

@@ -17,7 +17,7 @@ void fc_backward(Exec& exec, const Draft& draft, ConstTensor taps, ConstTensor r
   if (!config.fc_norm && !config.norm_before_fc)
     return linear_backward(exec, {.d_y = d_h, .x = taps, .d_weight = gradients.fc});
   const ScratchScope scope(exec.scratch);
-  const Tensor d_normed = exec.scratch.take(DType::f32, taps.shape), d_taps = exec.scratch.take(DType::f32, taps.shape);
+  const Tensor d_normed = exec.take(taps.shape), d_taps = exec.take(taps.shape);
   linear_backward(exec, {.d_y = d_h, .x = read, .weight = tensors.fc, .d_weight = gradients.fc, .d_x = d_normed});
   const float eps = config.decoder.norm_eps;
   if (config.norm_before_fc)
@@ -49,13 +49,13 @@ void depth_input_backward(Exec& exec, const Draft& draft, const DepthInputBackwa
   expect_shape("d_residual", in.d_residual, {rows, hidden});
   expect_shape("d_h", in.d_h, {rows, hidden});
   const ScratchScope scope(exec.scratch);
-  const Tensor e = exec.scratch.take(DType::f32, {rows, hidden}), d_e = exec.scratch.take(DType::f32, {rows, hidden});
+  const Tensor e = exec.take({rows, hidden});
   embed(exec, {.table = draft.embedding, .ids = in.token_ids, .y = e});
   rms_norm_backward(exec, {.x = e,
                            .weight = tensors.layer.input_norm,
                            .eps = eps,
                            .d_y = columns(in.d_x, 0, hidden),
-                           .d_x = d_e,
+                           .d_x = e,
                            .d_weight = gradients.layer.input_norm});
   // The embedding is frozen: its gradient is not wanted, and its memory free.
   RmsNormBackward into_h = {.x = in.h,
@@ -65,9 +65,9 @@ void depth_input_backward(Exec& exec, const Draft& draft, const DepthInputBackwa
                             .d_x = in.d_h,
                             .d_weight = gradients.hidden_norm};
   if (config.norm_before_residual) {
-    copy(exec, in.d_residual, d_e);
-    add(exec, {.from = into_h.d_y, .to = d_e});
-    into_h.d_y = d_e;
+    copy(exec, in.d_residual, e);
+    add(exec, {.from = into_h.d_y, .to = e});
+    into_h.d_y = e;
   } else {
     into_h.added = in.d_residual;
   }
@@ -80,7 +80,7 @@ Tensor depth_output_backward(Exec& exec, const Draft& draft, const DepthOutputBa
   Tensor d_h2 = in.d_state;
   if (config.norm_output) {
     add(exec, {.from = in.d_state, .to = in.d_normed});
-    d_h2 = exec.scratch.take(DType::f32, in.d_state.shape);
+    d_h2 = exec.take(in.d_state.shape);
   }
   rms_norm_backward(exec, {.x = in.h2,
                            .weight = draft.tensors.norm,

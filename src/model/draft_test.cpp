@@ -131,7 +131,8 @@ TEST_P(DraftPieces, BeforeAttention) {
   for (size_t i = 0; i < expected.size(); ++i) expected[i] += held[i];
   const Parameters gradients = filled_gradients();
   before_attention_backward(exec, layer, problem.draft.tensors.layer, problem.draft.rope,
-                            {problem.x, problem.positions, d_q, d_k, d_v, d_x, raw_q, raw_k}, gradients.tensors.layer);
+                            {problem.x, problem.positions, d_q, d_k, d_v, d_x, raw_q, raw_k, Into::accumulate},
+                            gradients.tensors.layer);
   expect_equal("d_x", d_x, expected);
   expect_gradients(gradients, loss);
 }
@@ -150,7 +151,7 @@ TEST_P(DraftPieces, BeforeAttentionOnlyWhatIsAskedFor) {
 
 TEST_P(DraftPieces, AfterAttention) {
   const Tensor h2 = out("h2", problem.h.shape);
-  const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows());
+  const AfterAttentionSaved saved = take_after_attention(exec, layer, rows());
   after_attention(exec, layer, problem.draft.tensors.layer, {problem.h, problem.attention, h2}, saved);
   const auto reference = problem.reference<double>();
   expect_equal("h2", h2, reference.h2(reference.at("h"), reference.at("attention")));
@@ -171,7 +172,7 @@ TEST_P(DraftPieces, AfterAttentionInPlace) {
   const Tensor h2 = out("h2", problem.h.shape), in_place = out("in_place", problem.h.shape);
   copy(problem.h, in_place);
   const auto& tensors = problem.draft.tensors.layer;
-  const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows());
+  const AfterAttentionSaved saved = take_after_attention(exec, layer, rows());
   after_attention(exec, layer, tensors, {problem.h, problem.attention, h2}, saved);
   after_attention(exec, layer, tensors, {in_place, problem.attention, in_place}, saved);
   expect_passed(testing::compare_bits("h2", in_place, h2));

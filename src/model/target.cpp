@@ -56,11 +56,10 @@ void target_forward(Exec& exec, const Target& target, const AttentionRows& atten
   const DecoderConfig& layer = config.decoder;
   const int64_t rows = in.token_ids.dim(0);
   const ScratchScope scope(exec.scratch);
-  const auto take = [&](const Shape& shape) { return exec.scratch.take(DType::f32, shape); };
-  const Tensor h = take({rows, layer.hidden}), x = take({rows, layer.hidden});
-  const Tensor q = take({rows, layer.q_heads, layer.head_dim}), out = take(q.shape);
-  const Tensor k = take({rows, layer.kv_heads, layer.head_dim}), v = take(k.shape);
-  const AfterAttentionSaved saved = take_after_attention(exec.scratch, layer, rows);
+  const Tensor h = exec.take({rows, layer.hidden}), x = exec.take(h.shape);
+  const Tensor q = exec.take({rows, layer.q_heads, layer.head_dim}), out = exec.take(q.shape);
+  const Tensor k = exec.take({rows, layer.kv_heads, layer.head_dim}), v = exec.take(k.shape);
+  const AfterAttentionSaved saved = take_after_attention(exec, layer, rows);
   embed(exec, {.table = target.tensors.embedding, .ids = in.token_ids, .y = h});
   for (int64_t i = 0; i < config.layers; ++i) {
     const DecoderTensors<ConstTensor>& tensors = target.tensors.layers[static_cast<size_t>(i)];

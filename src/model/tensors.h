@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/config.h"
-#include "tensor/buffer.h"
+#include "tensor/exec.h"
 
 namespace eyrie {
 
@@ -103,14 +103,18 @@ void for_each_tensor(const DraftConfig& config, Tensors& t, Function&& visit) {
   visit("lm_head.weight", Shape{config.draft_vocabulary, hidden}, t.lm_head);
 }
 
-// All trained tensors of a draft in one piece of memory: f32, in the list's order, each at a multiple of 256 bytes,
-// with zeros between them. A draft's weights, gradients and moments have one layout, so what is done to every element
-// is one call over `memory`.
+// All trained tensors of a draft in one piece of memory: in the list's order, each at a multiple of 64 elements, with
+// zeros between them. A draft's weights, gradients and moments have one layout, so what is done to every element is one
+// call over `memory`.
 struct Parameters {
   Buffer memory;                 // [elements, the gaps among them]
   DraftTensors<Tensor> tensors;  // views of it
 };
-Parameters make_parameters(const DraftConfig& config);                      // zeros
+Parameters make_parameters(const DraftConfig& config);                                   // zeros, f32 on a CPU
+Parameters make_parameters(Exec&, const DraftConfig& config, DType dtype = DType::f32);  // zeros
+// To exec's device from the CPU, and back from it. Both wait.
+Parameters send_parameters(Exec&, const DraftConfig&, const Parameters& from, DType dtype = DType::f32);
+Parameters read_parameters(Exec&, const DraftConfig&, const Parameters& there);
 DraftTensors<ConstTensor> views(const DraftConfig&, const Parameters& of);  // to be read
 
 }  // namespace eyrie
