@@ -14,8 +14,9 @@ class ConversationSource : public BatchSource {
  public:
   ConversationSource(const Target& target, const std::vector<int64_t>& tap_ids,
                      const std::vector<TokenSequence>& sequences, int64_t token_budget, uint64_t seed)
-      : target_(target), tap_ids_(tap_ids), sequences_(sequences), budget_(token_budget), seed_(seed) {}
+      : target_(target), there_(target), tap_ids_(tap_ids), sequences_(sequences), budget_(token_budget), seed_(seed) {}
 
+  void send(DeviceCopies& copies) override { there_ = copies.of(target_), arrays_.reset(); }
   int64_t batches(int64_t epoch) const override { return static_cast<int64_t>(plan(epoch).size()); }
 
   PackedBatch tokens(int64_t epoch, int64_t index) const override {
@@ -27,7 +28,8 @@ class ConversationSource : public BatchSource {
 
   void read_states(Exec& exec, int64_t, int64_t, const PackedBatch& tokens, const Tensor& taps,
                    const Tensor& last_hidden) const override {
-    forward_packed(exec, arrays_, target_, {tokens.input_ids, tokens.cu_seqlens}, tap_ids_, taps, last_hidden);
+    if (!arrays_) arrays_.emplace(exec);
+    forward_packed(exec, *arrays_, there_, {tokens.input_ids, tokens.cu_seqlens}, tap_ids_, taps, last_hidden);
   }
 
   FeatureInfo info() const override { return {target_.fingerprint, tap_ids_, ""}; }
@@ -44,11 +46,12 @@ class ConversationSource : public BatchSource {
   }
 
   const Target& target_;
+  Target there_;  // where it runs
   const std::vector<int64_t>& tap_ids_;
   const std::vector<TokenSequence>& sequences_;
   const int64_t budget_;
   const uint64_t seed_;
-  mutable HostArrays arrays_;
+  mutable std::optional<HostArrays> arrays_;
   mutable int64_t planned_epoch_ = -1;  // a plan is made again only when the epoch changes
   mutable std::vector<std::vector<int64_t>> plan_;
 };
@@ -67,8 +70,9 @@ class FeatureSource : public BatchSource {
   PackedBatch tokens(int64_t epoch, int64_t index) const override { return file(epoch, index).tokens; }
   void read_states(Exec& exec, int64_t epoch, int64_t index, const PackedBatch&, const Tensor& taps,
                    const Tensor& last_hidden) const override {
-    copy(exec, file(epoch, index).taps, taps);
-    copy(exec, file(epoch, index).last_hidden, last_hidden);
+    const FeatureBatch& batch = file(epoch, index);
+    read(exec, batch.taps, taps);
+    read(exec, batch.last_hidden, last_hidden);
   }
   FeatureInfo info() const override { return files_.front().info; }
   std::string place(int64_t epoch, int64_t index) const override { return file(epoch, index).file.path(); }
@@ -101,6 +105,14 @@ class FeatureSource : public BatchSource {
       throw Error(ErrorKind::file, other.file.path(), "tap ids differ from those of " + first.file.path());
   }
 
+  // Converted on the CPU.
+  static void read(Exec& exec, const ConstTensor& from, const Tensor& to) {
+    if (exec.planning) return;
+    if (exec.device == Device::cpu || from.dtype == to.dtype) return copy(exec, from, to);
+    copy(exec, Buffer::copy_of(from, to.dtype), to);
+    exec.wait();
+  }
+
   const FeatureBatch& file(int64_t epoch, int64_t index) const {
     if (epoch != ordered_epoch_) {
       order_ = epoch_order(static_cast<int64_t>(files_.size()), seed_, epoch);
@@ -118,8 +130,7 @@ class FeatureSource : public BatchSource {
 }  // namespace
 
 TargetStates take_states(Exec& exec, const DraftConfig& config, int64_t tokens) {
-  return {exec.scratch.take(DType::f32, {tokens, config.taps() * config.target_hidden}),
-          exec.scratch.take(DType::f32, {tokens, config.target_hidden})};
+  return {exec.take({tokens, config.taps() * config.target_hidden}), exec.take({tokens, config.target_hidden})};
 }
 
 std::unique_ptr<BatchSource> conversation_source(const Target& target, const std::vector<int64_t>& tap_ids,

@@ -7,22 +7,24 @@
 #include <vector>
 
 #include "data/features.h"
-#include "model/target.h"
+#include "model/device_copies.h"
 
 namespace eyrie {
 
 // The target's states of one batch, in scratch memory.
 struct TargetStates {
-  Tensor taps, last_hidden;  // [T, m·Ht], [T, Ht] f32
+  Tensor taps, last_hidden;  // [T, m·Ht], [T, Ht] of exec's activations
 };
 TargetStates take_states(Exec&, const DraftConfig&, int64_t tokens);
 
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
+  // On a GPU before the first states are read there. `copies` must outlive the source.
+  virtual void send(DeviceCopies&) {}
   virtual int64_t batches(int64_t epoch) const = 0;
   virtual PackedBatch tokens(int64_t epoch, int64_t index) const = 0;
-  // taps [T, m·Ht] f32 and last_hidden [T, Ht] f32 of that batch, written.
+  // taps [T, m·Ht] and last_hidden [T, Ht] of that batch, written, in the type of exec's activations.
   virtual void read_states(Exec&, int64_t epoch, int64_t index, const PackedBatch& tokens, const Tensor& taps,
                            const Tensor& last_hidden) const = 0;
   virtual FeatureInfo info() const = 0;

@@ -35,7 +35,7 @@ Json to_json(const Checkpoint& checkpoint) {
                        {"settings", settings}});
 }
 
-Parameters read_parameters(const SafetensorsFile& file, const std::string& prefix, const DraftConfig& config) {
+Parameters load_parameters(const SafetensorsFile& file, const std::string& prefix, const DraftConfig& config) {
   Parameters made = make_parameters(config);
   for_each_tensor(config, made.tensors, [&](const std::string& name, const Shape& shape, const Tensor& tensor) {
     const ConstTensor& found = file.at(prefix + name);
@@ -116,9 +116,9 @@ SavedRun load_checkpoint(const std::string& directory, const TargetHeads& heads)
   const SafetensorsFile moments = SafetensorsFile::open(directory + "/optimizer.safetensors");
   SavedRun saved;
   saved.directory = directory;
-  saved.state = make_state(std::move(draft), read_parameters(weights, "", config));
-  saved.state.first = read_parameters(moments, "first.", config);
-  saved.state.second = read_parameters(moments, "second.", config);
+  saved.state = make_state(std::move(draft), load_parameters(weights, "", config));
+  saved.state.first = load_parameters(moments, "first.", config);
+  saved.state.second = load_parameters(moments, "second.", config);
   at_place(trainer, [&] { read_trainer(json, saved); });
   return saved;
 }

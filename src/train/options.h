@@ -37,6 +37,10 @@ struct TrainOptions {
   double loss_decay = 0.8;         // w
   std::string normalize = "step";  // n_k: step or micro-batch
   std::string attention = "auto";  // backend
+  Device device = Device::cpu;     // where the steps run
+  DType dtype = DType::bf16;       // of activations and working weights on a GPU; a CPU has f32
+  DType activations() const { return device == Device::cpu ? DType::f32 : dtype; }
+  bool deterministic = false;  // on a GPU: the same bits every time
   OptimizerOptions optimizer;
   int64_t epochs = 1;
   int64_t steps = 0;            // optimizer steps; 0: as many as the epochs have

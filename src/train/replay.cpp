@@ -136,41 +136,52 @@ std::vector<TensorDifference> compare(const std::vector<NamedTensor>& found, con
   return differences;
 }
 
-std::vector<std::pair<AttentionBackend, Device>> attentions_of(const ReplayOptions& options) {
-  std::vector<std::pair<AttentionBackend, Device>> list;
-  if (options.attention_device != Device::cpu) list.emplace_back(AttentionBackend::automatic, Device::cpu);
-  for (const std::string& name : options.attention) list.emplace_back(find_backend(name), options.attention_device);
-  return list;
+// Backends by name, each one run on exec's device; the first run of all is the one that others are compared with.
+void run(Exec& exec, std::span<const std::string> backends, Dump& dump, const TttBatch& here, const LossRule& rule,
+         Replay& result) {
+  DeviceCopies copies(exec);
+  send_state(exec, copies, dump.state);
+  const TttBatch batch{here.input_ids, copies.of(here.taps), copies.of(here.last_hidden), here.supervision};
+  HostArrays arrays(exec);
+  for (const std::string& backend : backends) {
+    const TttModel model{dump.state.draft, copies.of(dump.heads.lm_head), find_backend(backend), true};
+    const Parameters there = make_parameters(exec, result.config);
+    TttOutcome outcome =
+        at_place(dump.batch.file.path(), [&] { return ttt_step(exec, arrays, model, batch, rule, &there.tensors); });
+    Parameters gradients = read_parameters(exec, result.config, there);
+    const std::string where =
+        exec.device == Device::cuda ? fmt::format(" on cuda, {}", name(exec.activations)) : std::string();
+    ReplayRun one{fmt::format("{}{}", name(outcome.attention), where),
+                  outcome.loss,
+                  l2_norm(exec, result.config, there),
+                  std::move(outcome.figures),
+                  {}};
+    if (result.runs.empty())
+      result.gradients = std::move(gradients);
+    else
+      one.differences =
+          compare(named_tensors(result.config, gradients), named_tensors(result.config, result.gradients));
+    result.runs.push_back(std::move(one));
+  }
 }
 
 }  // namespace
 
 Replay replay(Exec& exec, const ReplayOptions& options) {
-  const Dump dump = read_dump(options);
+  std::optional<Exec> gpu;
+  if (options.device == Device::cuda) gpu.emplace(options.device, options.dtype);
+  Dump dump = read_dump(options);
   Replay result;
-  const Draft& draft = dump.state.draft;
-  result.config = draft.config;
+  result.config = dump.state.draft.config;
   read_settings(options, dump, result);
   const PackedBatch& tokens = dump.batch.tokens;
   const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, result.ttt_steps);
   check_step_rows(dump, supervision, result);
   const TttBatch batch{tokens.input_ids, dump.taps, dump.last_hidden, supervision};
   const LossRule rule{result.loss_decay, result.normalize, step_rows_of(dump, result.normalize, result.ttt_steps)};
-  HostArrays arrays;
-  for (const auto& [backend, device] : attentions_of(options)) {
-    Parameters gradients = make_parameters(result.config);
-    TttOutcome outcome = at_place(dump.batch.file.path(), [&] {
-      return ttt_step(exec, arrays, {draft, dump.heads.lm_head, backend, device}, batch, rule, &gradients.tensors);
-    });
-    const std::string label = fmt::format("{}{}", name(outcome.attention), device == Device::cuda ? " on cuda" : "");
-    ReplayRun run{label, outcome.loss, l2_norm(exec, result.config, gradients), std::move(outcome.figures), {}};
-    if (result.runs.empty())
-      result.gradients = std::move(gradients);
-    else
-      run.differences =
-          compare(named_tensors(result.config, gradients), named_tensors(result.config, result.gradients));
-    result.runs.push_back(std::move(run));
-  }
+  const std::string automatic = "auto";
+  run(exec, gpu ? std::span(&automatic, 1) : std::span(options.attention), dump, batch, rule, result);
+  if (gpu) run(*gpu, options.attention, dump, batch, rule, result);
   return result;
 }
 

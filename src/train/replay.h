@@ -18,7 +18,8 @@ struct ReplayOptions {
   std::string directory = {};
   std::string model = {};                         // target directory; empty: the dump holds its heads
   std::vector<std::string> attention = {"auto"};  // backends, each compared with the first
-  Device attention_device = Device::cpu;          // of those; a GPU's are compared with a run on the CPU, by auto
+  Device device = Device::cpu;                    // of those; a GPU's are compared with a run on the CPU, by auto
+  DType dtype = DType::bf16;                      // of activations and weights on a GPU
   std::optional<Normalize> normalize = {};        // empty: as step.json says, else step
   std::optional<int64_t> ttt_steps = {};          // empty: as step.json says, else as many as n_k has, else 7
   std::optional<double> loss_decay = {};          // empty: as step.json says, else 0.8
@@ -30,7 +31,7 @@ struct TensorDifference {
 };
 
 struct ReplayRun {
-  std::string attention;  // the backend that ran, and "on cuda" where it did
+  std::string attention;  // the backend that ran, and "on cuda" with the dtype where it did
   double loss = 0, grad_norm = 0;
   StepFigures figures;
   std::vector<TensorDifference> differences;  // from the first run; empty for the first

@@ -55,23 +55,30 @@ void expect_dumped_steps(const TrainOptions& options, int64_t steps) {
 }  // namespace
 
 StepPlan plan_step(const TrainOptions& options, const TrainInputs& inputs, int64_t batch) {
-  const Draft& draft = inputs.state.draft;
-  const PackedBatch tokens = inputs.train->tokens(0, batch);
-  const Supervision supervision = supervise(tokens.loss_mask, tokens.cu_seqlens, options.ttt_steps);
-  Exec exec = Exec::plan();
+  return plan_step(options, inputs, inputs.train->tokens(0, batch));
+}
+
+StepPlan plan_step(const TrainOptions& options, const TrainInputs& inputs, const PackedBatch& batch) {
+  const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
+  Exec exec = Exec::plan(options.device, options.activations());
+  DeviceCopies frozen(exec), copies(exec);
   Scratch elsewhere(exec.device, Scratch::Memory::planned);
+  const Draft draft = copies.of(inputs.state.draft);
   DraftTensors<Tensor> gradients;
   for_each_tensor(draft.config, gradients, [&](const std::string&, const Shape& shape, Tensor& tensor) {
     tensor = elsewhere.take(DType::f32, shape);
   });
-  const TargetStates states = take_states(exec, draft.config, tokens.tokens());
   StepPlan plan;
+  const TttModel model{draft, frozen.of(inputs.heads.lm_head), find_backend(options.attention)};
+  frozen.of(inputs.state.draft.embedding);
+  inputs.train->send(frozen);
+  plan.frozen_bytes = frozen.planned_bytes() + (options.device == Device::cuda ? Matmul::kWorkspaceBytes : 0);
+  const TargetStates states = take_states(exec, draft.config, batch.tokens());
   plan.state_bytes = exec.scratch.most_bytes();
-  inputs.train->read_states(exec, 0, batch, tokens, states.taps, states.last_hidden);
+  inputs.train->read_states(exec, 0, 0, batch, states.taps, states.last_hidden);
   const double target_flops = std::exchange(exec.flops, 0);
-  HostArrays arrays;
-  plan.flops = ttt_step(exec, arrays, {draft, inputs.heads.lm_head, find_backend(options.attention)},
-                        {tokens.input_ids, states.taps, states.last_hidden, supervision},
+  HostArrays arrays(exec);
+  plan.flops = ttt_step(exec, arrays, model, {batch.input_ids, states.taps, states.last_hidden, supervision},
                         {options.loss_decay, find_normalize(options.normalize)}, &gradients)
                    .flops;
   plan.flops[Work::target] = target_flops;
@@ -122,10 +129,37 @@ std::string what_else(const Conversations& data) {
   return text;
 }
 
+// The tokens of the longest step that takes no more than `bytes` with the whole run beside it: sequences as long as the
+// draft's positions, whose last tokens are supervised, as many as in the data.
+int64_t longest_step(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& run, int64_t bytes) {
+  constexpr int64_t kUnit = 256, kMost = int64_t{1} << 14;  // units
+  const int64_t positions = inputs.state.draft.config.decoder.max_positions;
+  const auto fits = [&](int64_t units) {
+    PackedBatch batch;
+    batch.cu_seqlens = {0};
+    for (int64_t left = units * kUnit; left > 0; left -= std::min(left, positions)) {
+      const int64_t tokens = std::min(left, positions);
+      const auto plain = static_cast<int64_t>(static_cast<double>(tokens) * (1 - run.supervised_share));
+      batch.loss_mask.insert(batch.loss_mask.end(), static_cast<size_t>(plain), 0);
+      batch.loss_mask.insert(batch.loss_mask.end(), static_cast<size_t>(tokens - plain), 1);
+      batch.cu_seqlens.push_back(static_cast<int32_t>(batch.loss_mask.size()));
+    }
+    batch.input_ids.resize(batch.loss_mask.size());
+    TrainPlan plan = run;
+    plan.step = plan_step(options, inputs, batch);
+    return plan.bytes() <= bytes;
+  };
+  int64_t fitting = 0, too_long = kMost;
+  while (too_long - fitting > std::max<int64_t>(1, fitting / 64)) {
+    const int64_t middle = fitting == 0 ? std::max<int64_t>(1, too_long / 8) : (fitting + too_long) / 2;
+    (fits(middle) ? fitting : too_long) = middle;
+  }
+  return fitting * kUnit;
+}
+
 std::string describe(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& plan) {
   const DraftConfig& config = inputs.state.draft.config;
   const DecoderConfig& layer = config.decoder;
-  const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
   std::string text = fmt::format("draft      {} parameters: hidden {}, {}/{} heads of {}{}, MLP {}\n", plan.parameters,
                                  layer.hidden, layer.q_heads, layer.kv_heads, layer.head_dim,
                                  layer.qk_norm ? " with norms on q, k" : "", layer.intermediate);
@@ -148,10 +182,21 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
                       options.loss_decay, options.normalize, options.attention);
   text += fmt::format("optimizer  AdamW, learning rate {}, warm-up {:.1f} % of the steps, clip {}\n",
                       options.optimizer.learning_rate, 100 * options.optimizer.warmup_share, options.optimizer.clip);
-  return text + fmt::format(
-                    "memory     MiB: weights and gradients {:.1f}, moments {:.1f}, target states {:.1f}, step {:.1f}\n",
-                    mebibytes(2 * plan.parameter_bytes), mebibytes(2 * plan.parameter_bytes),
-                    mebibytes(plan.step.state_bytes), mebibytes(plan.step.step_bytes));
+  const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
+  text +=
+      fmt::format("memory     MiB: weights and gradients {:.1f}, moments {:.1f}, target states {:.1f}, step {:.1f}\n",
+                  mebibytes(2 * plan.parameter_bytes + plan.working_bytes), mebibytes(2 * plan.parameter_bytes),
+                  mebibytes(plan.step.state_bytes), mebibytes(plan.step.step_bytes));
+  if (options.device == Device::cpu) return text;
+  text += fmt::format("cuda       MiB: target and embedding {:.1f}; {:.1f} in all\n", mebibytes(plan.step.frozen_bytes),
+                      mebibytes(plan.bytes()));
+  if constexpr (kHasCuda) {
+    if (!cuda::find_no_device().empty()) return text;
+    const int64_t free = cuda::free_memory_bytes();
+    text += fmt::format("           {:.1f} free: a step of up to {} fits\n", mebibytes(free),
+                        counted(longest_step(options, inputs, plan, free), "token"));
+  }
+  return text;
 }
 
 }  // namespace
@@ -168,9 +213,27 @@ TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs) 
   for (const NamedTensor& one : named_tensors(inputs.state.draft.config, inputs.state.weights))
     plan.parameters += one.tensor.elements();
   plan.parameter_bytes = inputs.state.weights.memory.tensor().bytes();
+  if (options.activations() != DType::f32)
+    plan.working_bytes = inputs.state.weights.memory.tensor().elements() * size_bytes(options.activations());
   plan_batches(options, inputs, plan);
   plan.text = describe(options, inputs, plan);
   return plan;
+}
+
+void expect_to_fit(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& plan) {
+  if (options.device == Device::cpu) return;
+  expect_cuda();
+  if constexpr (kHasCuda) {
+    const int64_t free = cuda::free_memory_bytes();
+    if (plan.bytes() <= free) return;
+    const auto gibibytes = [](int64_t bytes) { return static_cast<double>(bytes) / 0x1p30; };
+    throw Error(ErrorKind::device, options.data.empty() ? "features" : "token-budget",
+                fmt::format("the largest step, of {}, takes {:.1f} GiB of the GPU beside {:.1f} for weights and "
+                            "optimizer, and {:.1f} are free: {} would fit",
+                            counted(plan.most_tokens, "token"), gibibytes(plan.step.state_bytes + plan.step.step_bytes),
+                            gibibytes(plan.bytes() - plan.step.state_bytes - plan.step.step_bytes), gibibytes(free),
+                            counted(longest_step(options, inputs, plan, free), "token")));
+  }
 }
 
 }  // namespace eyrie

@@ -67,8 +67,8 @@ TEST_F(RunTest, ADryRunTakesWhatTheStepTakes) {
     const StepPlan plan = plan_step(o, *inputs, 0);
     const PackedBatch batch = inputs->train->tokens(0, 0);
     const Supervision rule = supervise(batch.loss_mask, batch.cu_seqlens, o.ttt_steps);
-    begin_training(inputs->state);
     Exec exec;
+    begin_training(exec, inputs->state);
     HostArrays arrays;
     const TargetStates states = take_states(exec, inputs->state.draft.config, batch.tokens());
     EXPECT_EQ(exec.scratch.most_bytes(), plan.state_bytes);

@@ -48,11 +48,11 @@ TEST(Parameters, LieInTheListsOrderApartAndAligned) {
 TEST(TrainState, IsClippedByTheNormOfAllTensors) {
   const DraftConfig config = tiny();
   TrainState state = make_state(draft_of(config), make_parameters(config));
-  begin_training(state);
+  Exec exec;
+  begin_training(exec, state);
   fill(config, state.gradients, 2.0f);
   int64_t elements = 0;
   for (const NamedTensor& one : named_tensors(config, state.gradients)) elements += one.tensor.elements();
-  Exec exec;
   const double norm = l2_norm(exec, config, state.gradients);
   EXPECT_NEAR(norm, 2 * std::sqrt(static_cast<double>(elements)), 1e-9);
   apply_step(exec, {.clip = 0.5}, norm, 0.01, state);
@@ -77,7 +77,8 @@ TEST(TrainState, WhatAResumedRunBroughtIsKept) {
   TrainState state = make_state(draft_of(config), make_parameters(config));
   state.second = make_parameters(config);
   fill(config, state.second, 3.0f);
-  begin_training(state);
+  Exec exec;
+  begin_training(exec, state);
   EXPECT_EQ(state.second.tensors.norm.as<float>()[2], 3);
   EXPECT_EQ(state.first.tensors.norm.as<float>()[2], 0);
 }

@@ -28,6 +28,7 @@ struct MicroBatch {
 // What one optimizer step found.
 struct StepRecord {
   std::vector<MicroBatch> batches;
+  std::vector<TttRun> runs;
   std::vector<int64_t> rows;  // n_k
   TttOutcome outcome;         // summed
   double grad_norm = 0, learning_rate = 0, seconds = 0;
@@ -43,25 +44,39 @@ class Trainer {
         inputs_(inputs),
         hooks_(hooks),
         rule_{options.loss_decay, find_normalize(options.normalize), {}},
-        backend_(find_backend(options.attention)),
         order_(*inputs.train),
         steps_(count_steps(options, *inputs.train)),
         settings_(run_settings(options, inputs, steps_)),
-        state_(inputs.state) {
-    begin_training(state_);
+        state_(inputs.state),
+        embedding_(state_.draft.embedding),
+        copies_(exec),
+        model_{state_.draft, copies_.of(inputs.heads.lm_head), find_backend(options.attention), options.deterministic} {
+    send_state(exec, copies_, state_);
+    begin_training(exec, state_);
+    for (BatchSource* source : {inputs.train.get(), inputs.held_out.get()})
+      if (source) source->send(copies_);
+    for (int64_t i = 0; i < options.accumulate; ++i) arrays_.emplace_back(exec);
   }
 
   TrainResult run();
+
+  ~Trainer() { state_.draft.embedding = embedding_; }  // the copy ends here
 
  private:
   void begin();
   void go_on_from(const SavedRun& saved);
   StepRecord step();
   void read_batches(StepRecord& record);
-  void run_batch(const MicroBatch& batch, StepRecord& record);
+  TttRun run_batch(const MicroBatch& batch, HostArrays& arrays);
+  // The state on the CPU, for files and for serving; valid until it is asked for again.
+  const TrainState& here() {
+    if (exec_.device == Device::cpu) return state_;
+    return here_.emplace(read_back(exec_, state_, embedding_));
+  }
   void update(StepRecord& record);
   void report(const StepRecord& record);
   bool asked_for() const;  // a dump of this step
+  Buffer in_f32(const ConstTensor& states) { return Buffer::copy_of(to_cpu(exec_, states), DType::f32); }
   void dump(const StepRecord& record, const std::string& why);
   void evaluate_now();
   void save();
@@ -76,17 +91,21 @@ class Trainer {
   TrainInputs& inputs_;
   const TrainHooks& hooks_;
   LossRule rule_;
-  const AttentionBackend backend_;
   BatchOrder order_;
   const int64_t steps_;
   const RunSettings settings_;
   TrainState& state_;
-  HostArrays arrays_;
+  const ConstTensor embedding_;  // of the draft, on the CPU
+  std::optional<TrainState> here_;
+  DeviceCopies copies_;
+  const TttModel model_;
+  std::vector<HostArrays> arrays_;  // one for each micro-batch: what they found is read when all of them have run
   RunPosition position_;
   std::optional<MetricsFile> metrics_;
   TrainResult result_;
   std::string first_skip_;
   int64_t automatic_dumps_ = 0, saved_step_ = -1, steps_here_ = 0;
+  WorkClock clock_{exec_};
   Stopwatch watch_;
 };
 
@@ -135,25 +154,26 @@ void Trainer::read_batches(StepRecord& record) {
   }
 }
 
-void Trainer::run_batch(const MicroBatch& batch, StepRecord& record) {
-  if (batch.supervision.rows() == 0) return;
-  Stopwatch watch;
+TttRun Trainer::run_batch(const MicroBatch& batch, HostArrays& arrays) {
   const ScratchScope scope(exec_.scratch);
-  const TargetStates states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
-  inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
-                             states.last_hidden);
-  record.outcome.seconds[Work::target] += watch.lap();
-  const TttOutcome one = ttt_step(exec_, arrays_, {state_.draft, inputs_.heads.lm_head, backend_},
-                                  {batch.tokens.input_ids, states.taps, states.last_hidden, batch.supervision}, rule_,
-                                  &state_.gradients.tensors);
-  record.outcome.loss += one.loss;
-  record.outcome.figures.add(one.figures);
-  record.outcome.seconds.add(one.seconds);
+  TargetStates states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
+  clock_.lap(Work::other);
+  if (batch.supervision.rows() > 0)
+    inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
+                               states.last_hidden);
+  clock_.lap(Work::target);
+  return start_ttt_step(exec_, arrays, model_,
+                        {batch.tokens.input_ids, states.taps, states.last_hidden, batch.supervision}, rule_,
+                        &state_.gradients.tensors, clock_);
 }
 
 void Trainer::update(StepRecord& record) {
-  Stopwatch watch;
-  record.grad_norm = l2_norm(exec_, state_.draft.config, state_.gradients);
+  record.grad_norm = l2_norm(exec_, state_.draft.config, state_.gradients);  // the one wait of a step
+  for (const TttRun& run : record.runs) {
+    const TttOutcome one = run.outcome();
+    record.outcome.loss += one.loss;
+    record.outcome.figures.add(one.figures);
+  }
   record.learning_rate = learning_rate_at(options_.optimizer, position_.step, steps_);
   const StepVerdict verdict = judge(options_.optimizer, state_.norms, record.outcome.loss, record.grad_norm);
   record.applied = verdict == StepVerdict::fine || verdict == StepVerdict::spike;
@@ -171,7 +191,7 @@ void Trainer::update(StepRecord& record) {
     apply_step(exec_, options_.optimizer, record.grad_norm, record.learning_rate, state_);
   else if (position_.skipped++ == 0)
     first_skip_ = fmt::format("step {}: {}", position_.step, why);
-  record.outcome.seconds[Work::optimizer] += watch.lap();
+  clock_.lap(Work::optimizer);
 }
 
 StepRecord Trainer::step() {
@@ -180,11 +200,11 @@ StepRecord Trainer::step() {
   read_batches(record);
   record.outcome.figures = StepFigures(options_.ttt_steps);
   rule_.step_rows = record.rows;
-  fill_zero(state_.gradients.memory);
-  for (const MicroBatch& batch : record.batches) run_batch(batch, record);
+  zero(exec_, state_.gradients.memory);
+  for (size_t i = 0; i < record.batches.size(); ++i) record.runs.push_back(run_batch(record.batches[i], arrays_[i]));
   update(record);
   record.seconds = watch.seconds();
-  record.outcome.seconds[Work::other] += record.seconds - record.outcome.seconds.total();
+  record.outcome.seconds = clock_.take();
   return record;
 }
 
@@ -203,11 +223,11 @@ void Trainer::dump(const StepRecord& record, const std::string& why) {
     const TargetStates states = take_states(exec_, state_.draft.config, batch.tokens.tokens());
     inputs_.train->read_states(exec_, batch.place.epoch, batch.place.index, batch.tokens, states.taps,
                                states.last_hidden);
+    const Buffer taps = in_f32(states.taps), last_hidden = in_f32(states.last_hidden);
     std::string directory = fmt::format("{}/dump-{:06}", options_.output, position_.step);
     if (record.batches.size() > 1) directory += fmt::format(".{}", i);
-    write_step_dump(directory,
-                    {state_.draft, inputs_.heads, batch.tokens, states.taps, states.last_hidden, inputs_.info, rule_,
-                     options_.attention, position_.step, record.outcome.loss, record.grad_norm});
+    write_step_dump(directory, {here().draft, inputs_.heads, batch.tokens, taps, last_hidden, inputs_.info, rule_,
+                                options_.attention, position_.step, record.outcome.loss, record.grad_norm});
     log_info(fmt::format("step {} is dumped in {}", position_.step, directory));
   }
 }
@@ -236,10 +256,10 @@ void Trainer::evaluate_now() {
   if (!inputs_.held_out) return;
   Stopwatch watch;
   int64_t tokens = 0;
-  result_.last = evaluate(exec_, options_, inputs_, *inputs_.held_out, tokens);
+  result_.last = evaluate(exec_, options_, model_, *inputs_.held_out, tokens);
   std::optional<double> generated;
   if (hooks_.generate && (last() || due(options_.evaluate_every * options_.generate_every)))
-    generated = result_.generated_accept_length = hooks_.generate(state_.draft);
+    generated = result_.generated_accept_length = hooks_.generate(here().draft);
   const double seconds = watch.seconds();
   const auto chain = static_cast<size_t>(std::min(options_.chain, options_.ttt_steps) - 1);
   const double length = result_.last.walked[chain].accept_length();
@@ -270,7 +290,7 @@ void Trainer::write_best() const {
 // Before a step was applied there is nothing to save, and what would stand there would pass for a trained draft.
 void Trainer::save() {
   if (none_applied()) return;
-  const Checkpoint checkpoint{state_, position_, settings_};
+  const Checkpoint checkpoint{here(), position_, settings_};
   if (saved_step_ == position_.step) return save_position(result_.checkpoint, checkpoint);
   result_.checkpoint = checkpoint_path(options_.output, position_.step);
   save_checkpoint(result_.checkpoint, checkpoint);
@@ -306,20 +326,20 @@ TrainResult Trainer::run() {
 
 }  // namespace
 
-StepFigures evaluate(Exec& exec, const TrainOptions& options, const TrainInputs& inputs, const BatchSource& source,
+StepFigures evaluate(Exec& exec, const TrainOptions& options, const TttModel& model, const BatchSource& source,
                      int64_t& tokens) {
   StepFigures figures(options.ttt_steps);
-  HostArrays arrays;
+  HostArrays arrays(exec);
   for (int64_t i = 0; i < source.batches(0); ++i) {
     const PackedBatch batch = source.tokens(0, i);
     const Supervision supervision = supervise(batch.loss_mask, batch.cu_seqlens, options.ttt_steps);
     const ScratchScope scope(exec.scratch);
-    const TargetStates states = take_states(exec, inputs.state.draft.config, batch.tokens());
+    const TargetStates states = take_states(exec, model.draft.config, batch.tokens());
     source.read_states(exec, 0, i, batch, states.taps, states.last_hidden);
     const LossRule rule{options.loss_decay, Normalize::step, {}};
-    figures.add(ttt_step(exec, arrays, {inputs.state.draft, inputs.heads.lm_head, find_backend(options.attention)},
-                         {batch.input_ids, states.taps, states.last_hidden, supervision}, rule, nullptr)
-                    .figures);
+    figures.add(
+        ttt_step(exec, arrays, model, {batch.input_ids, states.taps, states.last_hidden, supervision}, rule, nullptr)
+            .figures);
     tokens += batch.tokens();
   }
   return figures;

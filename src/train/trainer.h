@@ -14,7 +14,7 @@
 #include <functional>
 
 #include "train/inputs.h"
-#include "train/loss.h"
+#include "train/ttt_step.h"
 
 namespace eyrie {
 
@@ -47,6 +47,6 @@ struct TrainResult {
 TrainResult train(Exec&, const TrainOptions&, TrainInputs&, const TrainHooks&);
 
 // Forward alone over a source: figures of all its batches, and their tokens.
-StepFigures evaluate(Exec&, const TrainOptions&, const TrainInputs&, const BatchSource&, int64_t& tokens);
+StepFigures evaluate(Exec&, const TrainOptions&, const TttModel&, const BatchSource&, int64_t& tokens);
 
 }  // namespace eyrie

@@ -20,7 +20,8 @@ class StepBench {
       : inputs_(load(model)),
         tokens_(inputs_->train->tokens(0, 0)),
         supervision_(supervise(tokens_.loss_mask, tokens_.cu_seqlens, TrainOptions().ttt_steps)) {
-    begin_training(inputs_->state);
+    Exec here;
+    begin_training(here, inputs_->state);
   }
 
   void step(Exec& exec) {

@@ -2,40 +2,32 @@
 
 #include <fmt/core.h>
 
-#include "base/time.h"
-#include "model/columns.h"
 #include "ops/rows.h"
-#include "train/step_attention.h"
 
 namespace eyrie {
 namespace {
 
 // Depth 0 before its attention, for every token up to the last row of its sequence.
 struct Prefix {
-  Tensor taps;           // [P, m·Ht]
-  ConstTensor read;      // like taps, what fc read
-  Tensor h;              // [P, H]
-  Tensor x;              // [P, 2H]
-  ConstTensor residual;  // [P, H]
-  Tensor k, v;           // [P, kv_heads, head_dim]
-  Tensor raw_k;          // like k, before its norm; undefined: the layer has none
+  ConstTensor taps;  // [P, m·Ht]
+  ConstTensor read;  // like taps, what fc read
+  Tensor h;          // [P, H]
+  Tensor k, v;       // [P, kv_heads, head_dim]
+  Tensor raw_k;      // like k, before its norm; undefined: the layer has none
 };
 
-// One depth of the rows; everything backward reads again.
+// What backward reads again of one depth of the rows; what is cheap it makes anew.
 struct Depth {
-  Tensor x;              // [R, 2H]
-  ConstTensor residual;  // [R, H]
-  Tensor q, o;           // [R, q_heads, head_dim]
-  Tensor raw_q;          // like q, before its norm; undefined: the layer has none
-  Tensor lse;            // [R, q_heads]
+  Tensor q, o;   // [R, q_heads, head_dim]
+  Tensor raw_q;  // like q, before its norm; undefined: the layer has none
+  Tensor lse;    // [R, q_heads] f32
   AfterAttentionSaved saved;
-  Tensor h2;     // [R, H]
-  Tensor state;  // [R, H] what the next depth receives
+  Tensor h2;  // [R, H]
 };
 
 class TttPass {
  public:
-  TttPass(Exec& exec, const TttModel& model, const TttBatch& batch, const TttRows& rows)
+  TttPass(Exec& exec, const TttModel& model, const TttBatch& batch, const TttRows& rows, WorkClock& clock)
       : exec_(exec),
         scratch_(exec.scratch),
         model_(model),
@@ -47,46 +39,50 @@ class TttPass {
         rows_(rows.rows),
         prefix_rows_(rows.prefix_rows),
         depths_(rows.depths),
-        step_attention_(exec, model.backend, model.attention_device) {}
+        clock_(clock) {}
 
   void forward() {
     take_shared();
     forward_prefix();
-    for (int64_t k = 0; k < depths_; ++k) forward_depth(k);
+    ConstTensor state;  // what the depth before hands on
+    for (int64_t k = 0; k < depths_; ++k) state = forward_depth(k, state);
   }
 
-  TttOutcome loss(const LossRule& rule, const DraftTensors<Tensor>* gradients);
+  // The results [R, K], on exec's device. d_normed takes normed's place.
+  SoftCrossEntropyResult loss(const LossRule& rule, HostArrays& arrays, const DraftTensors<Tensor>* gradients,
+                              std::vector<double>& scales);
   void backward(const DraftTensors<Tensor>& gradients);
 
-  WorkShares seconds, flops;
+  WorkShares flops;
   AttentionBackend attention = AttentionBackend::automatic;  // of the last depth that ran
 
  private:
   void take_shared();
   void forward_prefix();
-  void forward_depth(int64_t k);
-  void begin_depth(int64_t k, Depth& depth);
+  ConstTensor forward_depth(int64_t k, const ConstTensor& state);
+  SuffixAttention attention_of(int64_t k);
+  ConstTensor prefix_input(const Tensor& x);
   void backward_depth(int64_t k, const DraftTensors<Tensor>& gradients);
   void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, const DraftTensors<Tensor>& gradients);
-  SuffixAttention attention_of(int64_t k) const;
-  SoftCrossEntropy loss_problem();
-  std::vector<int64_t> rows_in_vocabulary(const SoftCrossEntropy& problem);
   static size_t index(int64_t k) { return static_cast<size_t>(k); }
-  // [R, H] of depth k out of [R, K, H].
-  Tensor at_depth(const Tensor& all, int64_t k) const {
-    return columns(all.reshape({rows_, depths_ * layer_.hidden}), k * layer_.hidden, (k + 1) * layer_.hidden);
+  Tensor normed(int64_t k) const {  // [R, H] of [R, K, H]
+    Tensor part(normed_.data, normed_.dtype, {rows_, layer_.hidden}, normed_.device);
+    part.strides[0] = depths_ * layer_.hidden;
+    part.data = static_cast<char*>(part.data) + k * layer_.hidden * size_bytes(part.dtype);
+    return part;
   }
-  Tensor own_raw_k(int64_t k) const { return k > 0 && layer_.qk_norm ? suffix_raw_k_[k - 1] : Tensor(); }
-  Tensor take(const Shape& shape) { return scratch_.take(DType::f32, shape); }
+  ConstTensor position(int64_t k) const { return index_.position[k]; }
+  Tensor own(const Tensor& suffix, int64_t k) const { return k > 0 && suffix.defined() ? suffix[k - 1] : Tensor(); }
+  Tensor take(const Shape& shape) { return exec_.take(shape); }
   Tensor take_zeros(const Shape& shape) {
-    const Tensor made = take(shape);
+    const Tensor made = scratch_.take(DType::f32, shape);
     zero(exec_, made);
     return made;
   }
   Tensor heads(int64_t rows, int64_t count) { return take({rows, count, layer_.head_dim}); }
   Tensor flat(const Tensor& heads) const { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
   void lap(Work kind) {
-    seconds[kind] += watch_.lap();
+    clock_.lap(kind);
     flops[kind] += std::exchange(exec_.flops, 0);
   }
 
@@ -99,18 +95,16 @@ class TttPass {
   const TttBatch& batch_;
   const TttRows& index_;
   const int64_t rows_, prefix_rows_, depths_;
-  Stopwatch watch_;
-  StepAttention step_attention_;
+  WorkClock& clock_;
 
   Prefix prefix_;
   std::vector<Depth> depth_;
   Tensor suffix_k_, suffix_v_;  // [K-1, R, kv_heads, head_dim]; undefined when K = 1
   Tensor suffix_raw_k_;         // like suffix_k_, before its norm; undefined: the layer has none
-  Tensor normed_;               // [R, K, H]
+  Tensor normed_;               // [R, K, H], from the loss on its gradient
 
-  Tensor d_normed_;                 // [R, K, H]; normed's memory where the loss alone reads normed
-  Tensor d_prefix_k_, d_prefix_v_;  // like prefix.k
-  Tensor d_suffix_k_, d_suffix_v_;  // like suffix_k_
+  Tensor d_prefix_k_, d_prefix_v_;  // like prefix.k, f32
+  Tensor d_suffix_k_, d_suffix_v_;  // like suffix_k_, f32
   Tensor d_state_;                  // [R, H] gradient of the state that the depth at hand hands on
 };
 
@@ -122,43 +116,35 @@ void TttPass::take_shared() {
   normed_ = take({rows_, depths_, layer_.hidden});
 }
 
+// Writes x [P, 2H]; the residual [P, H].
+ConstTensor TttPass::prefix_input(const Tensor& x) {
+  return depth_input(exec_, draft_, {index_.prefix_input, prefix_.h, x});
+}
+
 void TttPass::forward_prefix() {
   Prefix& p = prefix_;
-  p.taps = take({prefix_rows_, batch_.taps.dim(1)});
-  gather_rows(exec_, {.from = batch_.taps, .index = index_.prefix_token, .to = p.taps});
+  p.taps = batch_.taps.slice(0, prefix_rows_);
+  if (batch_.supervision.prefix_token.back() != prefix_rows_ - 1) {  // some tokens are left out
+    const Tensor taps = take(p.taps.shape);
+    gather_rows(exec_, {.from = batch_.taps, .index = index_.prefix_token, .to = taps});
+    p.taps = taps;
+  }
   lap(Work::other);
   p.h = take({prefix_rows_, layer_.hidden});
   p.read = fc(exec_, draft_, p.taps, p.h);
   lap(Work::fc);
-  p.x = take({prefix_rows_, layer_.input_width});
-  p.residual = depth_input(exec_, draft_, {index_.prefix_input, p.h, p.x});
   p.k = heads(prefix_rows_, layer_.kv_heads), p.v = heads(prefix_rows_, layer_.kv_heads);
   if (layer_.qk_norm) p.raw_k = take(p.k.shape);
+  // The queries of depth 0 are the rows' alone: forward_depth makes them.
+  const ScratchScope scope(scratch_);
+  const Tensor x = take({prefix_rows_, layer_.input_width});
+  prefix_input(x);
   before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
-                   {p.x, index_.prefix_position, {}, p.k, p.v, {}, p.raw_k});
+                   {x, index_.prefix_position, {}, p.k, p.v, {}, p.raw_k});
   lap(Work::layer);
 }
 
-// Input, queries and this depth's own keys.
-void TttPass::begin_depth(int64_t k, Depth& depth) {
-  depth.x = take({rows_, layer_.input_width});
-  depth.q = heads(rows_, layer_.q_heads);
-  if (layer_.qk_norm) depth.raw_q = take(depth.q.shape);
-  Tensor own_k, own_v;
-  if (k == 0) {
-    const Tensor residual = take({rows_, layer_.hidden});
-    gather_rows(exec_, {.from = prefix_.x, .index = index_.row_prefix, .to = depth.x});
-    gather_rows(exec_, {.from = prefix_.residual, .index = index_.row_prefix, .to = residual});
-    depth.residual = residual;
-  } else {
-    depth.residual = depth_input(exec_, draft_, {index_.input[k], depth_[index(k - 1)].state, depth.x});
-    own_k = suffix_k_[k - 1], own_v = suffix_v_[k - 1];
-  }
-  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
-                   {depth.x, index_.position[k], depth.q, own_k, own_v, depth.raw_q, own_raw_k(k)});
-}
-
-SuffixAttention TttPass::attention_of(int64_t k) const {
+SuffixAttention TttPass::attention_of(int64_t k) {
   SuffixAttention problem;
   problem.q = depth_[index(k)].q;
   problem.prefix_k = prefix_.k, problem.prefix_v = prefix_.v;
@@ -168,78 +154,95 @@ SuffixAttention TttPass::attention_of(int64_t k) const {
   }
   problem.token = index_.row_prefix, problem.start = index_.row_start;
   problem.scale = layer_.softmax_scale();
+  attention = choose_backend(model_.backend, problem);
   return problem;
 }
 
-void TttPass::forward_depth(int64_t k) {
+// Returns the state that the next depth receives [R, H].
+ConstTensor TttPass::forward_depth(int64_t k, const ConstTensor& state) {
   Depth& depth = depth_[index(k)];
-  begin_depth(k, depth);
-  depth.o = heads(rows_, layer_.q_heads);
-  depth.lse = take({rows_, layer_.q_heads});
-  lap(Work::layer);
-  attention = step_attention_.forward(attention_of(k), depth.o, depth.lse);
-  lap(Work::attention);
-  depth.saved = take_after_attention(scratch_, layer_, rows_);
+  depth.q = heads(rows_, layer_.q_heads), depth.o = heads(rows_, layer_.q_heads);
+  if (layer_.qk_norm) depth.raw_q = take(depth.q.shape);
+  depth.lse = scratch_.take(DType::f32, {rows_, layer_.q_heads});
+  depth.saved = take_after_attention(exec_, layer_, rows_);
   depth.h2 = take({rows_, layer_.hidden});
-  after_attention(exec_, layer_, draft_.tensors.layer, {depth.residual, flat(depth.o), depth.h2}, depth.saved);
-  depth.state = depth_output(exec_, draft_, depth.h2, at_depth(normed_, k));
+  const ScratchScope scope(scratch_);
+  const Tensor x = take({rows_, layer_.input_width});
+  ConstTensor residual;
+  if (k == 0) {
+    const Tensor prefix_x = take({prefix_rows_, layer_.input_width}), from_prefix = take({rows_, layer_.hidden});
+    gather_rows(exec_, {.from = prefix_input(prefix_x), .index = index_.row_prefix, .to = from_prefix});
+    gather_rows(exec_, {.from = prefix_x, .index = index_.row_prefix, .to = x});
+    residual = from_prefix;
+  } else {
+    residual = depth_input(exec_, draft_, {index_.input[k], state, x});
+  }
+  before_attention(exec_, layer_, draft_.tensors.layer, draft_.rope,
+                   {x, position(k), depth.q, own(suffix_k_, k), own(suffix_v_, k), depth.raw_q, own(suffix_raw_k_, k)});
   lap(Work::layer);
-}
-
-SoftCrossEntropy TttPass::loss_problem() {
-  const Shape each = {rows_, depths_};
-  const Tensor hidden = take({rows_, batch_.last_hidden.dim(1)});
-  gather_rows(exec_, {.from = batch_.last_hidden, .index = index_.teacher_token, .to = hidden});
-  return {.hidden = hidden,
-          .target_lm_head = model_.target_lm_head,
-          .target_ids = index_.target_ids,
-          .normed = normed_,
-          .lm_head = draft_.tensors.lm_head,
-          .position = index_.teacher,
-          .position_here = index_.teacher_here,
-          .result = {take(each), take(each), scratch_.take(DType::u8, each)}};
+  const SuffixAttention problem = attention_of(k);
+  suffix_attention(exec_, attention, problem, depth.o, depth.lse);
+  lap(Work::attention);
+  after_attention(exec_, layer_, draft_.tensors.layer, {residual, flat(depth.o), depth.h2}, depth.saved);
+  const Tensor handed_on = depth_output(exec_, draft_, depth.h2, normed(k));
+  lap(Work::layer);
+  return handed_on;
 }
 
 // |C_k| of this micro-batch, from the teacher alone.
-std::vector<int64_t> TttPass::rows_in_vocabulary(const SoftCrossEntropy& problem) {
-  const ScratchScope scope(scratch_);
-  const Tensor argmax = scratch_.take(DType::i32, {problem.hidden.dim(0)});
-  teacher_argmax(exec_, {.hidden = problem.hidden, .target_lm_head = problem.target_lm_head, .argmax = argmax});
-  if (exec_.planning) return {};
-  std::vector<int64_t> counts(index(depths_), 0);
-  const std::vector<uint8_t>& t2d = draft_.vocabulary.t2d;
-  for (size_t i = 0; i < problem.position_here.size(); ++i) {
-    const int32_t j = problem.position_here[i];
-    if (j >= 0) counts[i % counts.size()] += t2d.empty() || t2d[static_cast<size_t>(argmax.as<int32_t>()[j])];
+std::vector<int64_t> rows_in_vocabulary(Exec& exec, HostArrays& arrays, const SoftCrossEntropy& problem,
+                                        const Draft& draft) {
+  const ScratchScope scope(exec.scratch);
+  const Tensor there = exec.scratch.take(DType::i32, {problem.hidden.dim(0)});
+  teacher_argmax(exec, {.hidden = problem.hidden, .target_lm_head = problem.target_lm_head, .argmax = there});
+  if (exec.planning) return {};
+  const ConstTensor argmax = arrays.read(exec, there);
+  exec.wait();
+  const int64_t depths = problem.position.dim(1);
+  std::vector<int64_t> counts(static_cast<size_t>(depths), 0);
+  const std::vector<uint8_t>& t2d = draft.vocabulary.t2d;
+  for (int64_t i = 0; i < std::ssize(problem.position_here); ++i) {
+    const int32_t j = problem.position_here[static_cast<size_t>(i)];
+    if (j < 0) continue;
+    const auto best = static_cast<size_t>(argmax.as<int32_t>()[j]);
+    counts[static_cast<size_t>(i % depths)] += t2d.empty() || t2d[best];
   }
   return counts;
 }
 
-TttOutcome TttPass::loss(const LossRule& rule, const DraftTensors<Tensor>* gradients) {
-  if (gradients) d_normed_ = config_.norm_output ? take(normed_.shape) : normed_;
+SoftCrossEntropyResult TttPass::loss(const LossRule& rule, HostArrays& arrays, const DraftTensors<Tensor>* gradients,
+                                     std::vector<double>& scales) {
+  const Shape each = {rows_, depths_};
+  const SoftCrossEntropyResult result = {scratch_.take(DType::f32, each), scratch_.take(DType::f32, each),
+                                         scratch_.take(DType::u8, each)};
   const ScratchScope scope(scratch_);
-  SoftCrossEntropy problem = loss_problem();
+  const Tensor hidden = take({index_.teacher_token.dim(0), config_.target_hidden});
+  gather_rows(exec_, {.from = batch_.last_hidden, .index = index_.teacher_token, .to = hidden});
+  SoftCrossEntropy problem = {.hidden = hidden,
+                              .target_lm_head = model_.target_lm_head,
+                              .target_ids = index_.target_ids,
+                              .normed = normed_,
+                              .lm_head = draft_.tensors.lm_head,
+                              .position = index_.teacher,
+                              .position_here = index_.teacher_here,
+                              .result = result};
   std::vector<int64_t> counts(rule.step_rows.begin(), rule.step_rows.end());
-  if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(problem);
+  if (rule.normalize == Normalize::micro_batch) counts = rows_in_vocabulary(exec_, arrays, problem, draft_);
   if (counts.empty()) counts = batch_.supervision.rows_at_depth;
-  const std::vector<double> scales = depth_scales(rule.decay, counts);
+  scales = depth_scales(rule.decay, counts);
   const std::vector<float> narrow(scales.begin(), scales.end());
   problem.scale = narrow;
-  if (gradients) problem.d_normed = d_normed_, problem.d_lm_head = gradients->lm_head;
+  if (gradients) problem.d_normed = normed_, problem.d_lm_head = gradients->lm_head;
   soft_cross_entropy(exec_, problem);
-  TttOutcome outcome;
-  if (!exec_.planning) {
-    outcome.figures = read_figures(batch_.supervision, problem.result);
-    outcome.loss = outcome.figures.loss(scales);
-  }
   lap(Work::loss);
-  return outcome;
+  return result;
 }
 
 void TttPass::backward(const DraftTensors<Tensor>& gradients) {
   d_prefix_k_ = take_zeros(prefix_.k.shape), d_prefix_v_ = take_zeros(prefix_.v.shape);
   if (depths_ > 1) d_suffix_k_ = take_zeros(suffix_k_.shape), d_suffix_v_ = take_zeros(suffix_v_.shape);
-  d_state_ = take_zeros({rows_, layer_.hidden});
+  d_state_ = take({rows_, layer_.hidden});
+  zero(exec_, d_state_);
   for (int64_t k = depths_ - 1; k >= 0; --k) {
     const ScratchScope scope(scratch_);
     backward_depth(k, gradients);
@@ -249,48 +252,87 @@ void TttPass::backward(const DraftTensors<Tensor>& gradients) {
 void TttPass::backward_depth(int64_t k, const DraftTensors<Tensor>& gradients) {
   const Depth& depth = depth_[index(k)];
   const DraftTensors<ConstTensor>& weights = draft_.tensors;
-  const Tensor d_h2 = depth_output_backward(exec_, draft_, {depth.h2, at_depth(d_normed_, k), d_state_}, gradients);
-  const Tensor d_residual = take({rows_, layer_.hidden}), d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
-  after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
-                           gradients.layer);
-  lap(Work::layer);
-  SuffixAttentionBackward grad{depth.o, depth.lse, d_o, d_q, d_prefix_k_, d_prefix_v_, {}, {}};
-  if (k > 0) grad.d_suffix_k = d_suffix_k_.slice(0, k), grad.d_suffix_v = d_suffix_v_.slice(0, k);
-  step_attention_.backward(attention_of(k), grad);
-  lap(Work::attention);
-  Tensor own_d_k, own_d_v;  // whole by now: only this depth and later ones read them
-  if (k > 0) own_d_k = d_suffix_k_[k - 1], own_d_v = d_suffix_v_[k - 1];
-  const Tensor d_x = take_zeros(depth.x.shape);
-  before_attention_backward(exec_, layer_, weights.layer, draft_.rope,
-                            {depth.x, index_.position[k], d_q, own_d_k, own_d_v, d_x, depth.raw_q, own_raw_k(k)},
-                            gradients.layer);
+  const Tensor d_residual = take({rows_, layer_.hidden}), d_x = take({rows_, layer_.input_width});
+  ConstTensor state;  // of the depth before
+  if (k > 0) {
+    const Tensor& h2 = depth_[index(k - 1)].h2;
+    state = config_.norm_output ? depth_output(exec_, draft_, h2, take(h2.shape)) : h2;
+  }
+  {
+    const ScratchScope scope(scratch_);
+    const Tensor d_q = heads(rows_, layer_.q_heads), d_o = take(d_q.shape);
+    const Tensor d_h2 = depth_output_backward(exec_, draft_, {depth.h2, normed(k), d_state_}, gradients);
+    after_attention_backward(exec_, layer_, weights.layer, depth.saved, {flat(depth.o), d_h2, d_residual, flat(d_o)},
+                             gradients.layer);
+    lap(Work::layer);
+    SuffixAttentionBackward grad{.o = depth.o,
+                                 .lse = depth.lse,
+                                 .d_o = d_o,
+                                 .d_q = d_q,
+                                 .d_prefix_k = d_prefix_k_,
+                                 .d_prefix_v = d_prefix_v_,
+                                 .deterministic = model_.deterministic};
+    if (k > 0) grad.d_suffix_k = d_suffix_k_.slice(0, k), grad.d_suffix_v = d_suffix_v_.slice(0, k);
+    const SuffixAttention problem = attention_of(k);
+    suffix_attention_backward(exec_, attention, problem, grad);
+    lap(Work::attention);
+    const Tensor x = take(d_x.shape);
+    if (k == 0) {
+      const Tensor prefix_x = take({prefix_rows_, layer_.input_width});
+      prefix_input(prefix_x);
+      gather_rows(exec_, {.from = prefix_x, .index = index_.row_prefix, .to = x});
+    } else {
+      depth_input(exec_, draft_, {index_.input[k], state, x});
+    }
+    // A depth's own keys have their whole gradient by now: only it and later ones read them.
+    before_attention_backward(exec_, layer_, weights.layer, draft_.rope,
+                              {.x = x,
+                               .positions = position(k),
+                               .d_q = d_q,
+                               .d_k = own(d_suffix_k_, k),
+                               .d_v = own(d_suffix_v_, k),
+                               .d_x = d_x,
+                               .raw_q = depth.raw_q,
+                               .raw_k = own(suffix_raw_k_, k)},
+                              gradients.layer);
+  }
   if (k == 0) return backward_prefix(d_x, d_residual, gradients);
-  depth_input_backward(exec_, draft_, {index_.input[k], depth_[index(k - 1)].state, d_x, d_residual, d_state_},
-                       gradients);
+  depth_input_backward(exec_, draft_, {index_.input[k], state, d_x, d_residual, d_state_}, gradients);
   lap(Work::layer);
 }
 
 void TttPass::backward_prefix(const ConstTensor& d_x_rows, const ConstTensor& d_residual_rows,
                               const DraftTensors<Tensor>& gradients) {
   const Prefix& p = prefix_;
-  const Tensor d_x = take(p.x.shape), d_residual = take(p.h.shape), d_h = take(p.h.shape);
+  const Tensor d_h = take(p.h.shape), d_x = take({prefix_rows_, layer_.input_width});
+  scatter_rows(exec_, {.from = d_residual_rows, .index = index_.row_prefix, .to = d_h});
   scatter_rows(exec_, {.from = d_x_rows, .index = index_.row_prefix, .to = d_x});
-  scatter_rows(exec_, {.from = d_residual_rows, .index = index_.row_prefix, .to = d_residual});
-  before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
-                            {p.x, index_.prefix_position, {}, d_prefix_k_, d_prefix_v_, d_x, {}, p.raw_k},
-                            gradients.layer);
-  depth_input_backward(exec_, draft_, {index_.prefix_input, p.h, d_x, d_residual, d_h}, gradients);
+  {
+    const ScratchScope scope(scratch_);
+    const Tensor x = take(d_x.shape);
+    prefix_input(x);
+    before_attention_backward(exec_, layer_, draft_.tensors.layer, draft_.rope,
+                              {.x = x,
+                               .positions = index_.prefix_position,
+                               .d_k = d_prefix_k_,
+                               .d_v = d_prefix_v_,
+                               .d_x = d_x,
+                               .raw_k = p.raw_k,
+                               .into = Into::accumulate},
+                              gradients.layer);
+  }
+  depth_input_backward(exec_, draft_, {index_.prefix_input, p.h, d_x, d_h, d_h}, gradients);
   lap(Work::layer);
   fc_backward(exec_, draft_, p.taps, p.read, d_h, gradients);
   lap(Work::fc);
 }
 
-void check(const TttModel& model, const TttBatch& batch, const LossRule& rule) {
+void check(const Exec& exec, const TttModel& model, const TttBatch& batch, const LossRule& rule) {
   const DraftConfig& config = model.draft.config;
   const auto tokens = static_cast<int64_t>(batch.input_ids.size());
-  expect_dtype("taps", batch.taps, {DType::f32});
+  expect_dtype("taps", batch.taps, {exec.activations});
   expect_shape("taps", batch.taps, {tokens, config.taps() * config.target_hidden});
-  expect_dtype("last_hidden", batch.last_hidden, {DType::f32});
+  expect_dtype("last_hidden", batch.last_hidden, {exec.activations});
   expect_shape("last_hidden", batch.last_hidden, {tokens, config.target_hidden});
   expect_shape("target_lm_head", model.target_lm_head, {config.vocabulary, config.target_hidden});
   const auto counts = static_cast<int64_t>(rule.step_rows.size());
@@ -301,20 +343,42 @@ void check(const TttModel& model, const TttBatch& batch, const LossRule& rule) {
 
 }  // namespace
 
-TttOutcome ttt_step(Exec& exec, HostArrays& arrays, const TttModel& model, const TttBatch& batch, const LossRule& rule,
-                    const DraftTensors<Tensor>* gradients) {
-  check(model, batch, rule);
-  TttOutcome outcome;
-  outcome.figures = StepFigures(batch.supervision.depths);
-  if (batch.supervision.rows() == 0) return outcome;
+TttRun start_ttt_step(Exec& exec, HostArrays& arrays, const TttModel& model, const TttBatch& batch,
+                      const LossRule& rule, const DraftTensors<Tensor>* gradients, WorkClock& clock) {
+  check(exec, model, batch, rule);
+  TttRun run;
+  run.supervision_ = &batch.supervision;
+  if (batch.supervision.rows() == 0) return run;
   arrays.clear();
   const TttRows rows = make_ttt_rows(exec, arrays, batch.input_ids, batch.supervision, model.draft.vocabulary.d2t);
   const ScratchScope scope(exec.scratch);
-  TttPass pass(exec, model, batch, rows);
+  TttPass pass(exec, model, batch, rows, clock);
   pass.forward();
-  outcome = pass.loss(rule, gradients);
+  const SoftCrossEntropyResult result = pass.loss(rule, arrays, gradients, run.scales_);
   if (gradients) pass.backward(*gradients);
-  outcome.seconds = pass.seconds, outcome.flops = pass.flops, outcome.attention = pass.attention;
+  run.flops_ = pass.flops, run.attention_ = pass.attention;
+  if (exec.planning) return run;
+  run.found_ = {arrays.read(exec, result.loss), arrays.read(exec, result.accept), arrays.read(exec, result.outcome)};
+  return run;
+}
+
+TttOutcome TttRun::outcome() const {
+  TttOutcome outcome;
+  outcome.figures = StepFigures(supervision_->depths);
+  outcome.flops = flops_, outcome.attention = attention_;
+  if (!found_.loss.defined()) return outcome;
+  outcome.figures = read_figures(*supervision_, found_);
+  outcome.loss = outcome.figures.loss(scales_);
+  return outcome;
+}
+
+TttOutcome ttt_step(Exec& exec, HostArrays& arrays, const TttModel& model, const TttBatch& batch, const LossRule& rule,
+                    const DraftTensors<Tensor>* gradients) {
+  WorkClock clock(exec);
+  const TttRun run = start_ttt_step(exec, arrays, model, batch, rule, gradients, clock);
+  exec.wait();
+  TttOutcome outcome = run.outcome();
+  outcome.seconds = clock.take();
   return outcome;
 }
 

@@ -2,6 +2,11 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <utility>
+
+#include "base/time.h"
+#include "tensor/exec.h"
 
 namespace eyrie {
 
@@ -21,6 +26,26 @@ struct WorkShares {
   void add(const WorkShares& other) {
     for (size_t i = 0; i < of.size(); ++i) of[i] += other.of[i];
   }
+};
+
+// The time of steps by kind: on a CPU as it passes, on a GPU between events of the exec's stream.
+class WorkClock {
+ public:
+  explicit WorkClock(Exec& exec);
+  void lap(Work kind);  // the time since the last lap
+  // Of the laps since it was last asked; on a GPU those that are over, without waiting for the others.
+  WorkShares take();
+
+ private:
+  struct Lap {
+    Work kind;
+    cuda::Event end;
+  };
+  Exec& exec_;
+  Stopwatch watch_;
+  WorkShares passed_;  // on a CPU
+  cuda::Event begin_;  // on a GPU
+  std::deque<Lap> under_way_;
 };
 
 }  // namespace eyrie
