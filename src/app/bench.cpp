@@ -47,6 +47,10 @@ constexpr Part kParts[] = {
      [](const BenchOptions& o) { print_cycle_costs(o.model); }},
     {"training", "a step of training: each kind of work beside the FMA peak",
      [](CaseList& cases, const BenchOptions& o) { add_training_cases(cases, o.model); }},
+    {"train", "on cuda: a step of an 8B-shaped draft, taps given", [](CaseList&, const BenchOptions&) {},
+     [](const BenchOptions& o) {
+       if (o.device == Device::cuda) bench_device_steps(o.filter);
+     }},
 };
 
 CaseList timed_cases(const Part& part, const BenchOptions& options) {
@@ -66,9 +70,10 @@ void check_names(const BenchOptions& options) {
   for (const std::string& name : options.parts)
     if (std::ranges::count(known, name) == 0)
       refuse(fmt::format("no part '{}'; known: {}", name, fmt::join(known, ", ")));
-  const auto on_gpu = [](const std::string& name) { return name == "ops" || name == "attention"; };
-  if (options.device == Device::cuda && (options.parts.empty() || !std::ranges::all_of(options.parts, on_gpu)))
-    refuse("on cuda there are two parts: ops, attention; name them");
+  for (const std::string& name : options.parts)
+    if (options.device == Device::cuda && name != "attention" && name != "ops" && name != "train")
+      refuse(fmt::format("on cuda there are attention, ops and train, found {}", name));
+  if (options.device == Device::cuda && options.parts.empty()) refuse("on cuda name a part: attention, ops or train");
 }
 
 // Of one part; false when the filter takes nothing of it.
@@ -81,9 +86,9 @@ bool run_part(const Part& part, const BenchOptions& options) {
     return true;
   }
   testing::run_benches(cases);
-  if (options.device == Device::cuda)
-    return (part.name == std::string("attention") && print_gpu_attention_errors(options.filter)) || !cases.empty();
-  if (options.filter.empty()) part.print(options);
+  if (options.device == Device::cuda && part.name == std::string_view("attention"))
+    return print_gpu_attention_errors(options.filter) || !cases.empty();
+  if (options.filter.empty() || options.device == Device::cuda) part.print(options);
   return options.filter.empty() || !cases.empty();
 }
 

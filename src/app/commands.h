@@ -114,6 +114,7 @@ void run_report(const ReportCommand&);
 
 struct DemoCommand {
   std::string target = "assets/fledgling", output = "demo";
+  Device device = Device::cpu;  // of the training
 };
 void run_demo(const DemoCommand&);
 

@@ -96,6 +96,7 @@ TrainOptions training_options(const Demo& demo) {
   options.token_budget = 256;
   options.steps = 1400;
   options.evaluate_every = 140;
+  options.device = demo.command.device;
   return options;
 }
 
@@ -104,7 +105,8 @@ void train_draft(Demo& demo) {
   const TrainOptions options = training_options(demo);
   write_held_out(demo, options.held_out);
   const auto inputs = load_inputs(options);
-  const TrainResult result = train_at_terminal(demo.exec, options, *inputs, plan_training(options, *inputs));
+  Exec exec(options.device, options.activations());
+  const TrainResult result = train_at_terminal(exec, options, *inputs, plan_training(options, *inputs));
   run_export({.checkpoint = result.checkpoint, .output = demo.path("draft"), .reader = ""});
   demo.seconds.emplace_back("training", watch.seconds());
 }

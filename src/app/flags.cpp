@@ -84,6 +84,11 @@ void bind(CommandLine& line, BenchOptions& o) {
   line.path("--model", o.model, "the target that `speculation` and `training` measure");
 }
 
+void bind_device(CommandLine& line, Device& device, DType& dtype, const std::string& what) {
+  line.choice("--device", device, what, {{"cpu", Device::cpu}, {"cuda", Device::cuda}});
+  line.choice("--dtype", dtype, "of activations and weights on cuda", {{"bf16", DType::bf16}, {"f32", DType::f32}});
+}
+
 void bind(CommandLine& line, TrainCommand& o) {
   TrainOptions& t = o.train;
   line.path("--config", o.config, "a TOML file: every flag of this list is a key of it");
@@ -113,6 +118,10 @@ void bind(CommandLine& line, TrainCommand& o) {
   line.real("--loss-decay", t.loss_decay, "w: depth k weighs w^k");
   line.choice("--normalize", t.normalize, "what n_k counts", {"step", "micro-batch"});
   line.text("--attention", t.attention, "backend");
+
+  line.group("Device");
+  bind_device(line, t.device, t.dtype, "of the steps");
+  line.flag("--deterministic", t.deterministic, "on cuda: the same bits every time");
 
   line.group("Optimizer");
   line.real("--learning-rate", t.optimizer.learning_rate, "peak");
@@ -152,8 +161,7 @@ void bind(CommandLine& line, ExportCommand& o) {
 void bind(CommandLine& line, ReplayCommand& o) {
   line.required_path("DUMP", o.replay.directory, "directory with batch.safetensors and draft/");
   line.list("--attention", o.replay.attention, "backends, each compared with the first; default: auto");
-  line.choice("--attention-device", o.replay.attention_device, "cuda: the attention alone there, beside the CPU's",
-              {{"cpu", Device::cpu}, {"cuda", Device::cuda}});
+  bind_device(line, o.replay.device, o.replay.dtype, "of the step; cuda: beside the CPU's");
   line.choice("--normalize", o.replay.normalize, "default: as the dump says",
               {{"step", Normalize::step}, {"micro-batch", Normalize::micro_batch}});
   line.whole("--ttt-steps", o.ttt_steps, "depths; default: as the dump says", {1, 17});
@@ -188,6 +196,7 @@ void bind(CommandLine& line, ReportCommand& o) {
 void bind(CommandLine& line, DemoCommand& o) {
   line.path("--target", o.target, "the bundled target");
   line.path("--output", o.output, "directory for the run, the draft and report.html");
+  line.choice("--device", o.device, "of the training", {{"cpu", Device::cpu}, {"cuda", Device::cuda}});
 }
 
 // Flags that can do nothing beside the others of their command: to give one is an error, as whoever gives it believes
@@ -215,6 +224,7 @@ std::vector<IdleRule> idle_rules(const TrainCommand& command) {
        {"generate-every", "prompts", "prompt-count"}},
       {!t.init_draft.empty(), "has no effect on a draft to begin with (--init-draft)", {"init"}},
       {t.steps > 0, "has no effect beside --steps", {"epochs"}},
+      {t.device == Device::cpu, "has no effect without --device cuda", {"dtype", "deterministic"}},
   };
 }
 
@@ -222,6 +232,10 @@ std::vector<IdleRule> idle_rules(const GenerateCommand& command) {
   return {{command.draft.empty(), "has no effect without --draft", {"tap-ids", "chain"}},
           {command.raw, "has no effect with --raw", {"chat-template", "template-arg", "template-date"}},
           {command.sampling.temperature == 0, "has no effect at --temperature 0", {"top-k", "top-p", "min-p", "seed"}}};
+}
+
+std::vector<IdleRule> idle_rules(const ReplayCommand& command) {
+  return {{command.replay.device == Device::cpu, "has no effect without --device cuda", {"dtype"}}};
 }
 
 std::vector<IdleRule> idle_rules(const InspectCommand& command) {

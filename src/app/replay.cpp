@@ -59,8 +59,6 @@ void run_replay(const ReplayCommand& command) {
   fmt::print("{:<15} {:>13} {:>13}  {}\n", "backend", "loss", "gradient norm",
              result.runs.size() > 1 ? "largest relative difference" : "");
   for (const ReplayRun& run : result.runs) print_run(run, result.runs[0]);
-  if (options.attention_device == Device::cuda)
-    fmt::print("on cuda: the attention alone; q, k, v, o and their gradients in bf16, for dense in f32\n");
   print_depths(result.runs[0]);
   print_differences(result.runs);
   print_recorded(result);

@@ -92,6 +92,7 @@ TrainResult train_at_terminal(Exec& exec, const TrainOptions& options, TrainInpu
                              {"target", options.model.empty() ? options.target_weights : options.model},
                              {"seed", std::to_string(options.seed)},
                              {"plan", plan.text}}};
+  if (exec.device == Device::cuda) exec.scratch.reserve(plan.step.state_bytes + plan.step.step_bytes);
   return train(exec, options, inputs, hooks);
 }
 
@@ -107,12 +108,13 @@ void run_train(const TrainCommand& command) {
   const TrainPlan plan = plan_training(options, *inputs);
   if (options.plan) return fmt::print("{}", plan.text);
   log_info(plan.text);
+  expect_to_fit(options, *inputs, plan);
 
-  Exec exec;
+  Exec exec(options.device, options.activations()), serving;
   std::function<double(const Draft&)> generate;
   if (!prompts.empty())
     generate = [&](const Draft& draft) {
-      const Generated generated = generate_answers(exec, *inputs, draft, prompts, options.chain);
+      const Generated generated = generate_answers(serving, *inputs, draft, prompts, options.chain);
       write_generated(options.output, generated);
       return generated.accepted.accept_length();
     };
