@@ -41,7 +41,7 @@ void* Exec::pinned() {
 
 void Exec::wait() const {
   if constexpr (kHasCuda)
-    if (device == Device::cuda) stream.synchronize();
+    if (device == Device::cuda && !planning) stream.synchronize();
 }
 
 void copy(Exec& exec, const ConstTensor& from, const Tensor& to) {

@@ -35,7 +35,9 @@ std::string why_not(const SuffixAttention& problem, Arguments others) {
     return "prefix_v: its tile loop takes values as wide as keys, " + std::to_string(sizes.dim) + ", found " +
            std::to_string(sizes.value_dim);
   if (!(problem.scale > 0)) return "scale: its tile loop takes one above 0, found " + std::to_string(problem.scale);
-  if (const int64_t there = cuda::device_properties().shared_bytes_per_block; needed > there)
+  // A dry run may be made where no GPU is.
+  const int64_t there = cuda::find_no_device().empty() ? cuda::device_properties().shared_bytes_per_block : needed;
+  if (needed > there)
     return "q: its tile loop needs " + std::to_string(needed) + " bytes of shared memory for head dimension " +
            std::to_string(sizes.dim) + ", this GPU has " + std::to_string(there);
   const Argument own[] = {{"q", problem.q},
