@@ -1,4 +1,5 @@
 // Flags that cannot act, and numbers that are none: errors, whatever the command does.
+#include "base/has_cuda.h"
 #include "data/features.h"
 #include "training.h"
 
@@ -70,6 +71,9 @@ TEST_F(Flags, WhatCannotActIsAnError) {
       {plan({"--init-draft", "d", "--draft-vocabulary", "500"}), "train: --draft-vocabulary: a draft to begin with"},
       {plan({"--steps", "17", "--dump-steps", "500"}),
        "--dump-steps: expected steps from 0 to 16, the last of this run"},
+      {plan({"--dtype", "f32"}), "train: --dtype: has no effect without --device cuda"},
+      {plan({"--deterministic"}), "train: --deterministic: has no effect without --device cuda"},
+      {{"replay", "d", "--out", path("o"), "--dtype", "f32"}, "replay: --dtype: has no effect without --device cuda"},
       {captured + Arguments{"--token-budget", "64"}, "train: --token-budget: has no effect on --features"},
       {captured + Arguments{"--prompts", "nosuch"}, "train: --prompts: has no effect "},
       {generate + Arguments{"--chain", "3"}, "generate: --chain: has no effect without --draft"},
@@ -96,6 +100,33 @@ TEST_F(Flags, WhatCannotActIsAnError) {
   const Outcome of_features = eyrie(captured);
   expect_success(of_features);
   EXPECT_NE(of_features.out.find("data       3 sequences (0 cut), "), std::string::npos) << of_features.out;
+}
+
+// As the first thing: no conversation is read for nothing, and the demo before stays.
+TEST_F(Flags, AGpuThatIsMissingIsSaidBeforeAnythingIsDone) {
+  const Setting none{.environment = {{"CUDA_VISIBLE_DEVICES", ""}}};
+  fs::create_directories(path("demo/run"));
+  write_bytes(path("demo/run/.eyrie-demo"), "");
+  write_bytes(path("demo/run/metrics.jsonl"), "{}");
+  for (const Arguments& arguments : {train_on_data("run", {"--steps", "1"}),
+                                     {"demo", "--target", kFledgling, "--output", path("demo")},
+                                     {"replay", vector_file("ttt/plain"), "--out", path("gradients")}}) {
+    const Outcome outcome = eyrie(arguments + Arguments{"--device", "cuda"}, none);
+    EXPECT_EQ(unlike_failure(outcome, 1, "eyrie: cuda: "), "");
+    EXPECT_TRUE(outcome.error.starts_with("eyrie: cuda: ")) << outcome.error;
+  }
+  for (const char* name : {"run", "gradients"}) EXPECT_FALSE(fs::exists(path(name))) << name;
+  EXPECT_EQ(names_in(path("demo")), std::vector<std::string>{"run"});
+  EXPECT_EQ(names_in(path("demo/run")), (std::vector<std::string>{".eyrie-demo", "metrics.jsonl"}));
+  for (const char* dtype : {"bf16", "f32"}) {
+    const Outcome planned = eyrie(plan({"--device", "cuda", "--dtype", dtype, "--deterministic"}), none);
+    if (!kHasCuda) {
+      EXPECT_EQ(unlike_failure(planned, 1, "eyrie: cuda: this program was built without CUDA"), "");
+      continue;
+    }
+    expect_success(planned);
+    EXPECT_NE(planned.out.find("\ncuda       MiB: target and embedding "), std::string::npos) << planned.out;
+  }
 }
 
 // A limit is no number of its own: there may be fewer tokens. What they cover is said.

@@ -165,6 +165,7 @@ void run_demo(const DemoCommand& command) {
   stop_requested();
   Demo demo{command};
   expect_not_an_input(command.output, {command.target});
+  if (command.device == Device::cuda) expect_cuda();
   const DirectoryLock lock(command.output, "demo");
   clear_last_demo(demo);
   write_demo_config(demo, load_target(command.target));

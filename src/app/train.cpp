@@ -92,7 +92,10 @@ TrainResult train_at_terminal(Exec& exec, const TrainOptions& options, TrainInpu
                              {"target", options.model.empty() ? options.target_weights : options.model},
                              {"seed", std::to_string(options.seed)},
                              {"plan", plan.text}}};
-  if (exec.device == Device::cuda) exec.scratch.reserve(plan.step.state_bytes + plan.step.step_bytes);
+  if (exec.device == Device::cuda) {
+    exec.matmul();  // whose library may be missing: said before the run writes
+    exec.scratch.reserve(plan.step.state_bytes + plan.step.step_bytes);
+  }
   return train(exec, options, inputs, hooks);
 }
 
@@ -103,6 +106,7 @@ void run_train(const TrainCommand& command) {
                                        options.features, options.draft_config, options.init_draft, command.prompts});
   const std::string page = options.output + "/report.html";
   if (!options.plan) expect_report(page);
+  if (options.device == Device::cuda && !(kHasCuda && options.plan)) expect_cuda();
   const auto inputs = load_inputs(options);
   const std::vector<Prompt> prompts = generation_prompts(command, *inputs);
   const TrainPlan plan = plan_training(options, *inputs);

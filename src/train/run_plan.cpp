@@ -222,7 +222,6 @@ TrainPlan plan_training(const TrainOptions& options, const TrainInputs& inputs) 
 
 void expect_to_fit(const TrainOptions& options, const TrainInputs& inputs, const TrainPlan& plan) {
   if (options.device == Device::cpu) return;
-  expect_cuda();
   if constexpr (kHasCuda) {
     const int64_t free = cuda::free_memory_bytes();
     if (plan.bytes() <= free) return;
