@@ -36,12 +36,6 @@ auto run_twin(Exec& exec, const Op& op, double flops = 0) {
     if (exec.device == Device::cuda) return kCuda(exec, op);
   return kCpu(exec, op);
 }
-// The end of a door whose one twin is the CPU's: false in a dry run, which counts the op and does not run it.
-inline bool begin_op(Exec& exec, const char* op, double flops = 0) {
-  if (exec.planning) return exec.flops += flops, false;
-  if (exec.device == Device::cuda) throw Error(ErrorKind::device, op, "not on a GPU yet");
-  return true;
-}
 inline double product_flops(int64_t rows, int64_t in, int64_t out) {
   return 2 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
 }
