@@ -80,7 +80,7 @@ void bind(CommandLine& line, BenchOptions& o) {
   line.words("part", o.parts, "see --list; default: all");
   line.text("--only", o.filter, "cases whose name contains this");
   line.flag("--list", o.list, "names of the parts and their cases");
-  line.choice("--device", o.device, "cuda: of `attention` alone", {{"cpu", Device::cpu}, {"cuda", Device::cuda}});
+  line.choice("--device", o.device, "cuda: of attention, ops, train", {{"cpu", Device::cpu}, {"cuda", Device::cuda}});
   line.path("--model", o.model, "the target that `speculation` and `training` measure");
 }
 
