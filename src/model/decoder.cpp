@@ -1,5 +1,6 @@
 #include "model/decoder.h"
 
+#include "model/columns.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
 
@@ -7,12 +8,6 @@ namespace eyrie {
 namespace {
 
 using Weights = LinearTensors<ConstTensor>;
-
-// [rows, heads, dim] as [rows, heads * dim], and back.
-template <typename Heads>
-Heads flat(const Heads& heads) {
-  return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)});
-}
 
 // RMSNorm over head_dim where the layer has one, from `raw` if that is kept, then RoPE.
 void finish_heads(Exec& exec, const DecoderConfig& config, const RopeTable& rope, const ConstTensor& positions,

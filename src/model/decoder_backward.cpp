@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/columns.h"
 #include "model/decoder.h"
 #include "ops/activation.h"
 #include "ops/linear.h"
@@ -21,8 +22,6 @@ void back_through(Exec& exec, const ConstTensor& d_y, const ConstTensor& x, cons
                          .d_x = d_x,
                          .into = into});
 }
-
-Tensor flat(const Tensor& heads) { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
 
 // Gradients of RMSNorm over head_dim into its weight and, in place, into what it read.
 void norm_heads_backward(Exec& exec, const DecoderConfig& config, const ConstTensor& raw, const ConstTensor& norm,

@@ -76,8 +76,7 @@ Tensor draft_depth(Exec& exec, const Draft& draft, const AttentionRows& attentio
   project(first, rows, q);
   attend(exec, attention, 0, {layer.softmax_scale()}, q, k, v, out);
   if (asking == 0) return in.h2;
-  after_attention(exec, layer, draft.tensors.layer,
-                  {residual.slice(first, rows), out.reshape({asking, layer.q_heads * layer.head_dim}), in.h2},
+  after_attention(exec, layer, draft.tensors.layer, {residual.slice(first, rows), flat(out), in.h2},
                   take_after_attention(exec, layer, asking));
   return depth_output(exec, draft, in.h2, in.normed);
 }

@@ -66,7 +66,7 @@ void target_forward(Exec& exec, const Target& target, const AttentionRows& atten
     rms_norm(exec, {.x = h, .weight = tensors.input_norm, .eps = layer.norm_eps, .y = x});
     before_attention(exec, layer, tensors, target.rope, {x, in.positions, q, k, v});
     attend(exec, attention, i, {layer.softmax_scale()}, q, k, v, out);
-    after_attention(exec, layer, tensors, {h, out.reshape({rows, layer.q_heads * layer.head_dim}), h}, saved);
+    after_attention(exec, layer, tensors, {h, flat(out), h}, saved);
     for (size_t tap = 0; in.taps.defined() && tap < in.tap_ids.size(); ++tap) {
       const int64_t column = static_cast<int64_t>(tap) * layer.hidden;
       if (in.tap_ids[tap] == i) copy(exec, h, columns(in.taps, column, column + layer.hidden));

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "model/columns.h"
 #include "ops/rows.h"
 
 namespace eyrie {
@@ -66,10 +67,7 @@ class TttPass {
   void backward_prefix(const ConstTensor& d_x, const ConstTensor& d_residual, const DraftTensors<Tensor>& gradients);
   static size_t index(int64_t k) { return static_cast<size_t>(k); }
   Tensor normed(int64_t k) const {  // [R, H] of [R, K, H]
-    Tensor part(normed_.data, normed_.dtype, {rows_, layer_.hidden}, normed_.device);
-    part.strides[0] = depths_ * layer_.hidden;
-    part.data = static_cast<char*>(part.data) + k * layer_.hidden * size_bytes(part.dtype);
-    return part;
+    return columns(flat(normed_), k * layer_.hidden, (k + 1) * layer_.hidden);
   }
   ConstTensor position(int64_t k) const { return index_.position[k]; }
   Tensor own(const Tensor& suffix, int64_t k) const { return k > 0 && suffix.defined() ? suffix[k - 1] : Tensor(); }
@@ -80,7 +78,6 @@ class TttPass {
     return made;
   }
   Tensor heads(int64_t rows, int64_t count) { return take({rows, count, layer_.head_dim}); }
-  Tensor flat(const Tensor& heads) const { return heads.reshape({heads.dim(0), heads.dim(1) * heads.dim(2)}); }
   void lap(Work kind) {
     clock_.lap(kind);
     flops[kind] += std::exchange(exec_.flops, 0);
