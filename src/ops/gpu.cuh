@@ -114,6 +114,31 @@ __device__ __forceinline__ float block_sum(float value, float* shared) {
   return sum;
 }
 
+// to[column] += the sum of a column of from [rows, width]: 32 threads sum a part of the rows each, in order.
+template <typename T>
+__global__ void __launch_bounds__(1024) sum_columns(Rows<const T> from, int64_t rows, int64_t width, float* to) {
+  __shared__ float parts[32][33];
+  const int64_t column = int64_t{blockIdx.x} * 32 + threadIdx.x;
+  const int64_t part = (rows + 31) / 32, begin = part * threadIdx.y, end = min(begin + part, rows);
+  float sum = 0;
+#pragma unroll 4
+  for (int64_t row = begin; column < width && row < end; ++row) sum += as_float(*from.at(row, column));
+  parts[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y > 0 || column >= width) return;
+  sum = to[column];
+#pragma unroll
+  for (int i = 0; i < 32; ++i) sum += parts[i][threadIdx.x];
+  to[column] = sum;
+}
+template <typename T>
+void add_columns(const char* name, const Exec& exec, const Rows<const T>& from, int64_t rows, int64_t width,
+                 float* to) {
+  const double elements = static_cast<double>(rows) * static_cast<double>(width);
+  launch(name, sum_columns<T>, {.grid = grid_of(ceil_div(width, 32)), .block = dim3(32, 32)},
+         {.bytes = sizeof(T) * elements, .flops = elements}, exec.stream, from, rows, width, to);
+}
+
 // What is elementwise over [rows, width] is a Body of kInputs and two functions, of kVec elements from (row, column)
 // on:
 //   void load(int64_t row, int64_t column, float (&in)[kInputs][kVec]) const;

@@ -179,23 +179,6 @@ __global__ void __launch_bounds__(kCta, kThreads == kCta ? 3 : 2)
   }
 }
 
-// to[column] += the sum of a column of from [rows, width]: 32 threads sum a part of the rows each.
-__global__ void __launch_bounds__(1024) add_columns(const float* from, int64_t rows, int64_t width, float* to) {
-  __shared__ float parts[32][33];
-  const int64_t column = int64_t{blockIdx.x} * 32 + threadIdx.x;
-  const int64_t part = (rows + 31) / 32, begin = part * threadIdx.y, end = min(begin + part, rows);
-  float sum = 0;
-#pragma unroll 4
-  for (int64_t row = begin; column < width && row < end; ++row) sum += from[row * width + column];
-  parts[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y > 0 || column >= width) return;
-  sum = to[column];
-#pragma unroll
-  for (int i = 0; i < 32; ++i) sum += parts[i][threadIdx.x];
-  to[column] = sum;
-}
-
 // call(threads of a row, elements read at once, T, W)
 template <typename Call>
 void with_kernel(const ConstTensor& x, const ConstTensor& weight, bool vectors, const Call& call) {
@@ -274,10 +257,8 @@ void rms_norm_backward(Exec& exec, const RmsNormBackward& op) {
          .d_weights = sums,
          .in_shared = in_shared});
     if (!wanted) return;
-    const auto added_up = static_cast<double>(groups * width);
-    launch("rms_norm_backward sums", add_columns, {.grid = grid_of(ceil_div(width, 32)), .block = dim3(32, 32)},
-           {.bytes = 4 * added_up, .flops = added_up}, exec.stream, sums, groups, width,
-           op.d_weight.as<float>(Device::cuda));
+    add_columns("rms_norm_backward sums", exec, Rows<const float>{sums, width}, groups, width,
+                op.d_weight.as<float>(Device::cuda));
   });
 }
 
