@@ -191,7 +191,8 @@ std::string describe(const TrainOptions& options, const TrainInputs& inputs, con
   text += fmt::format("cuda       MiB: target and embedding {:.1f}; {:.1f} in all\n", mebibytes(plan.step.frozen_bytes),
                       mebibytes(plan.bytes()));
   if constexpr (kHasCuda) {
-    if (!cuda::find_no_device().empty()) return text;
+    // The search takes seconds: a run that starts has no use for it.
+    if (!options.plan || !cuda::find_no_device().empty()) return text;
     const int64_t free = cuda::free_memory_bytes();
     text += fmt::format("           {:.1f} free: a step of up to {} fits\n", mebibytes(free),
                         counted(longest_step(options, inputs, plan, free), "token"));

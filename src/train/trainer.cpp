@@ -68,10 +68,11 @@ class Trainer {
   StepRecord step();
   void read_batches(StepRecord& record);
   TttRun run_batch(const MicroBatch& batch, HostArrays& arrays);
-  // The state on the CPU, for files and for serving; valid until it is asked for again.
+  // The state on the CPU, for files and for serving; valid until the next step is applied.
   const TrainState& here() {
     if (exec_.device == Device::cpu) return state_;
-    return here_.emplace(read_back(exec_, state_, embedding_));
+    if (!here_) here_.emplace(read_back(exec_, state_, embedding_));
+    return *here_;
   }
   void update(StepRecord& record);
   void report(const StepRecord& record);
@@ -187,16 +188,19 @@ void Trainer::update(StepRecord& record) {
     why = fmt::format("gradient norm {:.4g} is {:.1f} times the usual {:.4g}", record.grad_norm,
                       record.grad_norm / state_.norms.median(), state_.norms.median());
   if (!why.empty() || asked_for()) dump(record, why);
-  if (record.applied)
+  if (record.applied) {
     apply_step(exec_, options_.optimizer, record.grad_norm, record.learning_rate, state_);
-  else if (position_.skipped++ == 0)
+    here_.reset();
+  } else if (position_.skipped++ == 0) {
     first_skip_ = fmt::format("step {}: {}", position_.step, why);
+  }
   clock_.lap(Work::optimizer);
 }
 
 StepRecord Trainer::step() {
   Stopwatch watch;
   StepRecord record;
+  clock_.lap({});  // what lay between the steps is none of their work
   read_batches(record);
   record.outcome.figures = StepFigures(options_.ttt_steps);
   rule_.step_rows = record.rows;

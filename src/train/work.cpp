@@ -10,14 +10,15 @@ WorkClock::WorkClock(Exec& exec) : exec_(exec) {
   }
 }
 
-void WorkClock::lap(Work kind) {
+void WorkClock::lap(std::optional<Work> kind) {
   if constexpr (kHasCuda) {
     if (begin_) {
       under_way_.push_back({kind, cuda::Event::create()});
       return under_way_.back().end.record(exec_.stream);
     }
   }
-  passed_[kind] += watch_.lap();
+  const double seconds = watch_.lap();
+  if (kind) passed_[*kind] += seconds;
 }
 
 WorkShares WorkClock::take() {
@@ -25,7 +26,7 @@ WorkShares WorkClock::take() {
   if constexpr (kHasCuda) {
     while (!under_way_.empty() && under_way_.front().end.reached()) {
       Lap& lap = under_way_.front();
-      sums[lap.kind] += lap.end.milliseconds_since(begin_) * 1e-3;
+      if (lap.kind) sums[*lap.kind] += lap.end.milliseconds_since(begin_) * 1e-3;
       begin_ = std::move(lap.end);
       under_way_.pop_front();
     }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "base/time.h"
@@ -23,22 +24,19 @@ struct WorkShares {
     for (const double one : of) sum += one;
     return sum;
   }
-  void add(const WorkShares& other) {
-    for (size_t i = 0; i < of.size(); ++i) of[i] += other.of[i];
-  }
 };
 
 // The time of steps by kind: on a CPU as it passes, on a GPU between events of the exec's stream.
 class WorkClock {
  public:
   explicit WorkClock(Exec& exec);
-  void lap(Work kind);  // the time since the last lap
+  void lap(std::optional<Work> kind);  // the time since the last lap; empty: it is nobody's
   // Of the laps since it was last asked; on a GPU those that are over, without waiting for the others.
   WorkShares take();
 
  private:
   struct Lap {
-    Work kind;
+    std::optional<Work> kind;
     cuda::Event end;
   };
   Exec& exec_;
